@@ -1,0 +1,2 @@
+//! Lastseen.
+fn main() {}
