@@ -1,1 +1,8 @@
-//! Lastseen.
+//! What Lastseen's API and worker share: the presence engine, the models, the settings, the jobs' payloads, and the
+//! functions that a handler or a job calls.
+
+pub mod account;
+pub mod db;
+pub mod ids;
+pub mod presence;
+pub mod timestamp;

@@ -1,0 +1,60 @@
+# shellcheck shell=bash
+# What the scripts of this folder share. It is sourced, never run.
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+# shellcheck disable=SC2034 # read by the scripts that source this file
+scripts=$root/deploy/scripts
+
+# rustup's own folder is on the PATH of a login shell only; a CI runner has none.
+if ! command -v cargo >/dev/null 2>&1; then
+  PATH=$PATH:${CARGO_HOME:-${HOME:-/root}/.cargo}/bin
+fi
+
+# Messages go to stderr, so that stdout stays the output of the command that was asked for.
+say() {
+  printf '%s\n' "$*" >&2
+}
+
+die() {
+  say "${0##*/}: $*"
+  exit 1
+}
+
+have() {
+  command -v "$1" >/dev/null 2>&1
+}
+
+# The folder of PostgreSQL's server programs, which Debian keeps off the PATH. The newest of several.
+postgres_bin() {
+  local found
+  if have initdb && have postgres; then
+    dirname "$(command -v initdb)"
+    return
+  fi
+  found=$(printf '%s\n' /usr/lib/postgresql/*/bin/initdb | sort -V | tail -n 1)
+  [ -x "$found" ] && dirname "$found"
+}
+
+# The major version of Node.js, or 0 where there is none.
+node_major() {
+  local version
+  version=$(node --version 2>/dev/null) || version=v0
+  version=${version#v}
+  printf '%s\n' "${version%%.*}"
+}
+
+# The folder `cargo build` writes to.
+target_dir() {
+  printf '%s\n' "${CARGO_TARGET_DIR:-$root/target}"
+}
+
+# A random port below the range the kernel gives to outgoing connections. Whether it is free, the
+# program that binds it finds out.
+random_port() {
+  printf '%s\n' $((20000 + RANDOM % 12000))
+}
+
+# Whether something listens on this port of loopback.
+port_taken() {
+  (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null
+}

@@ -1,0 +1,198 @@
+#!/usr/bin/env bash
+# Runs a command beside a private PostgreSQL and a private Redis:
+#
+#   services.sh with-services [--appendonly] COMMAND...
+#
+# Both listen on free ports of loopback, keep their data in a temporary folder and are gone when the
+# command has ended, whichever way it ended; its exit code is passed on. The command finds them by
+#
+#   TEST_DATABASE_URL           postgres://postgres@127.0.0.1:PORT/postgres
+#   TEST_REDIS_URL              redis://127.0.0.1:PORT
+#   LASTSEEN_TEST_REDIS_SERVER  the redis-server program, for a test that needs a Redis of its own
+#
+# With --appendonly Redis writes its append-only file, as an installation does. The command has no
+# terminal to read from: it runs in a process group of its own, so that a signal can end all of it.
+set -euo pipefail
+# shellcheck source-path=SCRIPTDIR source=lib.sh
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+attempts=10
+ready_seconds=60
+
+dir=
+postgres_pid=
+redis_pid=
+command_group=
+signals=0
+interrupted=
+
+# PostgreSQL refuses to run as root. Should this script be killed, the kernel ends the servers (INT
+# is a fast, orderly stop for both); a session of their own keeps a Ctrl-C for the command from them.
+server=(setpriv --pdeathsig INT)
+if [ "$(id -u)" = 0 ]; then
+  user=$(id -un postgres 2>/dev/null) || user=nobody
+  server+=(--reuid "$user" --regid "$(id -g "$user")" --clear-groups)
+fi
+
+alive() { # PID, or -GROUP
+  [ -n "${1#-}" ] && kill -0 -- "$1" 2>/dev/null
+}
+
+# Asks the process, or the group, to end: one signal after the other, ten seconds each.
+end() { # PID|-GROUP SIGNAL...
+  local target=$1 signal
+  shift
+  for signal; do
+    alive "$target" || return 0
+    kill -s "$signal" -- "$target" 2>/dev/null || true
+    for _ in {1..100}; do
+      alive "$target" || return 0
+      sleep 0.1
+    done
+  done
+}
+
+clean_up() {
+  trap '' INT TERM HUP
+  end "-$command_group" TERM KILL
+  end "$redis_pid" INT KILL
+  end "$postgres_pid" INT QUIT KILL
+  [ -z "$dir" ] || rm -rf "$dir"
+}
+
+# The first signal is passed on to the command, which may need time to end; a second one kills it.
+on_signal() { # SIGNAL EXIT_CODE
+  signals=$((signals + 1))
+  interrupted=yes
+  [ -n "$command_group" ] || exit "$2"
+  if [ $signals -eq 1 ]; then
+    kill -s "$1" -- "-$command_group" 2>/dev/null || true
+  else
+    kill -s KILL -- "-$command_group" 2>/dev/null || true
+  fi
+}
+
+make_dir() {
+  dir=$(mktemp -d "${TMPDIR:-/tmp}/lastseen-services.XXXXXX")
+  chmod 711 "$dir"
+  # A TMPDIR below a private folder is closed to the servers' user.
+  if ! "${server[@]}" test -x "$dir/."; then
+    rmdir "$dir"
+    dir=$(mktemp -d /tmp/lastseen-services.XXXXXX)
+    chmod 711 "$dir"
+  fi
+  mkdir -m 700 "$dir/postgres" "$dir/redis"
+  [ -z "${user:-}" ] || chown "$user" "$dir/postgres" "$dir/redis"
+}
+
+# Starts a server in the background, its own pid in $!. Its log also is what tells why it didn't start.
+start() { # LOG PROGRAM ARGUMENT...
+  local log=$1
+  shift
+  (cd "$dir" && exec setsid "${server[@]}" "$@" </dev/null >>"$log" 2>&1) &
+}
+
+wait_until() { # PID CHECK ARGUMENT...
+  local pid=$1 deadline=$((SECONDS + ready_seconds))
+  shift
+  until "$@"; do
+    alive "$pid" && [ $SECONDS -lt $deadline ] || return 1
+    sleep 0.1
+  done
+}
+
+give_up() { # SERVER LOG
+  tail -n 15 "$2" >&2
+  die "$1 did not start; the lines above are the end of its log."
+}
+
+# Both checks first look at the server's own files: another server could answer on a port that was taken.
+postgres_answers() { # BIN PORT
+  grep -qs '^ready' "$dir/postgres/postmaster.pid" && "$1/pg_isready" -q -h 127.0.0.1 -p "$2"
+}
+
+redis_answers() { # PORT
+  local answer
+  grep -qs 'Ready to accept connections' "$dir/redis.log" || return 1
+  { exec 3<>"/dev/tcp/127.0.0.1/$1"; } 2>/dev/null || return 1
+  printf 'PING\r\n' >&3
+  IFS= read -r -t 5 answer <&3 || answer=
+  exec 3>&-
+  [ "$answer" = $'+PONG\r' ]
+}
+
+start_postgres() {
+  local bin port log=$dir/postgres.log
+  bin=$(postgres_bin) || die "PostgreSQL's server is not installed: run deploy/scripts/setup.sh test."
+  (cd "$dir" && "${server[@]}" "$bin/initdb" --pgdata "$dir/postgres" --username postgres --auth trust \
+    --encoding UTF8 --locale C.UTF-8 --no-sync) >"$log" 2>&1 || give_up PostgreSQL "$log"
+  for ((i = 0; i < attempts; i++)); do
+    port=$(random_port)
+    # Nothing here outlives the run, so that nothing need reach the disk.
+    start "$log" "$bin/postgres" -D "$dir/postgres" -p "$port" -c listen_addresses=127.0.0.1 \
+      -c unix_socket_directories= -c max_connections=300 \
+      -c fsync=off -c synchronous_commit=off -c full_page_writes=off
+    postgres_pid=$!
+    if wait_until "$postgres_pid" postgres_answers "$bin" "$port"; then
+      export TEST_DATABASE_URL="postgres://postgres@127.0.0.1:$port/postgres"
+      return
+    fi
+    end "$postgres_pid" INT QUIT KILL
+  done
+  give_up PostgreSQL "$log"
+}
+
+start_redis() { # yes|no: the append-only file
+  local port program log=$dir/redis.log
+  program=$(command -v redis-server) || die "Redis is not installed: run deploy/scripts/setup.sh test."
+  for ((i = 0; i < attempts; i++)); do
+    port=$(random_port)
+    : >"$log"
+    start "$log" "$program" --port "$port" --bind 127.0.0.1 --dir "$dir/redis" --save '' --appendonly "$1"
+    redis_pid=$!
+    if wait_until "$redis_pid" redis_answers "$port"; then
+      export TEST_REDIS_URL="redis://127.0.0.1:$port" LASTSEEN_TEST_REDIS_SERVER="$program"
+      return
+    fi
+    end "$redis_pid" INT KILL
+  done
+  give_up Redis "$log"
+}
+
+# In the background, so that a signal is heard at once; job control makes it the leader of a group.
+run() {
+  local rc
+  set -m
+  "$@" </dev/null &
+  command_group=$!
+  set +m
+  while true; do
+    interrupted=
+    rc=0
+    wait "$command_group" || rc=$?
+    [ -n "$interrupted" ] || return $rc
+  done
+}
+
+usage='usage: services.sh with-services [--appendonly] COMMAND...'
+[ "${1:-}" = with-services ] || die "$usage"
+shift
+appendonly=no
+if [ "${1:-}" = --appendonly ]; then
+  appendonly=yes
+  shift
+fi
+[ $# -gt 0 ] || die "$usage"
+
+trap clean_up EXIT
+trap 'on_signal INT 130' INT
+trap 'on_signal TERM 143' TERM
+trap 'on_signal HUP 129' HUP
+
+# A developer's own settings for PostgreSQL's clients would lead them elsewhere.
+unset PGHOST PGHOSTADDR PGPORT PGUSER PGPASSWORD PGDATABASE PGDATA PGOPTIONS PGSERVICE
+make_dir
+start_postgres
+start_redis "$appendonly"
+say "PostgreSQL: $TEST_DATABASE_URL, Redis: $TEST_REDIS_URL"
+run "$@"

@@ -1,0 +1,12 @@
+DROP VIEW users;
+DROP TABLE engine_state;
+DROP TABLE engine_transitions;
+DROP TABLE engine_users;
+DROP TABLE engine_sessions;
+DROP TABLE audit_log;
+DROP TABLE projector_offsets;
+DROP TABLE presence_history;
+DROP TABLE sessions;
+DROP TABLE presence;
+DROP TABLE accounts;
+DROP TABLE account_counts;

@@ -1,0 +1,101 @@
+//! The tables as the queries see them; a test holds them against both databases.
+#![expect(missing_docs, reason = "the migrations document the columns")]
+
+diesel::table! {
+    accounts (id) {
+        id -> BigInt,
+        username -> Text,
+        username_key -> Text,
+        email -> Text,
+        email_key -> Text,
+        password_hash -> Text,
+        role -> Text,
+        status -> Text,
+        is_active -> Bool,
+        inactivity_timeout_ms -> Nullable<BigInt>,
+        created_at_ms -> BigInt,
+        updated_at_ms -> BigInt,
+    }
+}
+
+diesel::table! {
+    presence (user_id) {
+        user_id -> BigInt,
+        online -> Bool,
+        last_seen_ms -> BigInt,
+        reason -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    sessions (id) {
+        id -> BigInt,
+        user_id -> BigInt,
+        device -> Nullable<Text>,
+        family_hash -> Binary,
+        refresh_hash -> Binary,
+        previous_refresh_hash -> Nullable<Binary>,
+        rotation_salt -> Nullable<Binary>,
+        rotated_at_ms -> Nullable<BigInt>,
+        created_at_ms -> BigInt,
+        expires_at_ms -> BigInt,
+        last_seen_ms -> BigInt,
+        ended_at_ms -> Nullable<BigInt>,
+        end_reason -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    presence_history (id) {
+        id -> BigInt,
+        user_id -> BigInt,
+        started_at_ms -> BigInt,
+        ended_at_ms -> Nullable<BigInt>,
+        start_reason -> Text,
+        end_reason -> Nullable<Text>,
+        session_id -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    projector_offsets (shard) {
+        shard -> Integer,
+        epoch -> Text,
+        id_ms -> BigInt,
+        id_seq -> BigInt,
+    }
+}
+
+diesel::table! {
+    audit_log (id) {
+        id -> BigInt,
+        at_ms -> BigInt,
+        actor_id -> Nullable<BigInt>,
+        actor_name -> Text,
+        action -> Text,
+        target_id -> Nullable<BigInt>,
+        target_name -> Text,
+        reason -> Nullable<Text>,
+        details -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    account_counts (role, status, is_active) {
+        role -> Text,
+        status -> Text,
+        is_active -> Bool,
+        n -> BigInt,
+    }
+}
+
+diesel::joinable!(sessions -> accounts (user_id));
+diesel::joinable!(presence -> accounts (user_id));
+diesel::allow_tables_to_appear_in_same_query!(
+    accounts,
+    presence,
+    sessions,
+    presence_history,
+    audit_log,
+    account_counts
+);

@@ -1,0 +1,184 @@
+-- What every script but touch begins with. KEYS of every such script:
+--   1 sessions      sorted set  member "user:session:timeout_ms", score its deadline in ms
+--   2 users         hash        user -> "reason|gone|session:timeout_ms,..." while the user has unsettled sessions;
+--                               reason: l (login) or h (heartbeat), gone: newest sign of life of sessions that left
+--   3 unprojected   hash        user -> "id|online|at|last_seen|reason", its last transition, until the database has it
+--   4 transitions   stream      every transition (u o a l r s) and every session that left beside others (u s l)
+--   5 epoch         string      "shards:born_us"
+-- ARGV[1] of every such script that writes: the number of shards this process is set to.
+-- The function clock() stands before this text.
+
+local SESSIONS, USERS, UNPROJECTED, TRANSITIONS, EPOCH = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
+local REASONS = { l = 'login', h = 'heartbeat' }
+
+local function int(n)
+  return string.format('%.0f', n)
+end
+
+-- The epoch, made where there is none; an error where the data were laid out for another number of shards.
+local function guard(shards)
+  local epoch = redis.call('GET', EPOCH)
+  if not epoch then
+    local t = redis.call('TIME')
+    epoch = shards .. ':' .. t[1] .. string.format('%06d', tonumber(t[2]))
+    redis.call('SET', EPOCH, epoch)
+  end
+  local stored = string.match(epoch, '^(%d+):')
+  if stored ~= shards then
+    return redis.error_reply('SHARDS ' .. tostring(stored))
+  end
+end
+
+local function member(user, session, timeout)
+  return user .. ':' .. session .. ':' .. timeout
+end
+
+-- A user's sessions: { reason, gone, sessions = { { id, timeout, deadline } } }, or nil where it has none.
+local function held(user)
+  local value = redis.call('HGET', USERS, user)
+  if not value then
+    return nil
+  end
+  local reason, gone, list = string.match(value, '^(%a)|(%d*)|(.*)$')
+  local found = { reason = reason, gone = tonumber(gone) or 0, sessions = {} }
+  local members = {}
+  for session, timeout in string.gmatch(list, '(%d+):(%d+)') do
+    found.sessions[#found.sessions + 1] = { id = session, timeout = tonumber(timeout) }
+    members[#members + 1] = member(user, session, timeout)
+  end
+  if #members > 0 then
+    local scores = redis.call('ZMSCORE', SESSIONS, unpack(members))
+    for i, session in ipairs(found.sessions) do
+      session.deadline = tonumber(scores[i] or 0)
+    end
+  end
+  return found
+end
+
+local function seen(session)
+  return math.max(session.deadline - session.timeout, 0)
+end
+
+local function keep(user, found)
+  local parts = {}
+  for i, session in ipairs(found.sessions) do
+    parts[i] = session.id .. ':' .. int(session.timeout)
+  end
+  local gone = found.gone > 0 and int(found.gone) or ''
+  redis.call('HSET', USERS, user, found.reason .. '|' .. gone .. '|' .. table.concat(parts, ','))
+end
+
+local function emit(user, online, at, last_seen, reason, session)
+  local id = redis.call('XADD', TRANSITIONS, '*', 'u', user, 'o', online, 'a', int(at), 'l', int(last_seen),
+    'r', reason, 's', session)
+  redis.call('HSET', UNPROJECTED, user,
+    id .. '|' .. online .. '|' .. int(at) .. '|' .. int(last_seen) .. '|' .. reason)
+end
+
+-- Takes the sessions for which leaves(session) is true out of found. Whoever has none left goes offline: at `at`, or,
+-- where that is nil, at the last of their deadlines. Answers whether that happened.
+local function take_out(user, found, leaves, at, reason)
+  local left, last, farthest = {}, nil, 0
+  local gone_members = {}
+  for _, session in ipairs(found.sessions) do
+    if leaves(session) then
+      gone_members[#gone_members + 1] = member(user, session.id, int(session.timeout))
+      found.gone = math.max(found.gone, seen(session))
+      if not last or session.deadline >= farthest then
+        last, farthest = session, session.deadline
+      end
+    else
+      left[#left + 1] = session
+    end
+  end
+  if #gone_members == 0 then
+    return false
+  end
+  redis.call('ZREM', SESSIONS, unpack(gone_members))
+  local offline = #left == 0
+  for _, session in ipairs(found.sessions) do
+    if leaves(session) and not (offline and session == last) then
+      redis.call('XADD', TRANSITIONS, '*', 'u', user, 's', session.id, 'l', int(seen(session)))
+    end
+  end
+  found.sessions = left
+  if offline then
+    redis.call('HDEL', USERS, user)
+    -- A session without a score has no deadline to date by: part of the data was lost.
+    emit(user, '0', at or (farthest > 0 and farthest or clock()), found.gone, reason, last.id)
+  else
+    keep(user, found)
+  end
+  return offline
+end
+
+-- Takes out what has passed its deadline. Answers what is left, or nil.
+local function settle(user, now)
+  local found = held(user)
+  if not found then
+    return nil
+  end
+  local function passed(session)
+    return session.deadline <= now
+  end
+  take_out(user, found, passed, nil, 'timeout')
+  if #found.sessions == 0 then
+    return nil
+  end
+  return found
+end
+
+-- What is known of a user, without changing anything:
+-- { 0 } settled, { 1, until, last_seen, reason } online, { 2, at, last_seen, reason } offline.
+local function known(user, now)
+  local found = held(user)
+  if found and #found.sessions > 0 then
+    local farthest, last_seen = 0, found.gone
+    for _, session in ipairs(found.sessions) do
+      farthest = math.max(farthest, session.deadline)
+      last_seen = math.max(last_seen, seen(session))
+    end
+    if farthest > now then
+      return { 1, farthest, last_seen, REASONS[found.reason] }
+    end
+    return { 2, farthest, last_seen, 'timeout' }
+  end
+  local last = redis.call('HGET', UNPROJECTED, user)
+  if last then
+    local online, at, last_seen, reason = string.match(last, '^[^|]*|(%d)|(%d+)|(%d+)|(.*)$')
+    if online == '0' then
+      return { 2, tonumber(at), tonumber(last_seen), reason }
+    end
+  end
+  return { 0 }
+end
+
+-- Sessions past their deadline, at most `most`, and their users in that order, each once.
+local function overdue(now, most)
+  local members = redis.call('ZRANGE', SESSIONS, '-inf', now, 'BYSCORE', 'LIMIT', 0, most)
+  local users, met = {}, {}
+  for _, text in ipairs(members) do
+    local user = string.match(text, '^(%d+):')
+    if not met[user] then
+      met[user] = true
+      users[#users + 1] = user
+    end
+  end
+  return users, #members
+end
+
+-- How many users are online: those who hold sessions, less those all of whose sessions have passed their deadline.
+-- -1 where more than `most` sessions are overdue: sweep first.
+local function count_online(now, most)
+  local users, sessions = overdue(now, most)
+  if sessions >= most then
+    return -1
+  end
+  local count = redis.call('HLEN', USERS)
+  for _, user in ipairs(users) do
+    if known(user, now)[1] ~= 1 then
+      count = count - 1
+    end
+  end
+  return count
+end

@@ -1,0 +1,443 @@
+//! The operations, each one script or one command.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use redis::aio::{ConnectionManager, MultiplexedConnection};
+use redis::{AsyncCommands, FromRedisValue, Script, ScriptInvocation, Value};
+
+use super::answers::{array, epoch, held_sessions, integer, known, stretch, text, unknown};
+use super::connection::{CALL_WITHIN, Redis, unavailable};
+use super::scripts::{RedisClock, Scripts};
+use crate::ids::{SessionId, UserId};
+use crate::presence::engine::{
+    Connect, Connected, Delta, Disconnected, ENDED_MEMORY, Lookup, PresenceEngine, ROW_FRESHNESS, Restatement, Scan,
+    Touch, Touched,
+};
+use crate::presence::rule::{HeldSession, Known};
+use crate::presence::transition::{Epoch, Stretch, TransitionId};
+use crate::presence::{EngineError, Reason};
+use crate::timestamp::{Deadline, Timestamp, millis};
+
+type Answer<T> = Result<T, EngineError>;
+
+/// Past so many sessions that wait for the sweep, a reader that counts sweeps first: it bounds a script's time.
+const OVERDUE_COUNTED: usize = 1_000;
+/// What one call of the sweep may take, for that: about 5 ms of Redis's time.
+const SWEEP_BATCH: usize = 500;
+/// Users of one lookup call, and heartbeats of one batch: likewise.
+const LOOKUP_BATCH: usize = 1_000;
+
+/// What a wait for transitions may take at the most.
+const LONGEST_WAIT: Duration = Duration::from_secs(10);
+
+/// The presence engine on Redis. Cheap to clone; clones share a connection.
+#[derive(Clone)]
+pub struct RedisEngine {
+    redis: Redis,
+    connection: ConnectionManager,
+    scripts: Arc<Scripts>,
+    shards: u32,
+    keys: Arc<Vec<ShardKeys>>,
+    /// For blocking reads, one a shard, made when first waited on: they would hold up everybody else's.
+    waiting: Arc<Vec<tokio::sync::Mutex<Option<MultiplexedConnection>>>>,
+}
+
+/// One shard's keys, made once.
+struct ShardKeys {
+    tag: String,
+    /// sessions, users, unprojected, transitions, epoch: what the scripts' prelude names.
+    common: [String; 5],
+    trimmed: String,
+}
+
+impl ShardKeys {
+    fn new(prefix: &str, shard: u32) -> Self {
+        let tag = format!("{prefix}{{p:{shard}}}");
+        let key = |name: &str| format!("{tag}:{name}");
+        let common = [key("sessions"), key("users"), key("unprojected"), key("transitions"), key("epoch")];
+        Self { common, trimmed: key("trimmed"), tag }
+    }
+}
+
+impl RedisEngine {
+    /// An engine on `redis` with `shards` shards. Connects at the first call.
+    ///
+    /// # Errors
+    /// [`EngineError::Unavailable`] where no connection can be prepared.
+    pub fn new(redis: Redis, shards: u32, clock: &RedisClock) -> Answer<Self> {
+        let keys = (0..shards).map(|shard| ShardKeys::new(redis.key_prefix(), shard)).collect();
+        let waiting = (0..shards).map(|_| tokio::sync::Mutex::default()).collect();
+        let connection = redis.shared()?;
+        let scripts = Arc::new(Scripts::new(clock));
+        Ok(Self { redis, connection, scripts, shards, keys: Arc::new(keys), waiting: Arc::new(waiting) })
+    }
+
+    /// The same engine on a connection of its own: what a thread that sends many heartbeats takes.
+    ///
+    /// # Errors
+    /// [`EngineError::Unavailable`] where no connection can be prepared.
+    pub fn with_own_connection(&self) -> Answer<Self> {
+        Ok(Self { connection: self.redis.shared()?, ..self.clone() })
+    }
+
+    fn keys(&self, shard: u32) -> Answer<&ShardKeys> {
+        self.keys.get(shard as usize).ok_or_else(|| EngineError::Protocol(format!("no shard {shard}")))
+    }
+
+    fn keys_of(&self, user: UserId) -> Answer<&ShardKeys> {
+        self.keys(user.shard(self.shards))
+    }
+
+    /// Runs a call within [`CALL_WITHIN`].
+    async fn within<T>(&self, call: impl Future<Output = redis::RedisResult<T>>) -> Answer<T> {
+        match tokio::time::timeout(CALL_WITHIN, call).await {
+            Ok(Ok(answer)) => Ok(answer),
+            Ok(Err(error)) if error.code() == Some("SHARDS") => Err(EngineError::OtherShardCount {
+                stored: error.detail().and_then(|d| d.trim().parse().ok()).unwrap_or(0),
+                configured: self.shards,
+            }),
+            Ok(Err(error)) => Err(unavailable(error)),
+            Err(_) => Err(EngineError::Unavailable(format!("no answer within {CALL_WITHIN:?}"))),
+        }
+    }
+
+    async fn invoke<T: FromRedisValue>(&self, invocation: &ScriptInvocation<'_>) -> Answer<T> {
+        let mut connection = self.connection.clone();
+        self.within(invocation.invoke_async(&mut connection)).await
+    }
+
+    fn script<'a>(&self, script: &'a Script, keys: &ShardKeys) -> ScriptInvocation<'a> {
+        let mut invocation = script.prepare_invoke();
+        for key in &keys.common {
+            invocation.key(key);
+        }
+        invocation
+    }
+
+    /// Sweeps a shard until less is overdue than a reader's count allows.
+    async fn make_countable(&self, shard: u32) -> Answer<()> {
+        while self.expire(shard, SWEEP_BATCH).await? == SWEEP_BATCH {}
+        Ok(())
+    }
+
+    async fn lookup_shard(&self, shard: u32, users: &[UserId]) -> Answer<Lookup> {
+        let keys = self.keys(shard)?;
+        loop {
+            let mut call = self.script(&self.scripts.lookup, keys);
+            call.arg(OVERDUE_COUNTED);
+            for user in users {
+                call.arg(user.0);
+            }
+            let answer: Vec<Value> = self.invoke(&call).await?;
+            let (online, rest) = answer.split_first().ok_or_else(|| unknown("nothing"))?;
+            match u64::try_from(integer(online)?) {
+                Ok(online) => {
+                    return Ok(Lookup { known: rest.iter().map(known).collect::<Answer<_>>()?, online });
+                }
+                Err(_) => self.make_countable(shard).await?,
+            }
+        }
+    }
+
+    async fn delta_of_shard(&self, shard: u32) -> Answer<Delta> {
+        let keys = self.keys(shard)?;
+        let mut delta = Delta::default();
+        let mut from = "0".to_owned();
+        loop {
+            let mut call = self.script(&self.scripts.delta, keys);
+            call.arg(OVERDUE_COUNTED).arg(&from);
+            let answer: Vec<Value> = self.invoke(&call).await?;
+            let [online, next, rest @ ..] = answer.as_slice() else { return Err(unknown(answer)) };
+            let Ok(online) = u64::try_from(integer(online)?) else {
+                self.make_countable(shard).await?;
+                continue;
+            };
+            delta.online = online;
+            for pair in rest.chunks_exact(2) {
+                delta.users.push((UserId(integer(&pair[0])?), known(&pair[1])?));
+            }
+            from = text(next)?;
+            if from == "0" {
+                return Ok(delta);
+            }
+        }
+    }
+
+    /// Takes or renews the lease that says which process follows a shard's transitions. Answers whether `holder` has it.
+    ///
+    /// # Errors
+    /// [`EngineError::Unavailable`].
+    pub async fn lease(&self, shard: u32, holder: &str, ttl: Duration) -> Answer<bool> {
+        let key = format!("{}:projector", self.keys(shard)?.tag);
+        let script = Script::new(include_str!("../lua/lease.lua"));
+        let mut call = script.key(key);
+        call.arg(holder).arg(millis(ttl));
+        let held: i64 = self.invoke(&call).await?;
+        Ok(held == 1)
+    }
+
+    /// Whether Redis answers.
+    ///
+    /// # Errors
+    /// [`EngineError::Unavailable`].
+    pub async fn ping(&self) -> Answer<()> {
+        let mut connection = self.connection.clone();
+        self.within(async move { redis::cmd("PING").query_async::<()>(&mut connection).await }).await
+    }
+}
+
+fn moment(ms: i64) -> Timestamp {
+    Timestamp(ms)
+}
+
+impl PresenceEngine for RedisEngine {
+    fn shards(&self) -> u32 {
+        self.shards
+    }
+
+    async fn start(&self) -> Answer<()> {
+        for shard in 0..self.shards {
+            self.epoch(shard).await?;
+        }
+        Ok(())
+    }
+
+    async fn now(&self, user: UserId) -> Answer<Timestamp> {
+        Ok(self.epoch(user.shard(self.shards)).await?.1)
+    }
+
+    async fn touch(&self, shard: u32, batch: &[Touch]) -> Answer<Touched> {
+        use std::fmt::Write as _;
+        let keys = self.keys(shard)?;
+        let mut call = self.scripts.touch.prepare_invoke();
+        call.key(&keys.common[0]).key(&keys.common[1]);
+        let mut member = String::with_capacity(40);
+        for touch in batch {
+            member.clear();
+            // Writing to a String does not fail.
+            let _ = write!(member, "{}:{}:{}", touch.user, touch.session, millis(touch.timeout));
+            call.arg(&member);
+        }
+        let answer: Vec<i64> = self.invoke(&call).await?;
+        let (now, deadlines) = answer.split_first().ok_or_else(|| unknown("nothing"))?;
+        if deadlines.len() != batch.len() {
+            return Err(unknown(answer));
+        }
+        let deadlines = deadlines.iter().map(|at| moment(*at).nonzero().map(Deadline)).collect();
+        Ok(Touched { now: moment(*now), deadlines })
+    }
+
+    async fn connect(&self, connect: Connect) -> Answer<Connected> {
+        let keys = self.keys_of(connect.user)?;
+        let mut call = self.script(&self.scripts.connect, keys);
+        call.key(format!("{}:ended:u:{}", keys.tag, connect.user))
+            .key(format!("{}:ended:s:{}", keys.tag, connect.session))
+            .key(format!("{}:timeout:u:{}", keys.tag, connect.user))
+            .arg(self.shards)
+            .arg(connect.user.0)
+            .arg(connect.session.0)
+            .arg(millis(connect.timeout))
+            .arg(if connect.reason == Reason::Login { "l" } else { "h" })
+            .arg(connect.read_at.0)
+            .arg(millis(ROW_FRESHNESS));
+        let (now, deadline): (i64, i64) = self.invoke(&call).await?;
+        Ok(match deadline {
+            0 => Connected::Ended,
+            -1 => Connected::Stale,
+            at => Connected::Live { now: moment(now), deadline: Deadline(moment(at)) },
+        })
+    }
+
+    async fn disconnect(&self, user: UserId, session: SessionId, reason: Reason) -> Answer<Disconnected> {
+        let keys = self.keys_of(user)?;
+        let mut call = self.script(&self.scripts.disconnect, keys);
+        call.key(format!("{}:ended:s:{session}", keys.tag))
+            .arg(self.shards)
+            .arg(user.0)
+            .arg(session.0)
+            .arg(reason.as_str())
+            .arg(millis(ENDED_MEMORY));
+        let (now, offline): (i64, i64) = self.invoke(&call).await?;
+        Ok(Disconnected { now: moment(now), went_offline: offline == 1 })
+    }
+
+    async fn evict(&self, user: UserId, up_to: SessionId, reason: Reason) -> Answer<Disconnected> {
+        let keys = self.keys_of(user)?;
+        let mut call = self.script(&self.scripts.evict, keys);
+        call.key(format!("{}:ended:u:{user}", keys.tag))
+            .arg(self.shards)
+            .arg(user.0)
+            .arg(up_to.0)
+            .arg(reason.as_str())
+            .arg(millis(ENDED_MEMORY));
+        let (now, offline): (i64, i64) = self.invoke(&call).await?;
+        Ok(Disconnected { now: moment(now), went_offline: offline == 1 })
+    }
+
+    async fn admit(&self, user: UserId, after: SessionId) -> Answer<()> {
+        let key = format!("{}:ended:u:{user}", self.keys_of(user)?.tag);
+        let mut connection = self.connection.clone();
+        let ttl = ENDED_MEMORY.as_secs();
+        self.within(async move { connection.set_ex::<_, _, ()>(key, after.0, ttl).await }).await
+    }
+
+    async fn retime(&self, user: UserId, timeout: Duration) -> Answer<()> {
+        let keys = self.keys_of(user)?;
+        let mut call = self.script(&self.scripts.retime, keys);
+        call.key(format!("{}:timeout:u:{user}", keys.tag))
+            .arg(self.shards)
+            .arg(user.0)
+            .arg(millis(timeout))
+            .arg(millis(ENDED_MEMORY));
+        self.invoke::<i64>(&call).await.map(drop)
+    }
+
+    async fn expire(&self, shard: u32, most: usize) -> Answer<usize> {
+        let keys = self.keys(shard)?;
+        let mut taken = 0;
+        while taken < most {
+            let batch = SWEEP_BATCH.min(most - taken);
+            let mut call = self.script(&self.scripts.expire, keys);
+            call.arg(self.shards).arg(batch);
+            let overdue: usize = self.invoke(&call).await?;
+            taken += overdue;
+            if overdue < batch {
+                break;
+            }
+        }
+        Ok(taken)
+    }
+
+    async fn lookup(&self, users: &[UserId]) -> Answer<Lookup> {
+        // Per shard: whose answer goes to which place.
+        let mut places: Vec<Vec<usize>> = vec![Vec::new(); self.shards as usize];
+        for (place, user) in users.iter().enumerate() {
+            places[user.shard(self.shards) as usize].push(place);
+        }
+        let calls = places.iter().zip(0..).map(|(places, shard)| async move {
+            let asked: Vec<UserId> = places.iter().map(|place| users[*place]).collect();
+            let mut whole = self.lookup_shard(shard, &asked[..asked.len().min(LOOKUP_BATCH)]).await?;
+            for more in asked.chunks(LOOKUP_BATCH).skip(1) {
+                whole.known.extend(self.lookup_shard(shard, more).await?.known);
+            }
+            Ok::<_, EngineError>(whole)
+        });
+        let answers = futures_util::future::try_join_all(calls).await?;
+        let mut all = Lookup { known: vec![Known::Settled; users.len()], online: 0 };
+        for (answer, places) in answers.into_iter().zip(&places) {
+            all.online += answer.online;
+            for (known, place) in answer.known.into_iter().zip(places) {
+                all.known[*place] = known;
+            }
+        }
+        Ok(all)
+    }
+
+    async fn sessions(&self, user: UserId) -> Answer<Vec<HeldSession>> {
+        let mut call = self.script(&self.scripts.sessions, self.keys_of(user)?);
+        call.arg(user.0);
+        held_sessions(&self.invoke(&call).await?)
+    }
+
+    async fn delta(&self) -> Answer<Delta> {
+        let shards = (0..self.shards).map(|shard| self.delta_of_shard(shard));
+        let mut all = Delta::default();
+        for delta in futures_util::future::try_join_all(shards).await? {
+            all.online += delta.online;
+            all.users.extend(delta.users);
+        }
+        // HSCAN may name a user twice; the later answer is the newer.
+        let mut met = std::collections::HashSet::with_capacity(all.users.len());
+        all.users.reverse();
+        all.users.retain(|(user, _)| met.insert(*user));
+        Ok(all)
+    }
+
+    async fn transitions(&self, shard: u32, after: TransitionId, most: usize) -> Answer<Stretch> {
+        let keys = self.keys(shard)?;
+        let mut call = self.script(&self.scripts.transitions, keys);
+        call.key(&keys.trimmed).arg(after.to_string()).arg(most).arg(self.shards);
+        stretch(&self.invoke(&call).await?)
+    }
+
+    async fn wait(&self, shard: u32, after: TransitionId, longest: Duration) -> Answer<()> {
+        let key = self.keys(shard)?.common[3].clone();
+        let mut slot = self.waiting[shard as usize].lock().await;
+        // Taken out, and put back only after an answer: a call that was given up leaves nothing half-read behind.
+        let mut connection = match slot.take() {
+            Some(connection) => connection,
+            None => self.redis.blocking(LONGEST_WAIT).await?,
+        };
+        let longest = longest.clamp(Duration::from_millis(1), LONGEST_WAIT);
+        let mut command = redis::cmd("XREAD");
+        command.arg("COUNT").arg(1).arg("BLOCK").arg(millis(longest)).arg("STREAMS").arg(key).arg(after.to_string());
+        let read: redis::RedisResult<Value> = command.query_async(&mut connection).await;
+        read.map_err(unavailable)?;
+        *slot = Some(connection);
+        Ok(())
+    }
+
+    async fn projected(&self, shard: u32, up_to: TransitionId, users: &[UserId]) -> Answer<()> {
+        let keys = self.keys(shard)?;
+        if users.is_empty() {
+            let mut from = "0".to_owned();
+            loop {
+                let mut call = self.script(&self.scripts.projected, keys);
+                call.arg(up_to.to_string()).arg(&from);
+                from = self.invoke(&call).await?;
+                if from == "0" {
+                    return Ok(());
+                }
+            }
+        }
+        for some in users.chunks(LOOKUP_BATCH) {
+            let mut call = self.script(&self.scripts.projected, keys);
+            call.arg(up_to.to_string()).arg("-");
+            for user in some {
+                call.arg(user.0);
+            }
+            self.invoke::<String>(&call).await?;
+        }
+        Ok(())
+    }
+
+    async fn trim(&self, shard: u32, projected: TransitionId, keep: Duration) -> Answer<u64> {
+        let keys = self.keys(shard)?;
+        let mut call = self.script(&self.scripts.trim, keys);
+        call.key(&keys.trimmed).arg(projected.to_string()).arg(millis(keep));
+        self.invoke(&call).await
+    }
+
+    async fn restate(&self, user: UserId, projected_online: bool, offline: Restatement) -> Answer<bool> {
+        let mut call = self.script(&self.scripts.restate, self.keys_of(user)?);
+        call.arg(self.shards)
+            .arg(user.0)
+            .arg(i32::from(projected_online))
+            .arg(offline.at.0)
+            .arg(offline.last_seen.0)
+            .arg(offline.reason.as_str());
+        Ok(self.invoke::<i64>(&call).await? == 1)
+    }
+
+    async fn scan(&self, shard: u32, from: u64) -> Answer<Scan> {
+        let mut call = self.script(&self.scripts.scan, self.keys(shard)?);
+        call.arg(from);
+        let answer: Vec<Value> = self.invoke(&call).await?;
+        let (next, rest) = answer.split_first().ok_or_else(|| unknown("nothing"))?;
+        let next: u64 = text(next)?.parse().map_err(|_| unknown(next))?;
+        let users = rest
+            .chunks_exact(2)
+            .map(|pair| Ok((UserId(integer(&pair[0])?), held_sessions(&pair[1])?)))
+            .collect::<Answer<_>>()?;
+        Ok(Scan { next: (next != 0).then_some(next), users })
+    }
+
+    async fn epoch(&self, shard: u32) -> Answer<(Epoch, Timestamp)> {
+        let mut call = self.script(&self.scripts.epoch, self.keys(shard)?);
+        call.arg(self.shards);
+        let answer: Value = self.invoke(&call).await?;
+        let [id, now] = array(&answer)? else { return Err(unknown(answer)) };
+        Ok((epoch(id)?, moment(integer(now)?)))
+    }
+}
