@@ -2,8 +2,12 @@
 # What the scripts of this folder share. It is sourced, never run.
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
-# shellcheck disable=SC2034 # read by the scripts that source this file
+# shellcheck disable=SC2034 # read by those that source this
 scripts=$root/deploy/scripts
+
+# The oldest Node.js that builds the page.
+# shellcheck disable=SC2034
+needed_node=20
 
 # rustup's own folder is on the PATH of a login shell only; a CI runner has none.
 if ! command -v cargo >/dev/null 2>&1; then
@@ -24,15 +28,18 @@ have() {
   command -v "$1" >/dev/null 2>&1
 }
 
-# The folder of PostgreSQL's server programs, which Debian keeps off the PATH. The newest of several.
+# The folder of PostgreSQL's server programs: of those on the PATH (a link is followed), else the newest
+# where Debian keeps them.
 postgres_bin() {
-  local found
-  if have initdb && have postgres; then
-    dirname "$(command -v initdb)"
-    return
-  fi
-  found=$(printf '%s\n' /usr/lib/postgresql/*/bin/initdb | sort -V | tail -n 1)
-  [ -x "$found" ] && dirname "$found"
+  local program
+  for program in "$(command -v initdb)" "$(printf '%s\n' /usr/lib/postgresql/*/bin/initdb | sort -V | tail -n 1)"; do
+    program=$(readlink -f "$program") || continue
+    if [ -x "$program" ] && [ -x "${program%/*}/postgres" ] && [ -x "${program%/*}/pg_isready" ]; then
+      printf '%s\n' "${program%/*}"
+      return 0
+    fi
+  done
+  return 1
 }
 
 # The major version of Node.js, or 0 where there is none.

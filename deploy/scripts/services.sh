@@ -126,6 +126,7 @@ start_postgres() {
   bin=$(postgres_bin) || die "PostgreSQL's server is not installed: run deploy/scripts/setup.sh test."
   (cd "$dir" && "${server[@]}" "$bin/initdb" --pgdata "$dir/postgres" --username postgres --auth trust \
     --encoding UTF8 --locale C.UTF-8 --no-sync) >"$log" 2>&1 || give_up PostgreSQL "$log"
+  # A server that ended at once most likely found its port taken; one that is slow gains nothing from another.
   for ((i = 0; i < attempts; i++)); do
     port=$(random_port)
     # Nothing here outlives the run, so that nothing need reach the disk.
@@ -137,7 +138,7 @@ start_postgres() {
       export TEST_DATABASE_URL="postgres://postgres@127.0.0.1:$port/postgres"
       return
     fi
-    end "$postgres_pid" INT QUIT KILL
+    ! alive "$postgres_pid" || break
   done
   give_up PostgreSQL "$log"
 }
@@ -154,7 +155,7 @@ start_redis() { # yes|no: the append-only file
       export TEST_REDIS_URL="redis://127.0.0.1:$port" LASTSEEN_TEST_REDIS_SERVER="$program"
       return
     fi
-    end "$redis_pid" INT KILL
+    ! alive "$redis_pid" || break
   done
   give_up Redis "$log"
 }
@@ -163,7 +164,7 @@ start_redis() { # yes|no: the append-only file
 run() {
   local rc
   set -m
-  "$@" </dev/null &
+  setpriv --pdeathsig TERM "$@" </dev/null &
   command_group=$!
   set +m
   while true; do

@@ -4,5 +4,10 @@
 pub mod account;
 pub mod db;
 pub mod ids;
+pub mod models;
 pub mod presence;
+pub mod queue;
+pub mod refusal;
+pub mod service;
+pub mod settings;
 pub mod timestamp;

@@ -1,5 +1,4 @@
 //! One type for a connection to either database.
-#![expect(missing_docs, reason = "the derive writes items without docs beside the enum")]
 
 use diesel::{PgConnection, SqliteConnection};
 

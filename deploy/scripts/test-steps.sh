@@ -1,0 +1,130 @@
+#!/usr/bin/env bash
+# The checks of `make test`, one after the other; test.sh starts this beside the servers. A step that
+# fails doesn't stop the others, the summary at the end names it. Its last line counts the tests.
+set -euo pipefail
+# shellcheck source-path=SCRIPTDIR source=lib.sh
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+cd "$root"
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM HUP
+
+summary=()
+failures=()
+passed=0
+failed=0
+
+# The steps' output passes through `logged`, which would cost a terminal its colours.
+if [ -t 1 ] && [ -z "${CARGO_TERM_COLOR:-}" ] && [ -z "${NO_COLOR:-}" ]; then
+  export CARGO_TERM_COLOR=always
+fi
+
+note() { # NAME RESULT SECONDS|- [REMARK]
+  local seconds=
+  [ "$3" = - ] || seconds="$3 s"
+  summary+=("$(printf '%-14s %-8s %7s  %s' "$1" "$2" "$seconds" "${4:-}")")
+}
+
+step() { # NAME COMMAND...
+  local name=$1 started=$SECONDS result=ok remark=
+  shift
+  printf '\n==> %s: %s\n' "$name" "$*"
+  counts=
+  if ! "$@"; then
+    result=FAILED
+    failures+=("$name")
+  fi
+  [ -z "$counts" ] || remark="($counts)"
+  note "$name" "$result" $((SECONDS - started)) "$remark"
+  [ $result = ok ]
+}
+
+# Runs a command, its output shown and kept in $work/log. It doesn't wait for the end of the output
+# for ever: a process that a test left behind may hold on to it.
+logged() { # COMMAND...
+  local rc=0 copier
+  exec 4> >(trap '' INT TERM HUP && exec tee "$work/log")
+  copier=$!
+  "$@" >&4 2>&1 4>&- || rc=$?
+  exec 4>&-
+  for _ in {1..50}; do
+    kill -0 "$copier" 2>/dev/null || return $rc
+    sleep 0.1
+  done
+  kill -KILL "$copier" 2>/dev/null || true
+  return $rc
+}
+
+# Adds up "5 passed", "1 failed" and the like in the lines that a pattern selects.
+count() { # PATTERN
+  local words
+  words=$(sed 's/\x1b\[[0-9;]*m//g' "$work/log" | grep -E "$1" | sed 's/([^)]*)//g') || words=
+  read -r tests_passed tests_failed tests_skipped <<<"$(
+    grep -oE '[0-9]+ (passed|failed|exec failed|timed out|skipped|ignored)' <<<"$words" |
+      awk '$2 == "passed" { passed += $1; next }
+           $2 == "skipped" || $2 == "ignored" { skipped += $1; next }
+           { failed += $1 }
+           END { print passed + 0, failed + 0, skipped + 0 }'
+  )"
+  passed=$((passed + tests_passed))
+  failed=$((failed + tests_failed))
+  counts="$tests_passed passed, $tests_failed failed, $tests_skipped skipped"
+}
+
+# The output of a failed test holds lines of the other runner's form, hence a pattern for each.
+test_with_nextest() {
+  local rc=0
+  logged cargo nextest run --workspace || rc=$?
+  count '^ *Summary \['
+  return $rc
+}
+
+test_with_cargo() { # [--doc]
+  local rc=0
+  logged cargo test --workspace --no-fail-fast "$@" || rc=$?
+  count '^test result: '
+  return $rc
+}
+
+document() {
+  RUSTDOCFLAGS=-Dwarnings cargo doc --no-deps --workspace
+}
+
+if cargo fmt --version >/dev/null 2>&1; then
+  step format cargo fmt --all --check || true
+else
+  note format skipped - "(rustfmt is not installed)"
+fi
+
+if cargo clippy --version >/dev/null 2>&1; then
+  step lint cargo clippy --workspace --all-targets -- -D warnings || true
+else
+  note lint skipped - "(clippy is not installed)"
+fi
+
+if step build cargo build --workspace --all-targets; then
+  if cargo nextest --version >/dev/null 2>&1; then
+    step tests test_with_nextest || true
+  else
+    step tests test_with_cargo --lib --bins --tests --examples || true
+  fi
+  step "doc tests" test_with_cargo --doc || true
+else
+  note tests "not run" - "(the build failed)"
+  note "doc tests" "not run" - "(the build failed)"
+fi
+
+step documentation document || true
+
+printf '\n'
+printf '%s\n' "${summary[@]}"
+printf '\n'
+if [ ${#failures[@]} -gt 0 ]; then
+  printf 'Failed:'
+  printf ' %s,' "${failures[@]}" | sed 's/,$//'
+  printf '\n'
+fi
+printf '%s passed, %s failed\n' "$passed" "$failed"
+[ ${#failures[@]} -eq 0 ] && [ "$failed" -eq 0 ]

@@ -1,0 +1,305 @@
+//! Accounts.
+
+use std::time::Duration;
+
+use diesel::prelude::*;
+
+use crate::account::{Email, Role, Standing, Status, Username};
+use crate::db::schema::{accounts, presence, presence_history};
+use crate::db::{AnyConnection, DbError, on_either, violates, write_transaction};
+use crate::ids::UserId;
+use crate::timestamp::{Timestamp, millis};
+
+/// An account.
+#[derive(Clone, Debug)]
+pub struct Account {
+    /// Its id.
+    pub id: UserId,
+    /// The name as it is shown.
+    pub username: String,
+    /// The address as it was typed.
+    pub email: String,
+    /// bcrypt's hash.
+    pub password_hash: String,
+    /// What it may do.
+    pub role: Role,
+    /// Whether it may be online.
+    pub standing: Standing,
+    /// The user's own inactivity timeout, where one was chosen.
+    pub inactivity_timeout: Option<Duration>,
+    /// When it was made.
+    pub created_at: Timestamp,
+}
+
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = accounts)]
+pub(super) struct AccountRow {
+    id: i64,
+    username: String,
+    email: String,
+    password_hash: String,
+    role: String,
+    status: String,
+    is_active: bool,
+    inactivity_timeout_ms: Option<i64>,
+    created_at_ms: i64,
+}
+
+/// An account to be made.
+#[derive(Clone, Debug)]
+pub struct NewAccount {
+    /// The name.
+    pub username: Username,
+    /// The address.
+    pub email: Email,
+    /// bcrypt's hash.
+    pub password_hash: String,
+    /// What it may do.
+    pub role: Role,
+    /// Whether it may be online.
+    pub standing: Standing,
+}
+
+/// What may change of an account. `None` leaves a field as it is.
+#[derive(Clone, Debug, Default)]
+pub struct AccountChanges {
+    /// The name.
+    pub username: Option<Username>,
+    /// The address.
+    pub email: Option<Email>,
+    /// bcrypt's hash.
+    pub password_hash: Option<String>,
+    /// What it may do.
+    pub role: Option<Role>,
+    /// Whether it may be online.
+    pub standing: Option<Standing>,
+    /// The user's own timeout; `Some(None)` goes back to the operator's.
+    pub inactivity_timeout: Option<Option<Duration>>,
+}
+
+#[derive(Insertable)]
+#[diesel(table_name = accounts)]
+struct InsertRow<'a> {
+    username: &'a str,
+    username_key: &'a str,
+    email: &'a str,
+    email_key: &'a str,
+    password_hash: &'a str,
+    role: &'a str,
+    status: &'a str,
+    is_active: bool,
+    created_at_ms: i64,
+    updated_at_ms: i64,
+}
+
+#[derive(AsChangeset)]
+#[diesel(table_name = accounts)]
+struct ChangeRow<'a> {
+    username: Option<&'a str>,
+    username_key: Option<&'a str>,
+    email: Option<&'a str>,
+    email_key: Option<&'a str>,
+    password_hash: Option<&'a str>,
+    role: Option<&'a str>,
+    status: Option<&'a str>,
+    is_active: Option<bool>,
+    inactivity_timeout_ms: Option<Option<i64>>,
+    updated_at_ms: i64,
+}
+
+/// Why an account was not written.
+#[derive(Debug, thiserror::Error)]
+pub enum WriteError {
+    /// Another account has this name.
+    #[error("the username is taken")]
+    UsernameTaken,
+    /// Another account has this address.
+    #[error("the e-mail address is taken")]
+    EmailTaken,
+    /// The database.
+    #[error(transparent)]
+    Database(#[from] DbError),
+}
+
+impl From<diesel::result::Error> for WriteError {
+    fn from(error: diesel::result::Error) -> Self {
+        if violates(&error, "accounts.username_key") {
+            Self::UsernameTaken
+        } else if violates(&error, "accounts.email_key") {
+            Self::EmailTaken
+        } else {
+            Self::Database(error.into())
+        }
+    }
+}
+
+impl TryFrom<AccountRow> for Account {
+    type Error = DbError;
+
+    fn try_from(row: AccountRow) -> Result<Self, DbError> {
+        Ok(Self {
+            id: UserId(row.id),
+            username: row.username,
+            email: row.email,
+            password_hash: row.password_hash,
+            role: row.role.parse().map_err(DbError::Content)?,
+            standing: standing(&row.status, row.is_active)?,
+            inactivity_timeout: row.inactivity_timeout_ms.map(|ms| Duration::from_millis(ms.unsigned_abs())),
+            created_at: Timestamp(row.created_at_ms),
+        })
+    }
+}
+
+pub(super) fn standing(status: &str, is_active: bool) -> Result<Standing, DbError> {
+    Ok(Standing { status: status.parse::<Status>().map_err(DbError::Content)?, is_active })
+}
+
+impl Account {
+    /// The account of this id.
+    ///
+    /// # Errors
+    /// [`DbError`].
+    pub fn find(connection: &mut AnyConnection, id: UserId) -> Result<Option<Self>, DbError> {
+        let row = accounts::table.find(id.0).select(AccountRow::as_select()).first(connection).optional()?;
+        row.map(Self::try_from).transpose()
+    }
+
+    /// The account with this name or, where there is none, with this address; both as [`crate::account::names::fold`]
+    /// makes them.
+    ///
+    /// # Errors
+    /// [`DbError`].
+    pub fn find_for_login(connection: &mut AnyConnection, key: &str) -> Result<Option<Self>, DbError> {
+        let by_name = accounts::table.filter(accounts::username_key.eq(key));
+        let mut row = by_name.select(AccountRow::as_select()).first(connection).optional()?;
+        // A name holds no @, so one query is enough for either.
+        if row.is_none() && key.contains('@') {
+            let by_email = accounts::table.filter(accounts::email_key.eq(key));
+            row = by_email.select(AccountRow::as_select()).first(connection).optional()?;
+        }
+        row.map(Self::try_from).transpose()
+    }
+
+    /// Makes an account, with its row of presence.
+    ///
+    /// # Errors
+    /// [`WriteError`] where name or address is taken.
+    pub fn insert(connection: &mut AnyConnection, new: &NewAccount) -> Result<Self, WriteError> {
+        write_transaction(connection, |connection| Self::insert_within(connection, new))
+    }
+
+    /// As [`Self::insert`], within a transaction of the caller's.
+    ///
+    /// # Errors
+    /// [`WriteError`] where name or address is taken.
+    pub fn insert_within(connection: &mut AnyConnection, new: &NewAccount) -> Result<Self, WriteError> {
+        let now = Timestamp::now().0;
+        let row = InsertRow {
+            username: new.username.as_str(),
+            username_key: new.username.key(),
+            email: new.email.as_str(),
+            email_key: new.email.key(),
+            password_hash: &new.password_hash,
+            role: new.role.as_str(),
+            status: new.standing.status.as_str(),
+            is_active: new.standing.is_active,
+            created_at_ms: now,
+            updated_at_ms: now,
+        };
+        let row: AccountRow = on_either!(connection, c => diesel::insert_into(accounts::table)
+            .values(&row)
+            .returning(AccountRow::as_returning())
+            .get_result(c))?;
+        diesel::insert_into(presence::table).values(presence::user_id.eq(row.id)).execute(connection)?;
+        Ok(Self::try_from(row)?)
+    }
+
+    /// Changes the account and answers what it is then; `None` where there is none. Within the caller's transaction.
+    ///
+    /// # Errors
+    /// [`WriteError`] where name or address is taken.
+    pub fn change(
+        connection: &mut AnyConnection,
+        id: UserId,
+        changes: &AccountChanges,
+    ) -> Result<Option<Self>, WriteError> {
+        let row = ChangeRow {
+            username: changes.username.as_ref().map(Username::as_str),
+            username_key: changes.username.as_ref().map(Username::key),
+            email: changes.email.as_ref().map(Email::as_str),
+            email_key: changes.email.as_ref().map(Email::key),
+            password_hash: changes.password_hash.as_deref(),
+            role: changes.role.map(Role::as_str),
+            status: changes.standing.map(|standing| standing.status.as_str()),
+            is_active: changes.standing.map(|standing| standing.is_active),
+            inactivity_timeout_ms: changes.inactivity_timeout.map(|timeout| timeout.map(millis)),
+            updated_at_ms: Timestamp::now().0,
+        };
+        diesel::update(accounts::table.find(id.0)).set(&row).execute(connection)?;
+        Ok(Self::find(connection, id)?)
+    }
+
+    /// Deletes the account and what is held of its presence; its sessions go with it. Within the caller's transaction.
+    ///
+    /// # Errors
+    /// [`DbError`].
+    pub fn delete(connection: &mut AnyConnection, id: UserId) -> Result<bool, DbError> {
+        let deleted = diesel::delete(accounts::table.find(id.0)).execute(connection)?;
+        diesel::delete(presence::table.find(id.0)).execute(connection)?;
+        diesel::delete(presence_history::table.filter(presence_history::user_id.eq(id.0))).execute(connection)?;
+        Ok(deleted > 0)
+    }
+
+    /// Locks the account's row until the transaction ends, and answers it.
+    ///
+    /// # Errors
+    /// [`DbError`].
+    pub fn lock(connection: &mut AnyConnection, id: UserId) -> Result<Option<Self>, DbError> {
+        if let AnyConnection::Postgresql(pg) = connection {
+            let locked = accounts::table.find(id.0).select(AccountRow::as_select()).for_update().first(pg);
+            return locked.optional()?.map(Self::try_from).transpose();
+        }
+        // SQLite's transaction holds the one write lock already.
+        Self::find(connection, id)
+    }
+
+    /// Locks the account's row against changes, but not against others who do the same, and answers it.
+    ///
+    /// # Errors
+    /// [`DbError`].
+    pub fn lock_shared(connection: &mut AnyConnection, id: UserId) -> Result<Option<Self>, DbError> {
+        if let AnyConnection::Postgresql(pg) = connection {
+            let locked = accounts::table.find(id.0).select(AccountRow::as_select()).for_share().first(pg);
+            return locked.optional()?.map(Self::try_from).transpose();
+        }
+        Self::find(connection, id)
+    }
+
+    /// Locks all admins who can act, in the order of their ids, and answers who they are: so that two who bar each
+    /// other at the same moment do so one after the other.
+    ///
+    /// # Errors
+    /// [`DbError`].
+    pub fn lock_acting_admins(connection: &mut AnyConnection) -> Result<Vec<UserId>, DbError> {
+        let acting = accounts::table
+            .filter(accounts::role.eq("admin"))
+            .filter(accounts::status.eq("active"))
+            .filter(accounts::is_active.eq(true))
+            .order(accounts::id)
+            .select(accounts::id);
+        let ids: Vec<i64> = match connection {
+            AnyConnection::Postgresql(pg) => acting.for_update().load(pg)?,
+            AnyConnection::Sqlite(sqlite) => acting.load(sqlite)?,
+        };
+        Ok(ids.into_iter().map(UserId).collect())
+    }
+
+    /// Whether any admin exists, able to act or not.
+    ///
+    /// # Errors
+    /// [`DbError`].
+    pub fn any_admin(connection: &mut AnyConnection) -> Result<bool, DbError> {
+        let admin = accounts::table.filter(accounts::role.eq("admin")).select(accounts::id).limit(1);
+        Ok(!admin.load::<i64>(connection)?.is_empty())
+    }
+}

@@ -1,0 +1,15 @@
+//! The database's rows, and the queries on them as their methods.
+//!
+//! Rows, inserts, changes and the API's shapes are separate types. Every method takes a connection, blocks, and is
+//! called through [`crate::db::Db::run`].
+
+pub mod account;
+pub mod audit;
+pub mod directory;
+pub mod projection;
+pub mod session;
+pub mod sql;
+
+pub use account::{Account, AccountChanges, NewAccount};
+pub use audit::{Actor, AuditEntry};
+pub use session::{NewSession, Session};

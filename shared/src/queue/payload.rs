@@ -1,0 +1,173 @@
+//! What a job is on the wire: one tagged enum in a versioned envelope.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// The version of [`Envelope`] that this program writes, and the only one that it reads.
+pub const VERSION: u16 = 1;
+
+/// A piece of work for a worker. Each kind is safe to run twice.
+#[derive(Serialize, Deserialize, Clone, Debug, PartialEq)]
+#[serde(tag = "job", rename_all = "snake_case")]
+pub enum Job {
+    /// Take sessions past their deadline out of a shard and make their transitions.
+    Sweep {
+        /// The shard of the presence engine.
+        shard: u32,
+    },
+    /// Compare a shard with the database and repair what differs.
+    Reconcile {
+        /// The shard of the presence engine.
+        shard: u32,
+    },
+    /// Trim a shard's stream of transitions behind what has been projected.
+    TrimTransitions {
+        /// The shard of the presence engine.
+        shard: u32,
+    },
+    /// Delete the rows of sessions that ended long ago.
+    CleanSessions {},
+    /// Remove finished tasks from the queue itself.
+    CleanTasks {},
+}
+
+impl Job {
+    /// The name of the kind, as it is written in the payload, in logs and in metrics.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Sweep { .. } => "sweep",
+            Self::Reconcile { .. } => "reconcile",
+            Self::TrimTransitions { .. } => "trim_transitions",
+            Self::CleanSessions {} => "clean_sessions",
+            Self::CleanTasks {} => "clean_tasks",
+        }
+    }
+
+    /// The shard the job works on, if its kind has one.
+    #[must_use]
+    pub fn shard(&self) -> Option<u32> {
+        match self {
+            Self::Sweep { shard } | Self::Reconcile { shard } | Self::TrimTransitions { shard } => Some(*shard),
+            Self::CleanSessions {} | Self::CleanTasks {} => None,
+        }
+    }
+
+    /// What makes two enqueued jobs the same one: `name:shard:tick`, and `name:-:tick` without a shard.
+    ///
+    /// `tick` is the scheduled moment in Unix milliseconds, the same number in every replica.
+    #[must_use]
+    pub fn idempotency_key(&self, tick: i64) -> String {
+        let name = self.name();
+        match self.shard() {
+            Some(shard) => format!("{name}:{shard}:{tick}"),
+            None => format!("{name}:-:{tick}"),
+        }
+    }
+}
+
+/// A job as it travels: with the version of its format and the moment it was scheduled for.
+#[derive(Serialize, Deserialize, Clone, Debug, PartialEq)]
+pub struct Envelope {
+    /// The version of this format; see [`VERSION`].
+    pub v: u16,
+    /// The job.
+    #[serde(flatten)]
+    pub job: Job,
+    /// The scheduled moment in Unix milliseconds; 0 for a job enqueued by hand.
+    pub tick: i64,
+}
+
+/// Why a payload cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum PayloadError {
+    /// Another version of the program wrote it.
+    #[error("job payload has version {found}, and this program reads version {VERSION} only")]
+    UnknownVersion {
+        /// The version in the payload.
+        found: u64,
+    },
+    /// It is not an envelope, or the job is of an unknown kind.
+    #[error("job payload cannot be read: {0}")]
+    Malformed(#[from] serde_json::Error),
+}
+
+impl Envelope {
+    /// Wraps a job for the queue. `tick` is in Unix milliseconds, 0 for a job enqueued by hand.
+    #[must_use]
+    pub fn new(job: Job, tick: i64) -> Self {
+        Self { v: VERSION, job, tick }
+    }
+
+    /// Reads an envelope.
+    ///
+    /// # Errors
+    ///
+    /// [`PayloadError`] when the version is another one or the payload is not an envelope.
+    pub fn decode(payload: Value) -> Result<Self, PayloadError> {
+        // The version first: what another version means by the other fields is not known here.
+        if let Some(found) = payload.get("v").and_then(Value::as_u64)
+            && found != u64::from(VERSION)
+        {
+            return Err(PayloadError::UnknownVersion { found });
+        }
+        Ok(serde_json::from_value(payload)?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn one_of_each() -> Vec<(Job, Value)> {
+        vec![
+            (Job::Sweep { shard: 3 }, json!({"v": 1, "job": "sweep", "shard": 3, "tick": 60_000})),
+            (Job::Reconcile { shard: 0 }, json!({"v": 1, "job": "reconcile", "shard": 0, "tick": 60_000})),
+            (
+                Job::TrimTransitions { shard: 15 },
+                json!({"v": 1, "job": "trim_transitions", "shard": 15, "tick": 60_000}),
+            ),
+            (Job::CleanSessions {}, json!({"v": 1, "job": "clean_sessions", "tick": 60_000})),
+            (Job::CleanTasks {}, json!({"v": 1, "job": "clean_tasks", "tick": 60_000})),
+        ]
+    }
+
+    #[test]
+    fn every_job_survives_the_round_trip() {
+        for (job, wire) in one_of_each() {
+            let envelope = Envelope::new(job.clone(), 60_000);
+            let written = serde_json::to_value(&envelope).unwrap();
+            assert_eq!(written, wire);
+            assert_eq!(written["job"], job.name(), "name() is the tag");
+            assert_eq!(Envelope::decode(written).unwrap(), envelope);
+        }
+    }
+
+    #[test]
+    fn another_version_is_named_in_the_error() {
+        let payload = json!({"v": 2, "job": "sweep", "shards": [1, 2], "tick": 0});
+        let error = Envelope::decode(payload).unwrap_err();
+        assert_eq!(error.to_string(), "job payload has version 2, and this program reads version 1 only");
+    }
+
+    #[test]
+    fn what_is_no_envelope_is_refused() {
+        for payload in [
+            json!(null),
+            json!(7),
+            json!({"job": "sweep", "shard": 1, "tick": 0}),
+            json!({"v": 1, "job": "nonsense", "tick": 0}),
+            json!({"v": 1, "job": "sweep", "tick": 0}),
+        ] {
+            let error = Envelope::decode(payload.clone()).unwrap_err();
+            assert!(matches!(error, PayloadError::Malformed(_)), "{payload}");
+        }
+    }
+
+    #[test]
+    fn keys_differ_by_kind_shard_and_tick() {
+        assert_eq!(Job::Sweep { shard: 3 }.idempotency_key(7), "sweep:3:7");
+        assert_eq!(Job::CleanTasks {}.idempotency_key(7), "clean_tasks:-:7");
+    }
+}

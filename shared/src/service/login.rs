@@ -1,0 +1,160 @@
+//! Log-in and log-out.
+
+use super::refresh::Seed;
+use super::{Outcome, RefreshToken, Service};
+use crate::account::{Password, names};
+use crate::db::write_transaction;
+use crate::ids::{SessionId, UserId};
+use crate::models::{Account, NewSession, Session};
+use crate::presence::engine::{Connect, Connected};
+use crate::presence::rule::{Known, Presence, Projected, presence};
+use crate::presence::{PresenceEngine, Reason};
+use crate::refusal::{Code, Failure, Refusal};
+use crate::timestamp::Timestamp;
+
+/// What a client sends to log in.
+#[derive(Clone, Debug)]
+pub struct Login {
+    /// Name or address.
+    pub username: String,
+    /// As typed.
+    pub password: Password,
+    /// The device's name.
+    pub device: Option<String>,
+    /// Where the request comes from.
+    pub address: String,
+}
+
+/// A log-in that succeeded.
+pub struct LoggedIn {
+    /// Whose.
+    pub account: Account,
+    /// The new session.
+    pub session: SessionId,
+    /// Its first refresh token.
+    pub refresh: RefreshToken,
+    /// Online, that is.
+    pub presence: Presence,
+}
+
+/// The longest name of a device, in characters.
+const LONGEST_DEVICE: usize = 200;
+/// More sessions than this are nobody's devices: the oldest are logged out.
+const MOST_SESSIONS: usize = 100;
+
+impl Service {
+    /// Logs in. The user is online when this answers.
+    ///
+    /// # Errors
+    /// `invalid_credentials` for an unknown name and a wrong password alike; `account_…` after the right password;
+    /// `too_many_requests`; `overloaded`, `engine_unavailable`, `database_unavailable`.
+    pub async fn log_in(&self, login: Login) -> Outcome<LoggedIn> {
+        if let Some(device) = &login.device {
+            names::plain_text(device, LONGEST_DEVICE).map_err(|problem| Refusal::field("device", &problem))?;
+        }
+        let key = names::fold(&login.username);
+        // By name and address together: nobody can lock another out from elsewhere.
+        let tries = format!("{key} from {}", login.address);
+        self.inner.failures.check(&tries)?;
+        let account = self.db.run(move |c| Account::find_for_login(c, &key)).await?;
+        let hash = account.as_ref().map(|account| account.password_hash.clone());
+        let right = self.inner.hasher.verify(login.password, hash).await?;
+        let Some(account) = account.filter(|_| right) else {
+            self.inner.failures.count(&tries);
+            return Err(Code::InvalidCredentials.into());
+        };
+        // Tried twice, since a log-out everywhere at the same moment may end the first session as it begins.
+        for _ in 0..2 {
+            if let Some(logged_in) = self.open_session(&account, login.device.clone()).await? {
+                return Ok(logged_in);
+            }
+        }
+        Err(Code::Conflicting.into())
+    }
+
+    /// Makes a session and brings it online; `None` where it was ended as it began.
+    async fn open_session(&self, account: &Account, device: Option<String>) -> Outcome<Option<LoggedIn>> {
+        let user = account.id;
+        // Before the rows are read; and where the engine is away, before anything is written.
+        let read_at = self.engine.now(user).await?;
+        let seed = Seed::new()?;
+        let (family_hash, refresh_hash) = seed.hashes();
+        let now = Timestamp::now();
+        let expires_at = now.plus(self.inner.accounts.refresh_ttl);
+        let new = NewSession { user, device, family_hash, refresh_hash, created_at: now, expires_at };
+        let (account, session, surplus) = self
+            .db
+            .run(move |connection| {
+                write_transaction(connection, |c| {
+                    // With the row held, a bar comes wholly before this session or wholly after it.
+                    let account = Account::lock_shared(c, user)?.ok_or(Code::InvalidCredentials)?;
+                    if let Some(bar) = account.standing.bar() {
+                        return Err(bar.into());
+                    }
+                    let session = Session::insert(c, &new)?;
+                    let surplus: Vec<SessionId> =
+                        Session::of_user(c, user, now)?.iter().skip(MOST_SESSIONS).map(Session::id).collect();
+                    Ok::<_, Failure>((account, session, surplus))
+                })
+            })
+            .await?;
+        let timeout = self.timeout_of(&account);
+        let connect = Connect { user, session, timeout, reason: Reason::Login, read_at };
+        let connected = self.engine.connect(connect).await;
+        if let Ok(Connected::Live { now, deadline }) = connected {
+            for old in surplus {
+                self.end_session(user, old, Reason::Logout).await?;
+            }
+            let known = Known::Online { until: deadline, last_seen: now, reason: Reason::Login };
+            let projected = Projected { last_seen: None, reason: None };
+            let presence = presence(account.standing, known, projected);
+            return Ok(Some(LoggedIn { account, session, refresh: seed.token(session), presence }));
+        }
+        // Nobody was told of this session: it ends unseen.
+        let ended = self.db.run(move |c| Session::end(c, session, Reason::Logout, now)).await;
+        connected?;
+        ended?;
+        Ok(None)
+    }
+
+    /// Logs one session out. Is no sign of life.
+    ///
+    /// # Errors
+    /// `session_ended`, `account_…`; `engine_unavailable`, and nothing has changed then.
+    pub async fn log_out(&self, user: UserId, session: SessionId) -> Outcome<()> {
+        let row = self.inner.rows.read(session).await?;
+        self.may_be_alive(row)?;
+        self.end_session(user, session, Reason::Logout).await
+    }
+
+    /// Logs all of the caller's sessions out.
+    ///
+    /// # Errors
+    /// As [`Self::log_out`].
+    pub async fn log_out_everywhere(&self, user: UserId, session: SessionId) -> Outcome<()> {
+        let row = self.inner.rows.read(session).await?;
+        self.may_be_alive(row)?;
+        self.end_all_sessions(user, Reason::Logout).await
+    }
+
+    /// Ends all sessions that there are now; one that begins later is not concerned.
+    pub(super) async fn end_all_sessions(&self, user: UserId, reason: Reason) -> Outcome<()> {
+        let up_to = self.newest_session(user).await?;
+        let ended = self.engine.evict(user, up_to, reason).await?;
+        self.db.run(move |c| Session::end_all(c, user, up_to, reason, ended.now)).await?;
+        Ok(())
+    }
+
+    /// The newest session's id. The account's row is locked for it, so that every log-in has either been counted or
+    /// will get a larger id.
+    pub(super) async fn newest_session(&self, user: UserId) -> Outcome<SessionId> {
+        self.db
+            .run(move |connection| {
+                write_transaction(connection, |c| {
+                    Account::lock(c, user)?.ok_or(Code::UserNotFound)?;
+                    Ok::<_, Failure>(Session::newest_of(c, user)?)
+                })
+            })
+            .await
+    }
+}

@@ -1,0 +1,91 @@
+//! What a handler calls: one function each, that keeps the rules and answers in the domain's types.
+//!
+//! The order of writes is everywhere the same: the engine first, the database second, the answer last. So a crash in
+//! between leaves something that nobody was told, and a slow `connect` that read the old row is refused by the engine.
+
+mod accounts;
+mod barring;
+mod changes;
+mod directory;
+pub mod limiter;
+mod login;
+mod me;
+mod refresh;
+mod rows;
+mod signs;
+
+use std::sync::Arc;
+
+pub use accounts::{AccountEdit, CreateAccount};
+pub use changes::Changes;
+pub use directory::{DirectoryPage, DirectoryQuery, SeenUser};
+pub use login::{LoggedIn, Login};
+pub use me::{Device, MyChanges};
+pub use refresh::{RefreshToken, Refreshed};
+pub use signs::{Alive, Claimed};
+
+use crate::account::hashing::Hasher;
+use crate::db::Db;
+use crate::models::Account;
+use crate::presence::Engine;
+use crate::refusal::Failure;
+use crate::settings::{AccountSettings, PresenceSettings};
+use limiter::Limiter;
+
+/// The answer of a service.
+pub type Outcome<T> = Result<T, Failure>;
+
+/// Everything that the services work with. Cheap to clone.
+#[derive(Clone)]
+pub struct Service {
+    /// The database.
+    pub db: Db,
+    /// The presence engine.
+    pub engine: Engine,
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    hasher: Hasher,
+    presence: PresenceSettings,
+    accounts: AccountSettings,
+    /// Failed log-ins, by name and address together.
+    failures: Limiter,
+    /// Registrations, by address.
+    registrations: Limiter,
+    rows: rows::RowReader,
+}
+
+impl Service {
+    /// The services on this database and engine. Spawns the task that reads rows for waiting heartbeats: needs a
+    /// tokio runtime.
+    #[must_use]
+    pub fn new(db: Db, engine: Engine, hasher: Hasher, presence: PresenceSettings, accounts: AccountSettings) -> Self {
+        let rows = rows::RowReader::start(db.clone());
+        let failures = Limiter::new(accounts.rate_limits, 10, std::time::Duration::from_secs(60));
+        let registrations = Limiter::new(accounts.rate_limits, 1_000, std::time::Duration::from_secs(60));
+        let inner = Arc::new(Inner { hasher, presence, accounts, failures, registrations, rows });
+        Self { db, engine, inner }
+    }
+
+    /// The presence settings.
+    #[must_use]
+    pub fn presence(&self) -> &PresenceSettings {
+        &self.inner.presence
+    }
+
+    /// The account settings.
+    #[must_use]
+    pub fn accounts(&self) -> &AccountSettings {
+        &self.inner.accounts
+    }
+
+    /// A user's inactivity timeout: its own, within the operator's bounds as they are today, or the operator's.
+    #[must_use]
+    pub fn timeout_of(&self, account: &Account) -> std::time::Duration {
+        let bounds = &self.inner.presence;
+        account
+            .inactivity_timeout
+            .map_or(bounds.inactivity_timeout, |own| own.clamp(bounds.timeout_min, bounds.timeout_max))
+    }
+}

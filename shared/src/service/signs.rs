@@ -1,0 +1,87 @@
+//! Signs of life: every authenticated request, and the heartbeat above all.
+
+use std::time::Duration;
+
+use super::{Outcome, Service};
+use crate::ids::{SessionId, UserId};
+use crate::models::{Account, Session};
+use crate::presence::engine::{Connect, Connected, Touch};
+use crate::presence::{PresenceEngine, Reason};
+use crate::refusal::{Code, Refusal};
+use crate::timestamp::{Deadline, Timestamp};
+
+/// What an access token says, once its signature and time are known to be good.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Claimed {
+    /// Whose.
+    pub user: UserId,
+    /// Which session.
+    pub session: SessionId,
+    /// The inactivity timeout when the token was made.
+    pub timeout: Duration,
+}
+
+/// What a sign of life has brought.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Alive {
+    /// When it was noted: the user's last sign of life now.
+    pub last_seen: Timestamp,
+    /// When the user goes offline unless there is another.
+    pub until: Deadline,
+}
+
+/// How often a row is read again before the client is told to come back.
+const TRIES: usize = 3;
+
+impl Service {
+    /// The slow path of a sign of life: `touch` did not know the session at `read_at`, the engine's time. Reads the row
+    /// and makes the session live again, if account and session still are.
+    ///
+    /// # Errors
+    /// `account_…`, `session_ended`; `engine_unavailable` and the like where it can't be said.
+    pub async fn revive(&self, claimed: Claimed, mut read_at: Timestamp) -> Outcome<Alive> {
+        for _ in 0..TRIES {
+            let row = self.inner.rows.read(claimed.session).await?;
+            let account = self.may_be_alive(row)?;
+            let connect = Connect {
+                user: claimed.user,
+                session: claimed.session,
+                timeout: self.timeout_of(&account),
+                reason: Reason::Heartbeat,
+                read_at,
+            };
+            match self.engine.connect(connect).await? {
+                Connected::Live { now, deadline } => return Ok(Alive { last_seen: now, until: deadline }),
+                // Ended after the row was read, or the row is old: the row says by now, or will soon.
+                Connected::Ended | Connected::Stale => read_at = self.engine.now(claimed.user).await?,
+            }
+        }
+        // An end is under way whose row is not written yet.
+        Err(Refusal::plain(Code::Conflicting).into())
+    }
+
+    /// Whether a session's row allows a sign of life. Account status outranks the session's end.
+    pub(super) fn may_be_alive(&self, row: Option<(Session, Account)>) -> Outcome<Account> {
+        let Some((session, account)) = row else { return Err(Code::SessionEnded.into()) };
+        if let Some(bar) = account.standing.bar() {
+            return Err(bar.into());
+        }
+        if session.is_over(Timestamp::now()) {
+            return Err(Code::SessionEnded.into());
+        }
+        Ok(account)
+    }
+
+    /// A sign of life without the group commit: for programs that send few.
+    ///
+    /// # Errors
+    /// As [`Self::revive`].
+    pub async fn sign_of_life(&self, claimed: Claimed) -> Outcome<Alive> {
+        let touch = Touch { user: claimed.user, session: claimed.session, timeout: claimed.timeout };
+        let touched = self.engine.touch(claimed.user.shard(self.engine.shards()), &[touch]).await?;
+        match touched.deadlines.first().copied().flatten() {
+            Some(until) => Ok(Alive { last_seen: touched.now, until }),
+            None => self.revive(claimed, touched.now).await,
+        }
+    }
+}
