@@ -65,7 +65,7 @@ disable_new_services() {
 }
 
 # One run at a time: two would each take the other's policy for the one to put back.
-exec 9>/run/lock/lastseen-setup.lock
+exec 9>/run/lastseen-setup.lock
 flock -w 600 9 || {
   echo "apt-install.sh: another setup has been installing for ten minutes; try again when it is done." >&2
   exit 1

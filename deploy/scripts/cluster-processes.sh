@@ -46,7 +46,7 @@ start() { # NAME COMMAND...
   shift
   exec 3> >(trap '' INT TERM HUP && exec sed -u "s/^/$(printf '%-9s' "$name")| /")
   copiers+=("$!")
-  setsid setpriv --pdeathsig TERM "$@" </dev/null >&3 2>&1 3>&- &
+  setsid setpriv --pdeathsig KILL "$@" </dev/null >&3 2>&1 3>&- &
   names+=("$name")
   pids+=("$!")
   exec 3>&-

@@ -112,16 +112,18 @@ offered_node() {
   esac
 }
 
-[ $# -gt 0 ] || set -- build test page
-page=
+[ $# -gt 0 ] || set -- test page
+build='' services='' page=''
 for part; do
   case $part in
-    build) list_build_needs ;;
-    test) list_build_needs && list_test_needs ;;
+    build) build=yes ;;
+    test) build=yes services=yes ;;
     page) page=yes ;;
     *) die "usage: setup.sh [build|test|page]..." ;;
   esac
 done
 check_rust
+[ -z "$build" ] || list_build_needs
+[ -z "$services" ] || list_test_needs
 install_missing
 [ -z "$page" ] || set_up_page

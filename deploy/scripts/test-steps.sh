@@ -24,13 +24,13 @@ fi
 note() { # NAME RESULT SECONDS|- [REMARK]
   local seconds=
   [ "$3" = - ] || seconds="$3 s"
-  summary+=("$(printf '%-14s %-8s %7s  %s' "$1" "$2" "$seconds" "${4:-}")")
+  summary+=("$(printf '%-14s %-8s %7s%s' "$1" "$2" "$seconds" "${4:+  $4}")")
 }
 
 step() { # NAME COMMAND...
   local name=$1 started=$SECONDS result=ok remark=
   shift
-  printf '\n==> %s: %s\n' "$name" "$*"
+  printf '\n==> %s\n' "$name"
   counts=
   if ! "$@"; then
     result=FAILED

@@ -10,4 +10,6 @@ pub mod queue;
 pub mod refusal;
 pub mod service;
 pub mod settings;
+pub mod stop;
+pub mod telemetry;
 pub mod timestamp;

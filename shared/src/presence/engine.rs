@@ -242,6 +242,42 @@ pub enum Engine {
     Memory(MemoryEngine),
 }
 
+impl Engine {
+    /// Takes or renews the lease on following a shard's transitions, for `ttl`. Answers whether `holder` has it: in one
+    /// process always.
+    ///
+    /// # Errors
+    /// [`EngineError::Unavailable`].
+    pub async fn lease(&self, shard: u32, holder: &str, ttl: Duration) -> Answer<bool> {
+        match self {
+            Self::Redis(engine) => engine.lease(shard, holder, ttl).await,
+            Self::Memory(_) => Ok(true),
+        }
+    }
+
+    /// Whether the engine answers, and can keep what it answers.
+    ///
+    /// # Errors
+    /// [`EngineError::Unavailable`].
+    pub async fn check(&self) -> Answer<()> {
+        match self {
+            Self::Redis(engine) => engine.ping().await,
+            Self::Memory(engine) => engine.check(),
+        }
+    }
+
+    /// The same engine for one thread that sends many heartbeats: on a connection of its own.
+    ///
+    /// # Errors
+    /// [`EngineError::Unavailable`] where no connection can be prepared.
+    pub fn for_thread(&self) -> Answer<Self> {
+        match self {
+            Self::Redis(engine) => engine.with_own_connection().map(Self::Redis),
+            Self::Memory(_) => Ok(self.clone()),
+        }
+    }
+}
+
 macro_rules! delegate {
     ($($(#[$meta:meta])* async fn $name:ident(&self $(, $arg:ident: $ty:ty)*) -> $out:ty;)+) => {
         $(

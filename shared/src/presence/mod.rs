@@ -4,12 +4,14 @@
 //! - [`engine`]: the operations on live sessions, as a trait; [`Engine`] is one of its two implementations.
 //! - [`redis`]: the engine of the distributed form; its module docs name every key.
 //! - [`memory`]: the engine of the stand-alone program, with a journal in SQLite.
+//! - [`group`]: all heartbeats that wait in a thread, in one command.
 //! - [`transition`]: changes of presence, their ids and cursors.
 //! - [`clock`]: where an engine's time comes from.
 
 pub mod clock;
 pub mod cursor;
 pub mod engine;
+pub mod group;
 pub mod memory;
 pub mod reason;
 pub mod redis;

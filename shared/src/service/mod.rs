@@ -68,6 +68,12 @@ impl Service {
         Self { db, engine, inner }
     }
 
+    /// The same services on another handle of the same engine: a thread's own connection.
+    #[must_use]
+    pub fn on(&self, engine: Engine) -> Self {
+        Self { engine, ..self.clone() }
+    }
+
     /// The presence settings.
     #[must_use]
     pub fn presence(&self) -> &PresenceSettings {

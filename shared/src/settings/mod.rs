@@ -101,8 +101,10 @@ pub struct AccountSettings {
     pub registration: Registration,
     /// bcrypt's cost.
     pub bcrypt_cost: u32,
-    /// The first admin, made where there is none.
+    /// The first admin, made where there is none; `None` where no password was given for it.
     pub first_admin: Option<FirstAdmin>,
+    /// The name of a first admin whose password is to be made up.
+    pub admin_username: Username,
     /// Whether tries are limited.
     pub rate_limits: bool,
 }
@@ -285,7 +287,7 @@ fn accounts(r: &mut Reader<'_>) -> Option<AccountSettings> {
     if access_ttl > refresh_ttl && refresh_ttl.is_some() {
         r.wrong("LASTSEEN_REFRESH_TTL", "must not be shorter than LASTSEEN_ACCESS_TTL");
     }
-    let first_admin = first_admin(r);
+    let (admin_username, first_admin) = first_admin(r)?;
     Some(AccountSettings {
         jwt_secret,
         previous_jwt_secrets,
@@ -294,28 +296,30 @@ fn accounts(r: &mut Reader<'_>) -> Option<AccountSettings> {
         registration: registration?,
         bcrypt_cost: bcrypt_cost?,
         first_admin,
+        admin_username,
         rate_limits: rate_limits?,
     })
 }
 
-fn first_admin(r: &mut Reader<'_>) -> Option<FirstAdmin> {
-    let username = r.optional("LASTSEEN_ADMIN_USERNAME", Username::parse);
+/// The first admin's name, and all of it where there is a password.
+fn first_admin(r: &mut Reader<'_>) -> Option<(Username, Option<FirstAdmin>)> {
+    let named = r.given("LASTSEEN_ADMIN_USERNAME").is_some();
     let email = r.optional("LASTSEEN_ADMIN_EMAIL", Email::parse);
-    match (r.given("LASTSEEN_ADMIN_USERNAME"), r.given("LASTSEEN_ADMIN_PASSWORD")) {
-        (None, None) => None,
-        (Some(_), None) if r.form == Form::Distributed => {
+    let username = if named {
+        r.optional("LASTSEEN_ADMIN_USERNAME", Username::parse)?
+    } else {
+        Username::parse("admin").ok()?
+    };
+    if r.given("LASTSEEN_ADMIN_PASSWORD").is_none() {
+        if named && r.form == Form::Distributed {
             r.wrong("LASTSEEN_ADMIN_PASSWORD", "is required where LASTSEEN_ADMIN_USERNAME is set");
-            None
         }
-        (Some(_), None) => None,
-        (given, Some(_)) => {
-            let username = if given.is_some() { username? } else { Username::parse("admin").ok()? };
-            let chosen = |text: &str| Password::choose(text.to_owned(), username.as_str());
-            let password = r.optional("LASTSEEN_ADMIN_PASSWORD", chosen)?;
-            let email = email.or_else(|| default_email(&username))?;
-            Some(FirstAdmin { username, email, password })
-        }
+        return Some((username, None));
     }
+    let chosen = |text: &str| Password::choose(text.to_owned(), username.as_str());
+    let password = r.optional("LASTSEEN_ADMIN_PASSWORD", chosen)?;
+    let email = email.or_else(|| default_email(&username))?;
+    Some((username.clone(), Some(FirstAdmin { username, email, password })))
 }
 
 /// An address for an admin who has none: it is unique where the name is.

@@ -24,6 +24,12 @@ impl Raw {
     pub fn new(values: impl IntoIterator<Item = (String, String)>) -> Self {
         Self(values.into_iter().filter(|(_, value)| !value.trim().is_empty()).collect())
     }
+
+    /// What was given for a variable.
+    #[must_use]
+    pub fn get(&self, variable: &str) -> Option<&str> {
+        self.0.get(variable).map(|value| value.trim())
+    }
 }
 
 pub(super) struct Reader<'a> {
@@ -43,7 +49,7 @@ impl<'a> Reader<'a> {
     }
 
     pub(super) fn given(&self, variable: &str) -> Option<&'a str> {
-        self.raw.0.get(variable).map(|value| value.trim())
+        self.raw.get(variable)
     }
 
     fn text(&self, variable: &str) -> Option<&'a str> {

@@ -1,5 +1,9 @@
 //! The list of settings: the one place that names them, with their defaults and what they are for.
 
+use clap::{Arg, ArgMatches};
+
+use super::Raw;
+
 /// One setting.
 #[derive(Clone, Copy, Debug)]
 pub struct Setting {
@@ -31,6 +35,30 @@ const fn depends(variable: &'static str, help: &'static str) -> Setting {
 
 const fn secret(variable: &'static str, help: &'static str) -> Setting {
     Setting { variable, default: None, help, secret: true }
+}
+
+/// The settings as flags, each of which falls back to its environment variable.
+#[must_use]
+pub fn flags() -> Vec<Arg> {
+    let flag = |setting: &Setting| {
+        let default = setting.default.map(|default| format!(" [{default}]")).unwrap_or_default();
+        Arg::new(setting.variable)
+            .long(setting.flag())
+            .env(setting.variable)
+            .hide_env_values(setting.secret)
+            .value_name("VALUE")
+            .help(format!("{}{default}", setting.help))
+    };
+    SETTINGS.iter().map(flag).collect()
+}
+
+/// What was given of them, by flag or by environment.
+#[must_use]
+pub fn given(matches: &ArgMatches) -> Raw {
+    Raw::new(SETTINGS.iter().filter_map(|setting| {
+        let value = matches.get_one::<String>(setting.variable)?;
+        Some((setting.variable.to_owned(), value.clone()))
+    }))
 }
 
 /// All settings.

@@ -1,0 +1,203 @@
+//! Access tokens: JWT (RFC 7519), signed with HMAC-SHA-256.
+
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jsonwebtoken::errors::ErrorKind;
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
+use lastseen_shared::account::Role;
+use lastseen_shared::ids::{SessionId, UserId};
+use lastseen_shared::refusal::{Code, Failure};
+use lastseen_shared::service::Claimed;
+use lastseen_shared::settings::Secret;
+use lastseen_shared::timestamp::Timestamp;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+/// Who made the tokens.
+const ISSUER: &str = "lastseen";
+/// No token of ours is longer.
+const LONGEST: usize = 1_024;
+
+#[derive(Serialize, Deserialize)]
+struct Claims {
+    /// The user's id, as text: RFC 7519 §4.1.2 wants it so.
+    sub: String,
+    sid: i64,
+    role: Role,
+    /// The user's inactivity timeout, in ms, when the token was made.
+    tmo: u64,
+    iss: String,
+    iat: i64,
+    exp: i64,
+    jti: String,
+}
+
+struct Key {
+    id: String,
+    decoding: DecodingKey,
+}
+
+/// Makes and reads access tokens.
+pub struct Tokens {
+    signing: EncodingKey,
+    header: Header,
+    keys: Vec<Key>,
+    validation: Validation,
+    ttl: Duration,
+}
+
+/// What a token tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Access {
+    /// Whose session it is.
+    pub claimed: Claimed,
+    /// The user's role when the token was made. A role that changes ends the sessions, and so the tokens.
+    pub role: Role,
+}
+
+/// The key's name in a token: its hash's beginning, so that it follows from the key.
+fn key_id(secret: &Secret) -> String {
+    URL_SAFE_NO_PAD.encode(&Sha256::digest(secret.expose().as_bytes())[..6])
+}
+
+impl Tokens {
+    /// Tokens signed with `secret`, read also where one of `previous` signed them, living for `ttl`.
+    #[must_use]
+    pub fn new(secret: &Secret, previous: &[Secret], ttl: Duration) -> Self {
+        let key = |secret: &Secret| Key {
+            id: key_id(secret),
+            decoding: DecodingKey::from_secret(secret.expose().as_bytes()),
+        };
+        let header = Header { kid: Some(key_id(secret)), ..Header::new(Algorithm::HS256) };
+        // HS256 and nothing else: neither `none` nor a public-key algorithm with our secret as its key.
+        let mut validation = Validation::new(Algorithm::HS256);
+        validation.set_issuer(&[ISSUER]);
+        validation.set_required_spec_claims(&["exp", "iss", "sub"]);
+        validation.leeway = 0;
+        Self {
+            signing: EncodingKey::from_secret(secret.expose().as_bytes()),
+            header,
+            keys: std::iter::once(secret).chain(previous).map(key).collect(),
+            validation,
+            ttl,
+        }
+    }
+
+    /// A token for a session.
+    ///
+    /// # Errors
+    /// Where the system has no random numbers.
+    pub fn issue(&self, access: Access) -> Result<String, Failure> {
+        let now = Timestamp::now();
+        let mut id = [0; 12];
+        getrandom::fill(&mut id).map_err(|error| Failure::Internal(format!("no random numbers: {error}")))?;
+        let claims = Claims {
+            sub: access.claimed.user.to_string(),
+            sid: access.claimed.session.0,
+            role: access.role,
+            tmo: u64::try_from(access.claimed.timeout.as_millis()).unwrap_or(u64::MAX),
+            iss: ISSUER.to_owned(),
+            iat: now.0 / 1_000,
+            exp: now.plus(self.ttl).0.div_euclid(1_000) + i64::from(now.plus(self.ttl).0.rem_euclid(1_000) > 0),
+            jti: URL_SAFE_NO_PAD.encode(id),
+        };
+        jsonwebtoken::encode(&self.header, &claims, &self.signing)
+            .map_err(|error| Failure::Internal(format!("a token could not be signed: {error}")))
+    }
+
+    /// Reads a token.
+    ///
+    /// # Errors
+    /// [`Code::TokenExpired`] for one of ours past its time, [`Code::TokenInvalid`] for everything else.
+    pub fn read(&self, token: &str) -> Result<Access, Code> {
+        if token.len() > LONGEST {
+            return Err(Code::TokenInvalid);
+        }
+        let named = jsonwebtoken::decode_header(token).map_err(|_| Code::TokenInvalid)?.kid;
+        let key = match &named {
+            Some(id) => self.keys.iter().find(|key| key.id == *id),
+            None => self.keys.first(),
+        };
+        let key = key.ok_or(Code::TokenInvalid)?;
+        let claims = jsonwebtoken::decode::<Claims>(token, &key.decoding, &self.validation)
+            .map_err(|error| match error.kind() {
+                ErrorKind::ExpiredSignature => Code::TokenExpired,
+                _ => Code::TokenInvalid,
+            })?
+            .claims;
+        let user = claims.sub.parse().map_err(|_| Code::TokenInvalid)?;
+        let claimed = Claimed {
+            user: UserId(user),
+            session: SessionId(claims.sid),
+            timeout: Duration::from_millis(claims.tmo),
+        };
+        Ok(Access { claimed, role: claims.role })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn secret(text: &str) -> Secret {
+        Secret::new(text.repeat(32))
+    }
+
+    fn access() -> Access {
+        let claimed = Claimed { user: UserId(7), session: SessionId(9), timeout: Duration::from_secs(120) };
+        Access { claimed, role: Role::User }
+    }
+
+    #[test]
+    fn a_token_is_read_back() {
+        let tokens = Tokens::new(&secret("a"), &[], Duration::from_secs(60));
+        assert_eq!(tokens.read(&tokens.issue(access()).unwrap()), Ok(access()));
+    }
+
+    #[test]
+    fn keys_can_be_rotated() {
+        let before = Tokens::new(&secret("a"), &[], Duration::from_secs(60));
+        let token = before.issue(access()).unwrap();
+        let after = Tokens::new(&secret("b"), &[secret("a")], Duration::from_secs(60));
+        assert_eq!(after.read(&token), Ok(access()));
+        let later = Tokens::new(&secret("b"), &[], Duration::from_secs(60));
+        assert_eq!(later.read(&token), Err(Code::TokenInvalid));
+    }
+
+    #[test]
+    fn foreign_and_twisted_tokens_are_refused() {
+        let tokens = Tokens::new(&secret("a"), &[], Duration::from_secs(60));
+        let good = tokens.issue(access()).unwrap();
+        let (head, rest) = good.split_once('.').unwrap();
+        let encode = |json: &str| URL_SAFE_NO_PAD.encode(json);
+        let foreign = Tokens::new(&secret("x"), &[], Duration::from_secs(60)).issue(access()).unwrap();
+        let payload = rest.split('.').next().unwrap();
+        let none = format!("{}.{payload}.", encode(r#"{"alg":"none","typ":"JWT"}"#));
+        let rs256 = format!("{}.{rest}", encode(r#"{"alg":"RS256","typ":"JWT"}"#));
+        let hs512 = format!("{}.{rest}", encode(r#"{"alg":"HS512","typ":"JWT"}"#));
+        let cut = good[..good.len() - 2].to_owned();
+        let swapped = format!("{head}.{}.{}", encode(r#"{"sub":"1"}"#), rest.split('.').nth(1).unwrap());
+        for bad in [foreign, none, rs256, hs512, cut, swapped, String::new(), "a.b.c".into(), "x".repeat(5_000)] {
+            assert_eq!(tokens.read(&bad), Err(Code::TokenInvalid), "{bad}");
+        }
+    }
+
+    #[test]
+    fn an_expired_token_says_so() {
+        let tokens = Tokens::new(&secret("a"), &[], Duration::from_secs(60));
+        let claims = Claims {
+            sub: "7".into(),
+            sid: 9,
+            role: Role::User,
+            tmo: 1,
+            iss: ISSUER.into(),
+            iat: 1,
+            exp: 2,
+            jti: "x".into(),
+        };
+        let token = jsonwebtoken::encode(&tokens.header, &claims, &tokens.signing).unwrap();
+        assert_eq!(tokens.read(&token), Err(Code::TokenExpired));
+    }
+}

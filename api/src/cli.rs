@@ -1,0 +1,40 @@
+//! The commands and their flags: each setting is a flag and an environment variable; the flag wins.
+
+use clap::{Arg, ArgAction, Command};
+use lastseen_shared::settings::table::flags;
+
+/// The program's commands.
+#[must_use]
+pub fn command() -> Command {
+    let settings = flags();
+    let with_settings = |name: &'static str, about: &'static str| Command::new(name).about(about).args(settings.clone());
+    Command::new("lastseen-api")
+        .about("Lastseen: who is online, and who was last seen when")
+        .version(env!("CARGO_PKG_VERSION"))
+        .subcommand_required(true)
+        .arg_required_else_help(true)
+        .subcommand(with_settings(
+            "standalone",
+            "API, page and jobs in one process, with SQLite: nothing else to install",
+        ))
+        .subcommand(with_settings("serve", "API and page, on PostgreSQL and Redis, beside any number of replicas and workers"))
+        .subcommand(with_settings("migrate", "Bring the database up to date and end"))
+        .subcommand(
+            with_settings("create-admin", "Make an admin, or make an account an admin with a new password")
+                .arg(Arg::new("name").required(true).help("The admin's name"))
+                .arg(Arg::new("email").long("email").help("The admin's address"))
+                .arg(
+                    Arg::new("password-stdin")
+                        .long("password-stdin")
+                        .action(ArgAction::SetTrue)
+                        .help("Read the password from standard input [else LASTSEEN_ADMIN_PASSWORD, else a random one is printed]"),
+                )
+                .arg(
+                    Arg::new("standalone")
+                        .long("standalone")
+                        .action(ArgAction::SetTrue)
+                        .help("In the stand-alone program's database [else DATABASE_URL says which]"),
+                ),
+        )
+        .subcommand(Command::new("openapi").about("Print the OpenAPI document"))
+}

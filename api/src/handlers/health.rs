@@ -1,0 +1,61 @@
+//! Whether this process is alive and ready, and its metrics.
+
+use actix_web::body::MessageBody;
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::header;
+use actix_web::middleware::Next;
+use actix_web::{HttpResponse, web};
+use lastseen_shared::service::Service;
+use lastseen_shared::telemetry::{Metrics, Outcome, StatusClass, parts};
+
+/// Alive.
+#[utoipa::path(get, path = "/healthz", tag = "operations", responses((status = 200)))]
+pub async fn alive() -> HttpResponse {
+    HttpResponse::Ok().json(serde_json::json!({ "status": "ok" }))
+}
+
+/// Ready, with each part's state.
+#[utoipa::path(get, path = "/readyz", tag = "operations", responses((status = 200), (status = 503)))]
+pub async fn ready(service: web::Data<Service>) -> HttpResponse {
+    let parts = parts(&service.db, &service.engine).await;
+    let ok = parts.iter().all(|part| part.ok);
+    let mut answer = if ok { HttpResponse::Ok() } else { HttpResponse::ServiceUnavailable() };
+    answer.json(serde_json::json!({ "status": if ok { "ready" } else { "not_ready" }, "parts": parts }))
+}
+
+/// Metrics for Prometheus.
+#[utoipa::path(get, path = "/metrics", tag = "operations", responses((status = 200)))]
+pub async fn metrics(metrics: web::Data<Metrics>) -> HttpResponse {
+    let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    HttpResponse::Ok().insert_header((header::CONTENT_TYPE, kind)).body(metrics.encode())
+}
+
+/// A middleware that counts answers.
+///
+/// # Errors
+/// The handler's own.
+pub async fn count(
+    request: ServiceRequest,
+    next: Next<impl MessageBody>,
+) -> Result<ServiceResponse<impl MessageBody>, actix_web::Error> {
+    let metrics = request.app_data::<web::Data<Metrics>>().cloned();
+    let is_heartbeat = request.path().starts_with("/api/users/heartbeat");
+    let answer = next.call(request).await;
+    if let Some(metrics) = metrics {
+        let status = match &answer {
+            Ok(answer) => answer.status(),
+            Err(error) => error.as_response_error().status_code(),
+        };
+        let class = match status.as_u16() {
+            200..300 => "2xx",
+            300..400 => "3xx",
+            400..500 => "4xx",
+            _ => "5xx",
+        };
+        metrics.requests.get_or_create(&StatusClass { status: class }).inc();
+        if is_heartbeat {
+            metrics.heartbeats.get_or_create(&Outcome { outcome: class }).inc();
+        }
+    }
+    answer
+}

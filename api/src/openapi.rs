@@ -1,0 +1,68 @@
+//! The OpenAPI document, and Swagger UI to try it.
+
+use actix_web::HttpResponse;
+use lastseen_shared::refusal::Code;
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::{Modify, OpenApi};
+use utoipa_swagger_ui::{Config, SwaggerUi};
+
+use crate::handlers::{accounts, devices, health, me, presence, sessions, users};
+
+#[derive(OpenApi)]
+#[openapi(
+    info(title = "Lastseen", description = "Who is online, and who was last seen when."),
+    paths(
+        sessions::register, sessions::log_in, sessions::refresh, sessions::log_out, sessions::heartbeat,
+        me::show, me::change, me::delete, me::change_password,
+        users::list, users::show,
+        presence::by_query, presence::by_body, presence::changes,
+        accounts::create, accounts::edit, accounts::delete, accounts::suspend, accounts::ban, accounts::activate,
+        accounts::deactivate, accounts::log_out, accounts::audit,
+        devices::list, devices::end,
+        health::alive, health::ready, health::metrics,
+    ),
+    modifiers(&Additions),
+)]
+struct Document;
+
+struct Additions;
+
+impl Modify for Additions {
+    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+        let scheme = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("JWT").build();
+        let components = document.components.get_or_insert_with(Default::default);
+        components.add_security_scheme("bearer", SecurityScheme::Http(scheme));
+        let rows = Code::ALL.iter().map(|code| format!("| {} | `{}` | {} |", code.status(), code.word(), code.title()));
+        let rows: Vec<String> = rows.collect();
+        let table = format!("| status | code | |\n| --- | --- | --- |\n{}", rows.join("\n"));
+        document.info.description = Some(format!(
+            "Who is online, and who was last seen when.\n\nEvery error is `application/problem+json` with one of these \
+             codes:\n\n{table}"
+        ));
+    }
+}
+
+/// The document.
+#[must_use]
+pub fn api() -> utoipa::openapi::OpenApi {
+    Document::openapi()
+}
+
+/// The document, as JSON.
+///
+/// # Errors
+/// Never: it is made of what serde can write.
+pub fn json() -> Result<String, serde_json::Error> {
+    api().to_pretty_json()
+}
+
+/// Answers the document.
+pub async fn document() -> HttpResponse {
+    HttpResponse::Ok().json(api())
+}
+
+/// The page that shows it.
+#[must_use]
+pub fn swagger_ui() -> SwaggerUi {
+    SwaggerUi::new("/api/docs/{_:.*}").config(Config::new(["/api/openapi.json"]))
+}

@@ -1,0 +1,94 @@
+//! Refusals as `application/problem+json` (RFC 9457).
+
+use std::fmt;
+
+use actix_web::http::{StatusCode, header};
+use actix_web::{HttpResponse, ResponseError};
+use lastseen_shared::refusal::{Code, Failure, Refusal};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+/// The body of every error.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ProblemBody {
+    /// Where the code is described, relative to the server.
+    #[serde(rename = "type")]
+    #[schema(example = "/api/docs/#user_not_found")]
+    kind: String,
+    /// The code's title.
+    title: &'static str,
+    /// The HTTP status.
+    status: u16,
+    /// A sentence for a person.
+    detail: String,
+    /// A stable word.
+    code: &'static str,
+    /// The field, query parameter or header that is wrong.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    field: Option<String>,
+}
+
+/// A [`Failure`] on its way to a client.
+#[derive(Debug)]
+pub struct Problem(pub Failure);
+
+/// What a handler answers.
+pub type Answer = Result<HttpResponse, Problem>;
+
+impl<T: Into<Failure>> From<T> for Problem {
+    fn from(failure: T) -> Self {
+        Self(failure.into())
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl Problem {
+    fn refusal(&self) -> Refusal {
+        match &self.0 {
+            Failure::Refused(refusal) => refusal.clone(),
+            Failure::Internal(_) => Refusal::new(Code::Internal, "The log of the server says more."),
+        }
+    }
+}
+
+impl ResponseError for Problem {
+    fn status_code(&self) -> StatusCode {
+        StatusCode::from_u16(self.refusal().code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        if let Failure::Internal(cause) = &self.0 {
+            // Here and nowhere else: a cause is logged once.
+            log::error!("{cause}");
+        }
+        let refusal = self.refusal();
+        let mut answer = HttpResponse::build(self.status_code());
+        if let Some(after) = refusal.retry_after {
+            answer.insert_header((header::RETRY_AFTER, after.as_secs().max(1).to_string()));
+        }
+        if refusal.code.status() == 401 {
+            answer.insert_header((header::WWW_AUTHENTICATE, "Bearer"));
+        }
+        answer.insert_header((header::CACHE_CONTROL, "no-store"));
+        let body = ProblemBody {
+            kind: format!("/api/docs/#{}", refusal.code.word()),
+            title: refusal.code.title(),
+            status: refusal.code.status(),
+            detail: refusal.detail,
+            code: refusal.code.word(),
+            field: refusal.field,
+        };
+        let json = serde_json::to_string(&body).unwrap_or_default();
+        answer.content_type("application/problem+json").body(json)
+    }
+}
+
+/// The answer for a path that there is not.
+pub async fn not_found() -> Answer {
+    Err(Code::NotFound.into())
+}

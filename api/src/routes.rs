@@ -1,0 +1,97 @@
+//! Which path goes where.
+//!
+//! Paths are written without the slash at the end, which clients send: a middleware takes it off, so that both answer.
+
+use actix_web::guard::{self, Guard};
+use actix_web::http::{Method, header};
+use actix_web::web::{self, ServiceConfig};
+use actix_web::{HttpResponse, ResponseError, Route};
+use lastseen_shared::refusal::{Code, Refusal};
+
+use crate::handlers::{accounts, devices, health, me, presence, sessions, users};
+use crate::problem::{Problem, not_found};
+use crate::{openapi, page};
+
+/// A path and the methods that it knows: any other is refused by naming those.
+fn resource(config: &mut ServiceConfig, path: &str, methods: Vec<(Method, Route)>) {
+    let mut names: Vec<String> = methods.iter().map(|(method, _)| method.to_string()).collect();
+    if names.iter().any(|name| name == "GET") {
+        names.push("HEAD".to_owned());
+    }
+    let allow = names.join(", ");
+    let mut resource = web::resource(path);
+    for (method, route) in methods {
+        // actix leaves the body out of an answer to HEAD.
+        let any: Box<dyn Guard> = if method == Method::GET {
+            Box::new(guard::Any(guard::Get()).or(guard::Head()))
+        } else {
+            Box::new(guard::Method(method))
+        };
+        resource = resource.route(route.guard(AnyOf(any)));
+    }
+    config.service(resource.default_service(web::to(move || {
+        let allow = allow.clone();
+        async move { method_not_allowed(&allow) }
+    })));
+}
+
+/// A guard behind a box, which actix's own are not for.
+struct AnyOf(Box<dyn Guard>);
+
+impl Guard for AnyOf {
+    fn check(&self, context: &guard::GuardContext<'_>) -> bool {
+        self.0.check(context)
+    }
+}
+
+fn method_not_allowed(allow: &str) -> HttpResponse {
+    let refusal = Refusal::new(Code::MethodNotAllowed, format!("this path knows {allow}"));
+    let mut answer = Problem::from(refusal).error_response();
+    if let Ok(value) = header::HeaderValue::from_str(allow) {
+        answer.headers_mut().insert(header::ALLOW, value);
+    }
+    answer
+}
+
+macro_rules! resources {
+    ($config:ident: $($path:literal { $($method:ident $handler:expr),+ $(,)? })+) => {
+        $(resource($config, $path, vec![$((Method::$method, web::route().to($handler))),+]);)+
+    };
+}
+
+/// All routes.
+pub fn routes(config: &mut ServiceConfig) {
+    resources! { config:
+        "/api/users/register" { POST sessions::register }
+        "/api/users/login" { POST sessions::log_in }
+        "/api/users/token/refresh" { POST sessions::refresh }
+        "/api/users/logout" { POST sessions::log_out }
+        "/api/users/heartbeat" { POST sessions::heartbeat }
+        "/api/users/me" { GET me::show, PATCH me::change, DELETE me::delete }
+        "/api/users/me/password" { POST me::change_password }
+        "/api/users/all-users" { GET users::list }
+        "/api/users/presence" { GET presence::by_query, POST presence::by_body }
+        "/api/users/presence/changes" { GET presence::changes }
+        "/api/users" { POST accounts::create }
+        "/api/users/{id}" { GET users::show, PATCH accounts::edit, DELETE accounts::delete }
+        "/api/users/{id}/suspend" { POST accounts::suspend }
+        "/api/users/{id}/ban" { POST accounts::ban }
+        "/api/users/{id}/activate" { POST accounts::activate }
+        "/api/users/{id}/deactivate" { POST accounts::deactivate }
+        "/api/users/{id}/logout" { POST accounts::log_out }
+        "/api/users/{id}/audit" { GET accounts::audit }
+        "/api/users/{id}/sessions" { GET devices::list }
+        "/api/users/{id}/sessions/{sid}" { DELETE devices::end }
+        "/api/openapi.json" { GET openapi::document }
+        "/healthz" { GET health::alive }
+        "/readyz" { GET health::ready }
+        "/metrics" { GET health::metrics }
+        "/" { GET page::show }
+        "/login" { GET page::show }
+        "/admin-login" { GET page::show }
+        "/admin" { GET page::show }
+        "/admin/{rest:.*}" { GET page::show }
+    }
+    config.service(openapi::swagger_ui());
+    config.default_service(web::to(not_found));
+}

@@ -1,0 +1,240 @@
+//! Builds the application: the same for the programs and for the tests.
+
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_cors::Cors;
+use actix_web::dev::Server;
+use actix_web::http::{Method, header};
+use actix_web::middleware::{DefaultHeaders, NormalizePath, TrailingSlash, from_fn};
+use actix_web::{App, HttpServer, web};
+use lastseen_shared::account::hashing::Hasher;
+use lastseen_shared::db::{Address, Db};
+use lastseen_shared::presence::clock::Clock;
+use lastseen_shared::presence::group::Pulse;
+use lastseen_shared::presence::memory::journal::Journal;
+use lastseen_shared::presence::memory::MemoryEngine;
+use lastseen_shared::presence::redis::{Redis, RedisClock, RedisEngine};
+use lastseen_shared::presence::{Engine, PresenceEngine};
+use lastseen_shared::refusal::{Failure, Refusal};
+use lastseen_shared::service::Service;
+use lastseen_shared::settings::{HttpSettings, Secret, Settings};
+use lastseen_shared::telemetry::Metrics;
+
+use crate::auth::tokens::Tokens;
+use crate::routes::routes;
+
+/// Why the program did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// A sentence for the operator.
+    #[error("{0}")]
+    Refused(String),
+    /// The listener.
+    #[error("LASTSEEN_BIND {0}: {1}")]
+    Bind(SocketAddr, std::io::Error),
+    /// A file.
+    #[error("{0}: {1}")]
+    File(String, std::io::Error),
+}
+
+impl From<Failure> for StartError {
+    fn from(failure: Failure) -> Self {
+        Self::Refused(failure.to_string())
+    }
+}
+
+/// An application that listens.
+pub struct Application {
+    /// What the handlers call.
+    pub service: Service,
+    /// The process's metrics.
+    pub metrics: Arc<Metrics>,
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// To be awaited.
+    pub server: Server,
+}
+
+/// How long requests in hand may take when the program stops.
+const DRAIN: u64 = 20;
+
+impl Application {
+    /// Opens the database, starts the engine, makes the first admin, listens.
+    ///
+    /// # Errors
+    /// [`StartError`], with a sentence that says what to do.
+    pub async fn build(settings: &Settings) -> Result<Self, StartError> {
+        let db = open_database(settings).await?;
+        let engine = open_engine(settings).await?;
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        // Waiting longer than a client does is in vain: at cost 12 a core hashes some four passwords a second.
+        let hasher = Hasher::new(settings.accounts.bcrypt_cost, cores, cores * 32).map_err(Failure::from)?;
+        let service = Service::new(db, engine, hasher, settings.presence, settings.accounts.clone());
+        let secret = signing_secret(settings)?;
+        let tokens =
+            Tokens::new(&secret, &settings.accounts.previous_jwt_secrets, settings.accounts.access_ttl);
+        let metrics = Arc::new(Metrics::new());
+        let (server, address) = listen(&settings.http, &service, tokens, &metrics)?;
+        Ok(Self { service, metrics, address, server })
+    }
+}
+
+async fn open_database(settings: &Settings) -> Result<Db, StartError> {
+    let refused = |error: lastseen_shared::db::DbError| StartError::Refused(format!("DATABASE_URL: {error}"));
+    let db = Db::new(settings.database.address.clone(), settings.database.connections).map_err(refused)?;
+    let run = db.migrate().await.map_err(refused)?;
+    if !run.is_empty() {
+        log::info!("migrations run: {}", run.join(", "));
+    }
+    Ok(db)
+}
+
+async fn open_engine(settings: &Settings) -> Result<Engine, StartError> {
+    let shards = settings.presence.shards;
+    let refused = |error: lastseen_shared::presence::EngineError| StartError::Refused(error.to_string());
+    let engine = match (&settings.redis, &settings.database.address) {
+        (Some(redis), _) => {
+            let redis = Redis::new(redis).map_err(|problem| StartError::Refused(format!("REDIS_URL {problem}")))?;
+            Engine::Redis(RedisEngine::new(redis, shards, &RedisClock::Server).map_err(refused)?)
+        }
+        (None, Address::Sqlite(path)) => {
+            let journal = Journal::open(path).map_err(refused)?;
+            Engine::Memory(MemoryEngine::journaled(shards, Clock::System, journal).map_err(refused)?)
+        }
+        (None, Address::Postgres(_)) => {
+            return Err(StartError::Refused("DATABASE_URL must begin with sqlite:// without Redis".to_owned()));
+        }
+    };
+    engine.start().await.map_err(refused)?;
+    Ok(engine)
+}
+
+/// The signing secret that was set, or the stand-alone program's own: made once, for its owner's eyes only.
+fn signing_secret(settings: &Settings) -> Result<Secret, StartError> {
+    use std::io::{Read, Write};
+    use std::os::unix::fs::OpenOptionsExt;
+    if let Some(secret) = &settings.accounts.jwt_secret {
+        return Ok(secret.clone());
+    }
+    let path = settings.data_folder().join("jwt-secret");
+    let failed = |error| StartError::File(path.display().to_string(), error);
+    match std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path) {
+        Ok(mut file) => {
+            let secret = random_text(32)?;
+            file.write_all(secret.as_bytes()).and_then(|()| file.sync_all()).map_err(failed)?;
+            Ok(Secret::new(secret))
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
+            let mut text = String::new();
+            std::fs::File::open(&path).and_then(|mut file| file.read_to_string(&mut text)).map_err(failed)?;
+            match text.trim().len() {
+                32.. => Ok(Secret::new(text.trim().to_owned())),
+                _ => Err(StartError::Refused(format!(
+                    "{} holds no secret of 32 bytes: delete it to have a new one made, which logs everybody out",
+                    path.display()
+                ))),
+            }
+        }
+        Err(error) => Err(failed(error)),
+    }
+}
+
+/// A random text of `bytes` random bytes.
+///
+/// # Errors
+/// Where the system has no random numbers.
+pub fn random_text(bytes: usize) -> Result<String, StartError> {
+    use base64::Engine as _;
+    let mut random = vec![0; bytes];
+    getrandom::fill(&mut random).map_err(|error| StartError::Refused(format!("no random numbers: {error}")))?;
+    Ok(base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(random))
+}
+
+fn listen(
+    http: &HttpSettings,
+    service: &Service,
+    tokens: Tokens,
+    metrics: &Arc<Metrics>,
+) -> Result<(Server, SocketAddr), StartError> {
+    let bind = |error| StartError::Bind(http.bind, error);
+    let listener = TcpListener::bind(http.bind).map_err(bind)?;
+    let address = listener.local_addr().map_err(bind)?;
+    let (service, tokens, metrics) = (service.clone(), web::Data::new(tokens), web::Data::from(Arc::clone(metrics)));
+    let origins = http.cors_origins.clone();
+    let server = HttpServer::new(move || {
+        // Of its own for each thread: heartbeats that arrive on it share commands, on its own connection.
+        let engine = service.engine.for_thread().unwrap_or_else(|error| {
+            log::warn!("a thread shares the connection of all: {error}");
+            service.engine.clone()
+        });
+        let service = service.on(engine.clone());
+        App::new()
+            .app_data(web::Data::new(service))
+            .app_data(tokens.clone())
+            .app_data(metrics.clone())
+            .app_data(Pulse::new(engine))
+            .configure(routes)
+            .wrap(from_fn(crate::handlers::health::count))
+            .wrap(DefaultHeaders::new().add((header::X_CONTENT_TYPE_OPTIONS, "nosniff")))
+            .wrap(cors(&origins))
+            .wrap(NormalizePath::new(TrailingSlash::Trim))
+    })
+    .workers(http.threads)
+    // Slow clients do not hold a place for ever.
+    .client_request_timeout(Duration::from_secs(10))
+    .keep_alive(Duration::from_secs(75))
+    .shutdown_timeout(DRAIN)
+    .disable_signals()
+    .listen(listener)
+    .map_err(bind)?
+    .run();
+    Ok((server, address))
+}
+
+fn cors(origins: &[String]) -> Cors {
+    let cors = Cors::default()
+        .allowed_methods([Method::GET, Method::POST, Method::PATCH, Method::DELETE])
+        .allowed_headers([header::AUTHORIZATION, header::CONTENT_TYPE, header::IF_NONE_MATCH])
+        .expose_headers([header::ETAG, header::RETRY_AFTER])
+        // A foreign origin's page is kept out by its browser: other clients send what they like as Origin.
+        .block_on_origin_mismatch(false)
+        .max_age(3_600);
+    origins.iter().fold(cors, |cors, origin| cors.allowed_origin(origin))
+}
+
+/// Makes the first admin that the settings name, where there is no admin yet. Answers whether it did.
+///
+/// # Errors
+/// Where it can't be made.
+pub async fn first_admin(
+    service: &Service,
+    admin: Option<lastseen_shared::settings::FirstAdmin>,
+) -> Result<bool, StartError> {
+    let Some(admin) = admin else { return Ok(false) };
+    if any_admin(service).await? {
+        return Ok(false);
+    }
+    match service.make_admin(admin).await {
+        Ok(account) => {
+            log::info!("the first admin is {}", account.username);
+            Ok(true)
+        }
+        // Another replica was faster.
+        Err(Failure::Refused(Refusal { .. })) if any_admin(service).await? => Ok(false),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Whether there is an admin.
+///
+/// # Errors
+/// Where the database is away.
+pub async fn any_admin(service: &Service) -> Result<bool, StartError> {
+    service
+        .db
+        .run(lastseen_shared::models::Account::any_admin)
+        .await
+        .map_err(|error| StartError::Refused(format!("DATABASE_URL: {error}")))
+}

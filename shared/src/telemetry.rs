@@ -1,0 +1,136 @@
+//! Logs, metrics, and whether the parts that a program stands on answer.
+
+use std::sync::atomic::AtomicU64;
+
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
+use prometheus_client::registry::Registry;
+use serde::Serialize;
+
+use crate::db::Db;
+use crate::presence::Engine;
+
+/// Starts logging at `info`, or as `filter` (`RUST_LOG`) says.
+pub fn start_logging(filter: Option<&str>) {
+    env_logger::Builder::new().parse_filters(filter.unwrap_or("info")).format_timestamp_millis().init();
+}
+
+/// One label.
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+pub struct Outcome {
+    /// How it went.
+    pub outcome: &'static str,
+}
+
+/// What a job's metrics are kept by.
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+pub struct JobOutcome {
+    /// The job's name.
+    pub job: &'static str,
+    /// How it went.
+    pub outcome: &'static str,
+}
+
+/// What a shard's metrics are kept by.
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+pub struct Shard {
+    /// Which.
+    pub shard: u32,
+}
+
+/// A status class of HTTP.
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+pub struct StatusClass {
+    /// `2xx` and so on.
+    pub status: &'static str,
+}
+
+/// The metrics of a process.
+pub struct Metrics {
+    registry: Registry,
+    /// Heartbeats answered, by outcome.
+    pub heartbeats: Family<Outcome, Counter>,
+    /// HTTP requests answered, by status class.
+    pub requests: Family<StatusClass, Counter>,
+    /// Attempts at jobs that ended.
+    pub jobs: Family<JobOutcome, Counter>,
+    /// How long they took, in seconds.
+    pub job_seconds: Family<JobOutcome, Histogram>,
+    /// Sessions that sweeps took out.
+    pub expired: Counter,
+    /// Stream entries that the projector wrote to the database.
+    pub projected: Family<Shard, Counter>,
+    /// How far behind the newest transition the projector was at its last look, in seconds.
+    pub projector_lag: Family<Shard, Gauge<f64, AtomicU64>>,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Metrics {
+    /// All metrics at zero.
+    #[must_use]
+    pub fn new() -> Self {
+        let mut registry = Registry::with_prefix("lastseen");
+        let heartbeats = Family::default();
+        registry.register("heartbeats", "Heartbeats answered", heartbeats.clone());
+        let requests = Family::default();
+        registry.register("http_requests", "HTTP requests answered", requests.clone());
+        let jobs = Family::default();
+        registry.register("job_attempts", "Attempts at jobs that ended", jobs.clone());
+        let buckets: fn() -> Histogram = || Histogram::new(exponential_buckets(0.001, 4.0, 9));
+        let job_seconds = Family::new_with_constructor(buckets);
+        registry.register("job_attempt_seconds", "How long attempts at jobs took", job_seconds.clone());
+        let expired = Counter::default();
+        registry.register("expired_sessions", "Sessions that sweeps took out", expired.clone());
+        let projected = Family::default();
+        registry.register("projected_entries", "Stream entries written to the database", projected.clone());
+        let projector_lag = Family::default();
+        registry.register("projector_lag_seconds", "Age of the oldest entry not yet written", projector_lag.clone());
+        Self { registry, heartbeats, requests, jobs, job_seconds, expired, projected, projector_lag }
+    }
+
+    /// The OpenMetrics text.
+    #[must_use]
+    pub fn encode(&self) -> String {
+        let mut text = String::new();
+        if prometheus_client::encoding::text::encode(&mut text, &self.registry).is_err() {
+            log::error!("metrics could not be written");
+        }
+        text
+    }
+}
+
+/// Whether one part answers.
+#[derive(Clone, Debug, Serialize)]
+pub struct Part {
+    /// Which.
+    pub name: &'static str,
+    /// Whether it answers.
+    pub ok: bool,
+}
+
+/// Asks the database and the engine.
+pub async fn parts(db: &Db, engine: &Engine) -> Vec<Part> {
+    let database = db.run(|connection| {
+        use diesel::RunQueryDsl;
+        diesel::sql_query("SELECT 1").execute(connection).map_err(crate::db::DbError::from)
+    });
+    let (database, engine) = futures_util::future::join(database, engine.check()).await;
+    let part = |name, error: Option<String>| {
+        if let Some(error) = &error {
+            log::warn!("not ready: {name}: {error}");
+        }
+        Part { name, ok: error.is_none() }
+    };
+    vec![
+        part("database", database.err().map(|error| error.to_string())),
+        part("presence", engine.err().map(|error| error.to_string())),
+    ]
+}

@@ -1,0 +1,27 @@
+//! What jobs and the projector work with.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use lastseen_shared::db::Db;
+use lastseen_shared::presence::Engine;
+use lastseen_shared::queue::Queue;
+use lastseen_shared::settings::PresenceSettings;
+use lastseen_shared::telemetry::Metrics;
+
+/// What jobs and the projector work with. Cheap to clone.
+#[derive(Clone)]
+pub struct Context {
+    /// The presence engine.
+    pub engine: Engine,
+    /// The database.
+    pub db: Db,
+    /// The queue.
+    pub queue: Queue,
+    /// The presence settings.
+    pub presence: PresenceSettings,
+    /// How long sessions that are over stay in the database.
+    pub sessions_kept: Duration,
+    /// The process's metrics.
+    pub metrics: Arc<Metrics>,
+}

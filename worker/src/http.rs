@@ -1,0 +1,55 @@
+//! The worker's own listener: health and metrics.
+
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+
+use actix_web::dev::Server;
+use actix_web::http::header;
+use actix_web::{App, HttpResponse, HttpServer, web};
+use lastseen_shared::telemetry::parts;
+
+use crate::context::Context;
+
+/// Starts the listener. Answers the server, to be awaited, and where it listens.
+///
+/// # Errors
+/// An address that can't be bound.
+pub fn serve(context: &Context, bind: SocketAddr) -> std::io::Result<(Server, SocketAddr)> {
+    let listener = TcpListener::bind(bind)?;
+    let bound = listener.local_addr()?;
+    let context = Arc::new(context.clone());
+    let server = HttpServer::new(move || {
+        App::new()
+            .app_data(web::Data::from(Arc::clone(&context)))
+            .route("/healthz", web::get().to(async || HttpResponse::Ok().json(serde_json::json!({ "status": "ok" }))))
+            .route("/readyz", web::get().to(ready))
+            .route("/metrics", web::get().to(metrics))
+    })
+    .workers(1)
+    .disable_signals()
+    .listen(listener)?
+    .run();
+    Ok((server, bound))
+}
+
+async fn ready(context: web::Data<Context>) -> HttpResponse {
+    let parts = parts(&context.db, &context.engine).await;
+    let ok = parts.iter().all(|part| part.ok);
+    let mut answer = if ok { HttpResponse::Ok() } else { HttpResponse::ServiceUnavailable() };
+    answer.json(serde_json::json!({ "status": if ok { "ready" } else { "not_ready" }, "parts": parts }))
+}
+
+async fn metrics(context: web::Data<Context>) -> HttpResponse {
+    let mut text = context.metrics.encode();
+    // How full the queue is, is asked when somebody wants to know.
+    if let Ok(depth) = context.queue.depth().await {
+        let gauges = format!(
+            "# TYPE lastseen_queue_tasks gauge\nlastseen_queue_tasks{{state=\"waiting\"}} {}\n\
+             lastseen_queue_tasks{{state=\"active\"}} {}\nlastseen_queue_tasks{{state=\"dead\"}} {}\n# EOF\n",
+            depth.waiting, depth.active, depth.dead
+        );
+        text = text.replace("# EOF\n", &gauges);
+    }
+    let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    HttpResponse::Ok().insert_header((header::CONTENT_TYPE, kind)).body(text)
+}

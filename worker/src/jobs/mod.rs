@@ -1,0 +1,7 @@
+//! The jobs, a file each. Each is safe to run twice; [`crate::registry`] lists them with their policies.
+
+pub mod clean_sessions;
+pub mod clean_tasks;
+pub mod reconcile;
+pub mod sweep;
+pub mod trim_transitions;

@@ -1,0 +1,117 @@
+//! Holds the engine and the database against each other, and has the engine restate what one of them missed: after
+//! Redis lost its data, after a crash at the wrong moment.
+//!
+//! It never writes presence to the database itself: the engine appends a transition, and the projector writes it in
+//! its order. So it can't overtake anything.
+
+use std::collections::HashMap;
+
+use lastseen_shared::ids::{SessionId, UserId};
+use lastseen_shared::models::projection::{ProjectedOnline, offline_among};
+use lastseen_shared::models::{Account, Session};
+use lastseen_shared::presence::engine::Restatement;
+use lastseen_shared::presence::rule::{HeldSession, Known};
+use lastseen_shared::presence::transition::Epoch;
+use lastseen_shared::presence::{PresenceEngine, Reason};
+use lastseen_shared::timestamp::Timestamp;
+
+use crate::context::Context;
+use crate::registry::JobError;
+
+/// Users of one page.
+const PAGE: i64 = 500;
+
+/// Reconciles a shard.
+///
+/// # Errors
+/// The engine's or the database's.
+pub async fn run(context: &Context, shard: u32) -> Result<(), JobError> {
+    take_out_what_is_over(context, shard).await?;
+    close_what_is_gone(context, shard).await?;
+    Ok(())
+}
+
+/// Sessions that live in the engine although their rows are over, and users whom the database says to be offline.
+async fn take_out_what_is_over(context: &Context, shard: u32) -> Result<(), JobError> {
+    let mut from = Some(0);
+    while let Some(place) = from {
+        let scan = context.engine.scan(shard, place).await?;
+        from = scan.next;
+        let ids: Vec<SessionId> =
+            scan.users.iter().flat_map(|(_, sessions)| sessions.iter().map(|held| held.session)).collect();
+        let users: Vec<UserId> = scan.users.iter().map(|(user, _)| *user).collect();
+        if users.is_empty() {
+            continue;
+        }
+        let (rows, offline) = context
+            .db
+            .run(move |connection| {
+                Ok::<_, lastseen_shared::db::DbError>((
+                    Session::find_many(connection, &ids)?,
+                    offline_among(connection, &users)?,
+                ))
+            })
+            .await?;
+        let rows: HashMap<SessionId, (Session, Account)> =
+            rows.into_iter().map(|row| (row.0.id(), row)).collect();
+        for (user, sessions) in &scan.users {
+            for HeldSession { session, .. } in sessions {
+                if let Some(reason) = over(rows.get(session)) {
+                    log::info!("session {session} of user {user} is over ({reason}): taken out");
+                    context.engine.disconnect(*user, *session, reason).await?;
+                }
+            }
+        }
+        for user in offline {
+            let nothing = Restatement { at: Timestamp(0), last_seen: Timestamp(0), reason: Reason::Timeout };
+            if context.engine.restate(user, false, nothing).await? {
+                log::info!("user {user} is online, which the database did not know");
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Why a session is over; `None` where it is not.
+fn over(row: Option<&(Session, Account)>) -> Option<Reason> {
+    let Some((session, account)) = row else { return Some(Reason::Deleted) };
+    if let Some(bar) = account.standing.bar() {
+        return Some(bar.reason());
+    }
+    let reason = session.ended().and_then(|(_, reason)| reason).unwrap_or(Reason::Logout);
+    session.is_over(Timestamp::now()).then_some(reason)
+}
+
+/// Users whom the database says to be online and the engine knows nothing of. Only once the longest timeout has passed
+/// since the engine's data began: before that, a heartbeat may still bring them back, and their history should not split.
+async fn close_what_is_gone(context: &Context, shard: u32) -> Result<(), JobError> {
+    let (epoch, now) = context.engine.epoch(shard).await?;
+    if epoch.born.plus(context.presence.timeout_max) > now {
+        return Ok(());
+    }
+    let shards = context.engine.shards();
+    let mut after = UserId(0);
+    loop {
+        let page = context
+            .db
+            .run(move |connection| ProjectedOnline::page(connection, shard, shards, after, PAGE))
+            .await?;
+        let users: Vec<UserId> = page.iter().map(ProjectedOnline::user).collect();
+        let Some(last) = users.last() else { return Ok(()) };
+        after = *last;
+        let known = context.engine.lookup(&users).await?.known;
+        for (row, known) in page.iter().zip(known) {
+            if known == Known::Settled && context.engine.restate(row.user(), true, ended(context, row, &epoch)).await? {
+                log::info!("user {} is offline, which the database did not know", row.user());
+            }
+        }
+    }
+}
+
+/// What can be said of a user whose end nobody noted: it was online, as far as is known, when the engine lost its data;
+/// or, where it did not, for its timeout after the last sign of life.
+fn ended(context: &Context, row: &ProjectedOnline, epoch: &Epoch) -> Restatement {
+    let timeout = row.own_timeout().unwrap_or(context.presence.inactivity_timeout);
+    let at = if epoch.born > row.last_seen() { epoch.born } else { row.last_seen().plus(timeout) };
+    Restatement { at, last_seen: row.last_seen(), reason: Reason::Timeout }
+}

@@ -1,0 +1,63 @@
+//! The worker's own program.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::Command;
+use lastseen_shared::db::Db;
+use lastseen_shared::presence::redis::{Redis, RedisClock, RedisEngine};
+use lastseen_shared::presence::{Engine, PresenceEngine};
+use lastseen_shared::queue::Queue;
+use lastseen_shared::settings::table::{flags, given};
+use lastseen_shared::settings::{Form, Settings};
+use lastseen_shared::stop::stop_signal;
+use lastseen_shared::telemetry::{Metrics, start_logging};
+
+use crate::context::Context;
+use crate::{http, startup};
+
+/// How long the queue remembers a tick: longer than replicas' clocks differ.
+const TICK_MEMORY: Duration = Duration::from_secs(600);
+
+/// Why the worker did not start.
+pub type StartError = Box<dyn std::error::Error>;
+
+/// Runs the worker until it is told to stop.
+///
+/// # Errors
+/// A sentence for the operator.
+pub async fn run() -> Result<(), StartError> {
+    match dotenvy::dotenv() {
+        Err(error) if !error.not_found() => return Err(format!(".env: {error}").into()),
+        _ => {}
+    }
+    let matches = Command::new("lastseen-worker")
+        .about("Lastseen's worker: runs the jobs and follows the transitions, beside any number of replicas")
+        .version(env!("CARGO_PKG_VERSION"))
+        .args(flags())
+        .get_matches();
+    start_logging(matches.get_one::<String>("RUST_LOG").map(String::as_str));
+    let settings = Settings::check(&given(&matches), Form::Distributed)?;
+    let redis_settings = settings.redis.as_ref().ok_or("REDIS_URL is required")?;
+    let redis = Redis::new(redis_settings).map_err(|problem| format!("REDIS_URL {problem}"))?;
+    let db = Db::new(settings.database.address.clone(), settings.database.connections)?;
+    db.migrate().await.map_err(|error| format!("DATABASE_URL: {error}"))?;
+    let engine = Engine::Redis(RedisEngine::new(redis.clone(), settings.presence.shards, &RedisClock::Server)?);
+    engine.start().await?;
+    let context = Context {
+        engine,
+        db,
+        queue: Queue::redis(redis.shared()?, redis.key_prefix(), TICK_MEMORY),
+        presence: settings.presence,
+        sessions_kept: startup::SESSIONS_KEPT,
+        metrics: Arc::new(Metrics::new()),
+    };
+    let bind = settings.worker.bind;
+    let (server, bound) = http::serve(&context, bind).map_err(|error| format!("LASTSEEN_WORKER_BIND {bind}: {error}"))?;
+    let handle = server.handle();
+    actix_web::rt::spawn(server);
+    log::info!("working; health and metrics on http://{bound}");
+    let worked = startup::run(context, settings.worker, stop_signal()).await;
+    handle.stop(true).await;
+    Ok(worked?)
+}
