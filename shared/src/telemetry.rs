@@ -13,9 +13,12 @@ use serde::Serialize;
 use crate::db::Db;
 use crate::presence::Engine;
 
+/// Without `RUST_LOG`: our own `info`, and of the libraries only what an operator has to know.
+const DEFAULT_FILTER: &str = "info,actix_server=warn,apalis_core=warn,tokio_cron_scheduler=warn";
+
 /// Starts logging at `info`, or as `filter` (`RUST_LOG`) says.
 pub fn start_logging(filter: Option<&str>) {
-    env_logger::Builder::new().parse_filters(filter.unwrap_or("info")).format_timestamp_millis().init();
+    env_logger::Builder::new().parse_filters(filter.unwrap_or(DEFAULT_FILTER)).format_timestamp_millis().init();
 }
 
 /// One label.
