@@ -2,8 +2,11 @@
 //!
 //! Paths are written without the slash at the end, which clients send: a middleware takes it off, so that both answer.
 
+use actix_web::body::MessageBody;
+use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::guard::{self, Guard};
-use actix_web::http::{Method, header};
+use actix_web::http::{Method, Uri, header};
+use actix_web::middleware::Next;
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{HttpResponse, ResponseError, Route};
 use lastseen_shared::refusal::{Code, Refusal};
@@ -59,6 +62,37 @@ macro_rules! resources {
     };
 }
 
+/// A middleware that takes the slash at the end of a path off, so that both forms answer, without a redirect.
+///
+/// # Errors
+/// The handler's own.
+pub async fn without_last_slash(
+    mut request: ServiceRequest,
+    next: Next<impl MessageBody>,
+) -> Result<ServiceResponse<impl MessageBody>, actix_web::Error> {
+    let uri = &request.head().uri;
+    let path = uri.path();
+    // Swagger UI's page finds its files beside itself, so its address keeps the slash.
+    if path.len() > 1 && path.ends_with('/') && path != DOCS {
+        let query = uri.query().map(|query| format!("?{query}")).unwrap_or_default();
+        let short = format!("{}{query}", path.trim_end_matches('/'));
+        let mut parts = uri.clone().into_parts();
+        parts.path_and_query = short.parse().ok();
+        if let Ok(uri) = Uri::from_parts(parts) {
+            request.match_info_mut().get_mut().update(&uri);
+            request.head_mut().uri = uri;
+        }
+    }
+    next.call(request).await
+}
+
+/// Where Swagger UI is.
+const DOCS: &str = "/api/docs/";
+
+async fn to_docs() -> HttpResponse {
+    HttpResponse::PermanentRedirect().insert_header((header::LOCATION, DOCS)).finish()
+}
+
 /// All routes.
 pub fn routes(config: &mut ServiceConfig) {
     resources! { config:
@@ -83,6 +117,7 @@ pub fn routes(config: &mut ServiceConfig) {
         "/api/users/{id}/sessions" { GET devices::list }
         "/api/users/{id}/sessions/{sid}" { DELETE devices::end }
         "/api/openapi.json" { GET openapi::document }
+        "/api/docs" { GET to_docs }
         "/healthz" { GET health::alive }
         "/readyz" { GET health::ready }
         "/metrics" { GET health::metrics }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use actix_cors::Cors;
 use actix_web::dev::Server;
 use actix_web::http::{Method, header};
-use actix_web::middleware::{DefaultHeaders, NormalizePath, TrailingSlash, from_fn};
+use actix_web::middleware::{DefaultHeaders, from_fn};
 use actix_web::{App, HttpServer, web};
 use lastseen_shared::account::hashing::Hasher;
 use lastseen_shared::db::{Address, Db};
@@ -23,7 +23,7 @@ use lastseen_shared::settings::{HttpSettings, Secret, Settings};
 use lastseen_shared::telemetry::Metrics;
 
 use crate::auth::tokens::Tokens;
-use crate::routes::routes;
+use crate::routes::{routes, without_last_slash};
 
 /// Why the program did not start.
 #[derive(Debug, thiserror::Error)]
@@ -179,7 +179,7 @@ fn listen(
             .wrap(from_fn(crate::handlers::health::count))
             .wrap(DefaultHeaders::new().add((header::X_CONTENT_TYPE_OPTIONS, "nosniff")))
             .wrap(cors(&origins))
-            .wrap(NormalizePath::new(TrailingSlash::Trim))
+            .wrap(from_fn(without_last_slash))
     })
     .workers(http.threads)
     // Slow clients do not hold a place for ever.

@@ -86,7 +86,7 @@ fn parse(request: &HttpRequest, sees_emails: bool) -> Result<DirectoryQuery, Pro
             "role" => query.role = Some(value.parse().map_err(|_| one_of("user, admin"))?),
             _ => {
                 query.descending = value.starts_with('-');
-                query.sort = match value.trim_start_matches('-') {
+                query.sort = match value.strip_prefix('-').unwrap_or(&value) {
                     "id" => Sort::Id,
                     "username" => Sort::Username,
                     "last_seen" => Sort::LastSeen,

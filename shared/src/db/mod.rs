@@ -8,10 +8,11 @@ mod errors;
 mod migrations;
 pub mod schema;
 
+use std::ops::{Deref, DerefMut};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use diesel::connection::InstrumentationEvent;
 use diesel::prelude::*;
@@ -80,11 +81,34 @@ pub struct Manager {
     queries: Arc<AtomicU64>,
 }
 
+/// A pooled connection, with when it was last known to be good.
+pub struct Pooled {
+    connection: AnyConnection,
+    good_at: Instant,
+}
+
+impl Deref for Pooled {
+    type Target = AnyConnection;
+
+    fn deref(&self) -> &AnyConnection {
+        &self.connection
+    }
+}
+
+impl DerefMut for Pooled {
+    fn deref_mut(&mut self) -> &mut AnyConnection {
+        &mut self.connection
+    }
+}
+
+/// A connection that was good so lately is handed out untested: a test is a query.
+const TRUSTED_FOR: Duration = Duration::from_secs(2);
+
 impl ManageConnection for Manager {
-    type Connection = AnyConnection;
+    type Connection = Pooled;
     type Error = diesel::r2d2::Error;
 
-    fn connect(&self) -> Result<AnyConnection, Self::Error> {
+    fn connect(&self) -> Result<Pooled, Self::Error> {
         let mut connection = match &self.address {
             Address::Postgres(url) => AnyConnection::Postgresql(postgres_connection(url)?),
             Address::Sqlite(path) => AnyConnection::Sqlite(sqlite_connection(path)?),
@@ -95,15 +119,20 @@ impl ManageConnection for Manager {
                 queries.fetch_add(1, Ordering::Relaxed);
             }
         });
-        Ok(connection)
+        Ok(Pooled { connection, good_at: Instant::now() })
     }
 
-    fn is_valid(&self, connection: &mut AnyConnection) -> Result<(), Self::Error> {
-        on_either!(connection, c => diesel::r2d2::R2D2Connection::ping(c)).map_err(diesel::r2d2::Error::QueryError)
+    fn is_valid(&self, pooled: &mut Pooled) -> Result<(), Self::Error> {
+        if pooled.good_at.elapsed() > TRUSTED_FOR {
+            on_either!(&mut pooled.connection, c => diesel::r2d2::R2D2Connection::ping(c))
+                .map_err(diesel::r2d2::Error::QueryError)?;
+        }
+        pooled.good_at = Instant::now();
+        Ok(())
     }
 
-    fn has_broken(&self, connection: &mut AnyConnection) -> bool {
-        std::thread::panicking() || on_either!(connection, c => diesel::r2d2::R2D2Connection::is_broken(c))
+    fn has_broken(&self, pooled: &mut Pooled) -> bool {
+        std::thread::panicking() || on_either!(&mut pooled.connection, c => diesel::r2d2::R2D2Connection::is_broken(c))
     }
 }
 
@@ -198,8 +227,8 @@ impl Db {
     {
         let db = self.clone();
         let done = tokio::task::spawn_blocking(move || {
-            let mut connection = db.get()?;
-            work(&mut connection)
+            let mut pooled = db.get()?;
+            work(&mut pooled)
         });
         done.await.map_err(|error| E::from(DbError::Lost(error.to_string())))?
     }

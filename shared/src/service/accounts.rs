@@ -12,6 +12,7 @@ use crate::models::{Account, AccountChanges, Actor, AuditEntry, NewAccount, Sess
 use crate::presence::{PresenceEngine, Reason};
 use crate::refusal::{Code, Failure, Refusal};
 use crate::settings::{FirstAdmin, Registration};
+use crate::timestamp::Timestamp;
 
 /// What a new account is made of, as a client sends it.
 #[derive(Clone, Debug)]
@@ -195,35 +196,47 @@ impl Service {
                 self.set_standing(actor.clone(), target, standing, "change_status", reason.clone()).await?;
             }
         }
-        if ends_sessions {
-            let up_to = self.newest_session(target).await?;
-            self.engine.evict(target, up_to, Reason::EndedByAdmin).await?;
-        }
         let retimed = changes.inactivity_timeout.is_some();
-        let account = self.write_edit(actor, target, changes, reason).await?;
-        if ends_sessions {
-            // Once more, for log-ins that read the old row.
-            self.end_all_sessions(target, Reason::EndedByAdmin).await?;
-        }
+        let account = if ends_sessions {
+            if changes.role == Some(Role::User) {
+                self.check_may_take_away(&actor, target).await?;
+            }
+            self.engine.evict(target, self.newest_session(target).await?, Reason::EndedByAdmin).await?;
+            let written = self.write_edit(actor, target, changes, reason).await;
+            self.undo_eviction_unless(target, &written).await;
+            let (account, up_to) = written?;
+            // Once more, for a log-in that read the old row.
+            self.engine.evict(target, up_to, Reason::EndedByAdmin).await?;
+            account
+        } else {
+            self.write_edit(actor, target, changes, reason).await?.0
+        };
         if retimed {
             self.engine.retime(target, self.timeout_of(&account)).await?;
         }
         Ok(account)
     }
 
+    /// Writes an edit; where role or password change, it ends the sessions too, and answers the newest of them.
     async fn write_edit(
         &self,
         actor: Actor,
         target: UserId,
         changes: AccountChanges,
         reason: Option<String>,
-    ) -> Outcome<Account> {
+    ) -> Outcome<(Account, SessionId)> {
         self.db
             .run(move |connection| {
                 write_transaction(connection, |c| {
                     let guard = Guard::take(c, &actor)?;
                     if changes.role == Some(Role::User) {
                         guard.allows_taking_away(target)?;
+                    }
+                    // From here on a log-in waits: it will read the new row.
+                    Account::lock(c, target)?.ok_or(Code::UserNotFound)?;
+                    let newest = Session::newest_of(c, target)?;
+                    if changes.role.is_some() || changes.password_hash.is_some() {
+                        Session::end_all(c, target, newest, Reason::EndedByAdmin, Timestamp::now())?;
                     }
                     let account = Account::change(c, target, &changes)?.ok_or(Code::UserNotFound)?;
                     let changed = serde_json::json!({
@@ -241,7 +254,7 @@ impl Service {
                         details: Some(changed.to_string()),
                     };
                     entry.write(c)?;
-                    Ok::<_, Failure>(account)
+                    Ok::<_, Failure>((account, newest))
                 })
             })
             .await
@@ -313,7 +326,7 @@ impl Service {
 
     /// Keeps a session that is live, and no other, of its user.
     pub(super) async fn end_other_sessions(&self, user: UserId, keep: SessionId, reason: Reason) -> Outcome<()> {
-        let now = crate::timestamp::Timestamp::now();
+        let now = Timestamp::now();
         let others = self.db.run(move |c| Session::of_user(c, user, now)).await?;
         for other in others.iter().filter(|other| other.id() != keep) {
             self.end_session(user, other.id(), reason).await?;

@@ -1,0 +1,127 @@
+//! An application of its own for each test: its own folder, its own port.
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use lastseen_api::startup::{Application, first_admin};
+use lastseen_shared::service::Service;
+use lastseen_shared::settings::{Form, Raw, Settings};
+use reqwest::{Method, RequestBuilder, Response, StatusCode};
+use serde_json::{Value, json};
+
+pub const ADMIN_PASSWORD: &str = "correct horse battery";
+pub const PASSWORD: &str = "through the looking-glass";
+pub const SECRET: &str = "0123456789abcdef0123456789abcdef";
+
+pub struct TestApp {
+    pub base: String,
+    pub service: Service,
+    http: reqwest::Client,
+    folder: PathBuf,
+}
+
+/// What an answer was.
+#[derive(Debug)]
+pub struct Answered {
+    pub status: StatusCode,
+    pub headers: reqwest::header::HeaderMap,
+    pub body: Value,
+}
+
+impl Answered {
+    /// The problem's code; fails where the answer is none.
+    pub fn code(&self) -> &str {
+        let kind = self.headers.get("content-type").map(|v| v.to_str().unwrap());
+        assert_eq!(kind, Some("application/problem+json"), "{self:?}");
+        for field in ["type", "title", "status", "detail", "code"] {
+            assert!(!self.body[field].is_null(), "no {field} in {self:?}");
+        }
+        assert_eq!(self.body["status"], self.status.as_u16());
+        self.body["code"].as_str().unwrap()
+    }
+}
+
+/// A user who is logged in.
+pub struct User {
+    pub id: i64,
+    pub access: String,
+    pub refresh: String,
+}
+
+impl TestApp {
+    pub async fn start() -> Self {
+        Self::with(&[]).await
+    }
+
+    pub async fn with(changes: &[(&str, &str)]) -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let name = format!("lastseen-test-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+        let folder = std::env::temp_dir().join(name);
+        let url = format!("sqlite://{}/lastseen.db", folder.display());
+        let mut values = vec![
+            ("DATABASE_URL", url.as_str()),
+            ("LASTSEEN_BIND", "127.0.0.1:0"),
+            ("LASTSEEN_BCRYPT_COST", "4"),
+            ("LASTSEEN_JWT_SECRET", SECRET),
+            ("LASTSEEN_ADMIN_PASSWORD", ADMIN_PASSWORD),
+            ("LASTSEEN_THREADS", "1"),
+        ];
+        values.extend(changes);
+        let raw = Raw::new(values.into_iter().map(|(k, v)| (k.to_owned(), v.to_owned())));
+        let settings = Settings::check(&raw, Form::StandAlone).unwrap();
+        let application = Application::build(&settings).await.unwrap();
+        first_admin(&application.service, settings.accounts.first_admin).await.unwrap();
+        actix_web::rt::spawn(application.server);
+        let http = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
+        Self { base: format!("http://{}", application.address), service: application.service, http, folder }
+    }
+
+    pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        self.http.request(method, format!("{}{path}", self.base))
+    }
+
+    pub async fn send(&self, request: RequestBuilder) -> Answered {
+        let response: Response = request.send().await.unwrap();
+        let (status, headers) = (response.status(), response.headers().clone());
+        let text = response.text().await.unwrap();
+        let body = if text.is_empty() { Value::Null } else { serde_json::from_str(&text).unwrap_or(Value::String(text)) };
+        Answered { status, headers, body }
+    }
+
+    pub async fn get(&self, path: &str, access: &str) -> Answered {
+        self.send(self.request(Method::GET, path).bearer_auth(access)).await
+    }
+
+    pub async fn post(&self, path: &str, access: &str, body: &Value) -> Answered {
+        self.send(self.request(Method::POST, path).bearer_auth(access).json(body)).await
+    }
+
+    pub async fn log_in(&self, name: &str, password: &str) -> User {
+        let body = json!({ "username": name, "password": password });
+        let answer = self.send(self.request(Method::POST, "/api/users/login/").json(&body)).await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+        let text = |field: &str| answer.body[field].as_str().unwrap().to_owned();
+        let id = answer.body["user"]["id"].as_i64().unwrap();
+        User { id, access: text("access"), refresh: text("refresh") }
+    }
+
+    pub async fn admin(&self) -> User {
+        self.log_in("admin", ADMIN_PASSWORD).await
+    }
+
+    pub async fn register(&self, name: &str) -> Answered {
+        let body = json!({ "username": name, "email": format!("{name}@example.org"), "password": PASSWORD });
+        self.send(self.request(Method::POST, "/api/users/register/").json(&body)).await
+    }
+
+    pub async fn user(&self, name: &str) -> User {
+        assert_eq!(self.register(name).await.status, 201);
+        self.log_in(name, PASSWORD).await
+    }
+}
+
+impl Drop for TestApp {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.folder);
+    }
+}

@@ -1,0 +1,24 @@
+//! What requests cost, as counts.
+
+use crate::app::TestApp;
+
+#[actix_web::test]
+async fn a_heartbeat_costs_no_query_and_a_page_one() {
+    let app = TestApp::start().await;
+    let admin = app.admin().await;
+    for name in ["ann", "bob", "cid"] {
+        app.register(name).await;
+    }
+    let queries = async |path: &str, method: reqwest::Method| {
+        let before = app.service.db.queries();
+        let answer = app.send(app.request(method, path).bearer_auth(&admin.access)).await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+        app.service.db.queries() - before
+    };
+    assert_eq!(queries("/api/users/heartbeat/", reqwest::Method::POST).await, 0);
+    assert_eq!(queries("/api/users/all-users/", reqwest::Method::GET).await, 1);
+    assert_eq!(queries("/api/users/all-users/?online_status=online&search=a", reqwest::Method::GET).await, 1);
+    assert_eq!(queries("/api/users/presence/?ids=1,2,3", reqwest::Method::GET).await, 1);
+    assert_eq!(queries("/api/users/2/", reqwest::Method::GET).await, 1);
+    assert_eq!(queries("/api/users/presence/changes/", reqwest::Method::GET).await, 0);
+}

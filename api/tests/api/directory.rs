@@ -1,0 +1,94 @@
+use reqwest::Method;
+use serde_json::Value;
+
+use crate::app::{Answered, TestApp};
+
+fn names(answer: &Answered) -> Vec<&str> {
+    answer.body["users"].as_array().unwrap().iter().map(|user| user["username"].as_str().unwrap()).collect()
+}
+
+#[actix_web::test]
+async fn pages_follow_each_other_in_every_order() {
+    let app = TestApp::start().await;
+    let admin = app.admin().await;
+    for name in ["dora", "Cid", "bob", "Ann", "eve"] {
+        assert_eq!(app.register(name).await.status, 201);
+    }
+    app.log_in("bob", crate::app::PASSWORD).await;
+    for (order, expected) in [
+        ("id", vec!["admin", "dora", "Cid", "bob", "Ann", "eve"]),
+        ("-id", vec!["eve", "Ann", "bob", "Cid", "dora", "admin"]),
+        ("username", vec!["admin", "Ann", "bob", "Cid", "dora", "eve"]),
+        ("-username", vec!["eve", "dora", "Cid", "bob", "Ann", "admin"]),
+    ] {
+        for limit in [1, 2, 4, 6, 1000] {
+            let (mut all, mut cursor) = (Vec::new(), String::new());
+            loop {
+                let page = app.get(&format!("/api/users/all-users/?order={order}&limit={limit}{cursor}"), &admin.access).await;
+                assert_eq!(page.status, 200, "{page:?}");
+                assert_eq!((&page.body["total"], &page.body["online"]), (&6.into(), &2.into()));
+                assert!(names(&page).len() <= limit);
+                all.extend(names(&page).into_iter().map(str::to_owned));
+                match &page.body["next_cursor"] {
+                    Value::String(next) => cursor = format!("&cursor={next}"),
+                    _ => break,
+                }
+            }
+            assert_eq!(all, expected, "{order} {limit}");
+        }
+    }
+}
+
+#[actix_web::test]
+async fn filters_count_what_they_select() {
+    let app = TestApp::start().await;
+    let admin = app.admin().await;
+    for name in ["per_cent", "percent", "PerCy", "bob"] {
+        app.register(name).await;
+    }
+    let percy = app.log_in("percy", crate::app::PASSWORD).await;
+    let bob = app.log_in("bob", crate::app::PASSWORD).await;
+    app.post(&format!("/api/users/{}/ban/", bob.id), &admin.access, &serde_json::json!({})).await;
+    let rows: [(&str, &[&str], u64, u64); 12] = [
+        ("", &["admin", "per_cent", "percent", "PerCy", "bob"], 5, 2),
+        ("search=PERC", &["percent", "PerCy"], 2, 1),
+        ("search=_", &["per_cent"], 1, 0),
+        ("search=%25", &[], 0, 0),
+        ("search=example.org&online_status=online", &["PerCy"], 1, 1),
+        ("online_status=online", &["admin", "PerCy"], 2, 2),
+        ("online_status=offline", &["per_cent", "percent", "bob"], 3, 0),
+        ("status=banned", &["bob"], 1, 0),
+        ("status=active&role=user", &["per_cent", "percent", "PerCy"], 3, 1),
+        ("role=admin", &["admin"], 1, 1),
+        ("role=admin&online_status=offline", &[], 0, 0),
+        ("status=banned&online_status=online", &[], 0, 0),
+    ];
+    for (query, expected, total, online) in rows {
+        let page = app.get(&format!("/api/users/all-users/?{query}"), &admin.access).await;
+        assert_eq!(names(&page), expected, "{query}");
+        assert_eq!((page.body["total"].as_u64(), page.body["online"].as_u64()), (Some(total), Some(online)), "{query}");
+    }
+    let page = app.get("/api/users/all-users/?search=example.org", &percy.access).await;
+    assert_eq!(page.body["total"], 0, "addresses are for admins");
+    assert!(app.get("/api/users/all-users/", &percy.access).await.body["users"][0].get("email").is_none());
+}
+
+#[actix_web::test]
+async fn an_unchanged_page_is_not_sent_again() {
+    let app = TestApp::start().await;
+    let admin = app.admin().await;
+    app.register("ann").await;
+    let page = app.get("/api/users/all-users/", &admin.access).await;
+    let tag = page.headers["etag"].to_str().unwrap().to_owned();
+    let again = async |tag: &str| {
+        let request = app.request(Method::GET, "/api/users/all-users/").bearer_auth(&admin.access);
+        app.send(request.header("If-None-Match", tag)).await
+    };
+    let same = again(&tag).await;
+    assert_eq!((same.status.as_u16(), same.headers["etag"].to_str().unwrap(), same.body), (304, tag.as_str(), Value::Null));
+    assert_eq!(again(&format!("\"x\", {}", tag.trim_start_matches("W/"))).await.status, 304);
+    assert_eq!(again("*").await.status, 304);
+    assert_eq!(again("\"x\"").await.status, 200);
+    app.log_in("ann", crate::app::PASSWORD).await;
+    assert_eq!(again(&tag).await.status, 200);
+}

@@ -1,0 +1,10 @@
+//! The API over HTTP, on the stand-alone form in this process: what it refuses, what it costs, what it documents.
+#![expect(clippy::unwrap_used, reason = "a test that can't go on fails")]
+
+mod accounts;
+mod app;
+mod bad_input;
+mod cost;
+mod directory;
+mod documented;
+mod tokens;
