@@ -33,6 +33,12 @@ local function member(user, session, timeout)
   return user .. ':' .. session .. ':' .. timeout
 end
 
+-- The part of a list that begins at `from`: Lua passes no more than some thousands of arguments to a command.
+local PART = 1000
+local function part(list, from)
+  return unpack(list, from, math.min(from + PART - 1, #list))
+end
+
 -- A user's sessions: { reason, gone, sessions = { { id, timeout, deadline } } }, or nil where it has none.
 local function held(user)
   local value = redis.call('HGET', USERS, user)
@@ -46,10 +52,9 @@ local function held(user)
     found.sessions[#found.sessions + 1] = { id = session, timeout = tonumber(timeout) }
     members[#members + 1] = member(user, session, timeout)
   end
-  if #members > 0 then
-    local scores = redis.call('ZMSCORE', SESSIONS, unpack(members))
-    for i, session in ipairs(found.sessions) do
-      session.deadline = tonumber(scores[i] or 0)
+  for from = 1, #members, PART do
+    for i, score in ipairs(redis.call('ZMSCORE', SESSIONS, part(members, from))) do
+      found.sessions[from + i - 1].deadline = tonumber(score or 0)
     end
   end
   return found
@@ -94,7 +99,9 @@ local function take_out(user, found, leaves, at, reason)
   if #gone_members == 0 then
     return false
   end
-  redis.call('ZREM', SESSIONS, unpack(gone_members))
+  for from = 1, #gone_members, PART do
+    redis.call('ZREM', SESSIONS, part(gone_members, from))
+  end
   local offline = #left == 0
   for _, session in ipairs(found.sessions) do
     if leaves(session) and not (offline and session == last) then

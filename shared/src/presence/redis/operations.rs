@@ -25,8 +25,10 @@ type Answer<T> = Result<T, EngineError>;
 const OVERDUE_COUNTED: usize = 1_000;
 /// What one call of the sweep may take, for that: about 5 ms of Redis's time.
 const SWEEP_BATCH: usize = 500;
-/// Users of one lookup call, and heartbeats of one batch: likewise.
+/// Users of one lookup call: likewise.
 const LOOKUP_BATCH: usize = 1_000;
+/// Heartbeats of one command: likewise, and Lua passes no more than some thousands to a command.
+const TOUCH_BATCH: usize = 1_000;
 
 /// What a wait for transitions may take at the most.
 const LONGEST_WAIT: Duration = Duration::from_secs(10);
@@ -121,6 +123,27 @@ impl RedisEngine {
         Ok(())
     }
 
+    /// Sends heartbeats of one shard in one command.
+    async fn touch_some(&self, keys: &ShardKeys, batch: &[Touch]) -> Answer<Touched> {
+        use std::fmt::Write as _;
+        let mut call = self.scripts.touch.prepare_invoke();
+        call.key(&keys.common[0]).key(&keys.common[1]);
+        let mut member = String::with_capacity(40);
+        for touch in batch {
+            member.clear();
+            // Writing to a String does not fail.
+            let _ = write!(member, "{}:{}:{}", touch.user, touch.session, millis(touch.timeout));
+            call.arg(&member);
+        }
+        let answer: Vec<i64> = self.invoke(&call).await?;
+        let (now, deadlines) = answer.split_first().ok_or_else(|| unknown("nothing"))?;
+        if deadlines.len() != batch.len() {
+            return Err(unknown(answer));
+        }
+        let deadlines = deadlines.iter().map(|at| moment(*at).nonzero().map(Deadline)).collect();
+        Ok(Touched { now: moment(*now), deadlines })
+    }
+
     async fn lookup_shard(&self, shard: u32, users: &[UserId]) -> Answer<Lookup> {
         let keys = self.keys(shard)?;
         loop {
@@ -208,24 +231,15 @@ impl PresenceEngine for RedisEngine {
     }
 
     async fn touch(&self, shard: u32, batch: &[Touch]) -> Answer<Touched> {
-        use std::fmt::Write as _;
         let keys = self.keys(shard)?;
-        let mut call = self.scripts.touch.prepare_invoke();
-        call.key(&keys.common[0]).key(&keys.common[1]);
-        let mut member = String::with_capacity(40);
-        for touch in batch {
-            member.clear();
-            // Writing to a String does not fail.
-            let _ = write!(member, "{}:{}:{}", touch.user, touch.session, millis(touch.timeout));
-            call.arg(&member);
+        let mut parts = batch.chunks(TOUCH_BATCH);
+        let mut touched = self.touch_some(keys, parts.next().unwrap_or_default()).await?;
+        for part in parts {
+            let more = self.touch_some(keys, part).await?;
+            touched.now = more.now;
+            touched.deadlines.extend(more.deadlines);
         }
-        let answer: Vec<i64> = self.invoke(&call).await?;
-        let (now, deadlines) = answer.split_first().ok_or_else(|| unknown("nothing"))?;
-        if deadlines.len() != batch.len() {
-            return Err(unknown(answer));
-        }
-        let deadlines = deadlines.iter().map(|at| moment(*at).nonzero().map(Deadline)).collect();
-        Ok(Touched { now: moment(*now), deadlines })
+        Ok(touched)
     }
 
     async fn connect(&self, connect: Connect) -> Answer<Connected> {
