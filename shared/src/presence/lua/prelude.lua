@@ -81,7 +81,8 @@ local function emit(user, online, at, last_seen, reason, session)
 end
 
 -- Takes the sessions for which leaves(session) is true out of found. Whoever has none left goes offline: at `at`, or,
--- where that is nil, at the last of their deadlines. Answers whether that happened.
+-- where that is nil, at the last of their deadlines, but never before the last sign of life: a clock that was set back
+-- or a timeout that was shortened would have it so. Answers whether that happened.
 local function take_out(user, found, leaves, at, reason)
   local left, last, farthest = {}, nil, 0
   local gone_members = {}
@@ -112,7 +113,8 @@ local function take_out(user, found, leaves, at, reason)
   if offline then
     redis.call('HDEL', USERS, user)
     -- A session without a score has no deadline to date by: part of the data was lost.
-    emit(user, '0', at or (farthest > 0 and farthest or clock()), found.gone, reason, last.id)
+    at = at or (farthest > 0 and farthest or clock())
+    emit(user, '0', math.max(at, found.gone), found.gone, reason, last.id)
   else
     keep(user, found)
   end
@@ -148,7 +150,7 @@ local function known(user, now)
     if farthest > now then
       return { 1, farthest, last_seen, REASONS[found.reason] }
     end
-    return { 2, farthest, last_seen, 'timeout' }
+    return { 2, math.max(farthest, last_seen), last_seen, 'timeout' }
   end
   local last = redis.call('HGET', UNPROJECTED, user)
   if last then

@@ -173,7 +173,8 @@ impl Shard {
     }
 
     /// Takes out the sessions for which `leaves` is true. Whoever has none left goes offline: `at`, or, where that is
-    /// `None`, at the last of their deadlines.
+    /// `None`, at the last of their deadlines, but never before the last sign of life: a clock that was set back or a
+    /// timeout that was shortened would have it so.
     fn take_out(
         &mut self,
         user: UserId,
@@ -201,7 +202,7 @@ impl Shard {
             }
         }
         if offline {
-            let at = at.unwrap_or(last.deadline.0);
+            let at = at.unwrap_or(last.deadline.0).max(last_seen);
             let session = Some(last.session);
             let transition = Transition { user, online: false, at, last_seen, reason, session };
             self.append(Event::Transition(transition), now);
