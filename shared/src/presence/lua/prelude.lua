@@ -80,18 +80,23 @@ local function emit(user, online, at, last_seen, reason, session)
     id .. '|' .. online .. '|' .. int(at) .. '|' .. int(last_seen) .. '|' .. reason)
 end
 
+-- Of two sessions, whether a stops counting after b: by their deadlines, and of equal ones by their ids.
+local function outlasts(a, b)
+  return a.deadline > b.deadline or (a.deadline == b.deadline and tonumber(a.id) > tonumber(b.id))
+end
+
 -- Takes the sessions for which leaves(session) is true out of found. Whoever has none left goes offline: at `at`, or,
 -- where that is nil, at the last of their deadlines, but never before the last sign of life: a clock that was set back
 -- or a timeout that was shortened would have it so. Answers whether that happened.
 local function take_out(user, found, leaves, at, reason)
-  local left, last, farthest = {}, nil, 0
+  local left, last = {}, nil
   local gone_members = {}
   for _, session in ipairs(found.sessions) do
     if leaves(session) then
       gone_members[#gone_members + 1] = member(user, session.id, int(session.timeout))
       found.gone = math.max(found.gone, seen(session))
-      if not last or session.deadline >= farthest then
-        last, farthest = session, session.deadline
+      if not last or outlasts(session, last) then
+        last = session
       end
     else
       left[#left + 1] = session
@@ -113,7 +118,7 @@ local function take_out(user, found, leaves, at, reason)
   if offline then
     redis.call('HDEL', USERS, user)
     -- A session without a score has no deadline to date by: part of the data was lost.
-    at = at or (farthest > 0 and farthest or clock())
+    at = at or (last.deadline > 0 and last.deadline or clock())
     emit(user, '0', math.max(at, found.gone), found.gone, reason, last.id)
   else
     keep(user, found)

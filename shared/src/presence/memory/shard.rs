@@ -259,7 +259,8 @@ impl Shard {
         let mut deadline = Deadline(now.plus(timeout));
         if let Some(held) = self.users.get_mut(&user) {
             if let Some(place) = held.sessions.iter().position(|s| s.session == session) {
-                let before = held.sessions.swap_remove(place);
+                // In the order of the connects, as in the scripts.
+                let before = held.sessions.remove(place);
                 self.due.remove(&(before.deadline, user, session));
                 deadline = deadline.max(Deadline(before.last_seen().plus(timeout)));
             }
