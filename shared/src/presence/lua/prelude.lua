@@ -167,7 +167,8 @@ local function known(user, now)
   return { 0 }
 end
 
--- Sessions past their deadline, at most `most`, and their users in that order, each once.
+-- Users with sessions past their deadline, each once, the longest overdue first; and the members of those sessions,
+-- at most `most`.
 local function overdue(now, most)
   local members = redis.call('ZRANGE', SESSIONS, '-inf', now, 'BYSCORE', 'LIMIT', 0, most)
   local users, met = {}, {}
@@ -178,14 +179,14 @@ local function overdue(now, most)
       users[#users + 1] = user
     end
   end
-  return users, #members
+  return users, members
 end
 
 -- How many users are online: those who hold sessions, less those all of whose sessions have passed their deadline.
 -- -1 where more than `most` sessions are overdue: sweep first.
 local function count_online(now, most)
-  local users, sessions = overdue(now, most)
-  if sessions >= most then
+  local users, members = overdue(now, most)
+  if #members >= most then
     return -1
   end
   local count = redis.call('HLEN', USERS)
