@@ -41,7 +41,7 @@ pub struct RedisEngine {
     scripts: Arc<Scripts>,
     shards: u32,
     keys: Arc<Vec<ShardKeys>>,
-    /// For blocking reads, one a shard, made when first waited on: they would hold up everybody else's.
+    /// For blocking reads, kept one a shard, made when first waited on: they would hold up everybody else's.
     waiting: Arc<Vec<tokio::sync::Mutex<Option<MultiplexedConnection>>>>,
 }
 
@@ -65,6 +65,9 @@ impl ShardKeys {
 impl RedisEngine {
     /// An engine on `redis` with `shards` shards. Connects at the first call.
     ///
+    /// # Panics
+    /// Outside of a Tokio runtime: the connection's task is started there.
+    ///
     /// # Errors
     /// [`EngineError::Unavailable`] where no connection can be prepared.
     pub fn new(redis: Redis, shards: u32, clock: &RedisClock) -> Answer<Self> {
@@ -76,6 +79,9 @@ impl RedisEngine {
     }
 
     /// The same engine on a connection of its own: what a thread that sends many heartbeats takes.
+    ///
+    /// # Panics
+    /// Outside of a Tokio runtime.
     ///
     /// # Errors
     /// [`EngineError::Unavailable`] where no connection can be prepared.
@@ -370,6 +376,8 @@ impl PresenceEngine for RedisEngine {
 
     async fn transitions(&self, shard: u32, after: TransitionId, most: usize) -> Answer<Stretch> {
         let keys = self.keys(shard)?;
+        // A client's cursor may be anything, and Redis refuses to read after the greatest id.
+        let after = after.min(TransitionId { ms: u64::MAX, seq: u64::MAX - 1 });
         let mut call = self.script(&self.scripts.transitions, keys);
         call.key(&keys.trimmed).arg(after.to_string()).arg(most).arg(self.shards);
         stretch(&self.invoke(&call).await?)
@@ -377,9 +385,11 @@ impl PresenceEngine for RedisEngine {
 
     async fn wait(&self, shard: u32, after: TransitionId, longest: Duration) -> Answer<()> {
         let key = self.keys(shard)?.common[3].clone();
-        let mut slot = self.waiting[shard as usize].lock().await;
-        // Taken out, and put back only after an answer: a call that was given up leaves nothing half-read behind.
-        let mut connection = match slot.take() {
+        let slot = &self.waiting[shard as usize];
+        // Taken out, and put back only after an answer: a call that was given up leaves nothing half-read behind, and
+        // whoever waits beside this one takes a connection of its own.
+        let kept = slot.lock().await.take();
+        let mut connection = match kept {
             Some(connection) => connection,
             None => self.redis.blocking(LONGEST_WAIT).await?,
         };
@@ -388,7 +398,7 @@ impl PresenceEngine for RedisEngine {
         command.arg("COUNT").arg(1).arg("BLOCK").arg(millis(longest)).arg("STREAMS").arg(key).arg(after.to_string());
         let read: redis::RedisResult<Value> = command.query_async(&mut connection).await;
         read.map_err(unavailable)?;
-        *slot = Some(connection);
+        *slot.lock().await = Some(connection);
         Ok(())
     }
 
