@@ -52,6 +52,8 @@ pub struct Shard {
     trimmed_anew: bool,
     /// Whether `fresh` or `dirty` hold more than moved deadlines.
     changed: bool,
+    /// Whether the journal is writing such changes at this moment.
+    writing: bool,
 }
 
 /// What is remembered for [`ENDED_MEMORY`] and then forgotten.
@@ -140,6 +142,7 @@ impl Shard {
             dirty: HashMap::new(),
             trimmed_anew: false,
             changed: false,
+            writing: false,
         };
         for entry in kept.entries {
             // The projector forgets at its start what the database already has.
@@ -434,14 +437,15 @@ impl Shard {
         true
     }
 
-    /// Whether the journal has to write more than deadlines.
+    /// Whether the journal lacks more than deadlines. An answer that rests on such a change waits for it too.
     #[must_use]
     pub fn is_changed(&self) -> bool {
-        self.changed
+        self.changed || self.writing
     }
 
-    /// Says that the journal is complete up to `up_to`.
+    /// Says that the journal has what was handed over last, and is complete up to `up_to`.
     pub fn written(&mut self, up_to: TransitionId) {
+        self.writing = false;
         self.durable = self.durable.max(up_to);
     }
 
@@ -453,7 +457,7 @@ impl Shard {
     /// Hands over what the journal has not written yet.
     pub fn take_unwritten(&mut self) -> Unwritten {
         let dirty = std::mem::take(&mut self.dirty);
-        self.changed = false;
+        self.writing = std::mem::take(&mut self.changed);
         Unwritten {
             newest: self.newest,
             entries: std::mem::take(&mut self.fresh),
