@@ -89,6 +89,15 @@ impl Driver {
                     self.connect(user, row).await;
                 }
             }
+            Step::Meanwhile { user, slot, ref happens } => {
+                let row = self.read(user, slot).await;
+                for step in happens {
+                    Box::pin(self.play(step)).await;
+                }
+                if let Some(row) = row {
+                    self.connect(user, row).await;
+                }
+            }
             Step::Touch(ref beats) => self.touch(beats).await,
             Step::Disconnect { user, slot } => {
                 let slot = &self.accounts[user].slots[slot];

@@ -31,6 +31,12 @@ pub enum Step {
         user: usize,
         slot: usize,
     },
+    /// Reads a session's row, and connects with it after something else has happened to the same user.
+    Meanwhile {
+        user: usize,
+        slot: usize,
+        happens: Vec<Step>,
+    },
     /// A batch of heartbeats; of each, whether its token is as old as its session.
     Touch(Vec<(usize, usize, bool)>),
     Disconnect {
@@ -68,20 +74,35 @@ pub enum Step {
     Restart,
 }
 
-fn step() -> impl Strategy<Value = Step> {
-    let place = || (0..3_usize, 0..3_usize);
-    let times = [1, 999, 9_999, 10_000, 10_000, 20_000, 30_000, 30_001, 61_000, 1_000_000];
+fn time() -> impl Strategy<Value = u64> {
+    prop::sample::select(vec![1, 999, 9_999, 10_000, 10_000, 20_000, 30_000, 30_001, 61_000, 1_000_000])
+}
+
+/// What happens to one user.
+fn event(user: usize) -> impl Strategy<Value = Step> {
+    let slot = || 0..3_usize;
     prop_oneof![
-        6 => place().prop_map(|(user, slot)| Step::Connect { user, slot }),
-        3 => place().prop_map(|(user, slot)| Step::Read { user, slot }),
-        3 => place().prop_map(|(user, slot)| Step::Slow { user, slot }),
+        6 => slot().prop_map(move |slot| Step::Connect { user, slot }),
+        3 => slot().prop_map(move |slot| Step::Read { user, slot }),
+        3 => slot().prop_map(move |slot| Step::Slow { user, slot }),
+        3 => slot().prop_map(move |slot| Step::Disconnect { user, slot }),
+        1 => slot().prop_map(move |slot| Step::EvictUpTo { user, slot }),
+        1 => Just(Step::EvictAll { user }),
+        2 => Just(Step::Admit { user }),
+        2 => prop::sample::select(&TIMEOUTS[..]).prop_map(move |timeout| Step::Retime { user, timeout }),
+    ]
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let meanwhile = (0..3_usize, 0..3_usize).prop_flat_map(|(user, slot)| {
+        let happens = vec(prop_oneof![3 => event(user), 1 => time().prop_map(Step::Pass)], 1..4);
+        happens.prop_map(move |happens| Step::Meanwhile { user, slot, happens })
+    });
+    prop_oneof![
+        20 => (0..3_usize).prop_flat_map(event),
+        5 => meanwhile,
         6 => vec((0..3_usize, 0..3_usize, any::<bool>()), 1..8).prop_map(Step::Touch),
-        3 => place().prop_map(|(user, slot)| Step::Disconnect { user, slot }),
-        1 => place().prop_map(|(user, slot)| Step::EvictUpTo { user, slot }),
-        1 => (0..3_usize).prop_map(|user| Step::EvictAll { user }),
-        2 => (0..3_usize).prop_map(|user| Step::Admit { user }),
-        2 => (0..3_usize, prop::sample::select(&TIMEOUTS[..])).prop_map(|(user, timeout)| Step::Retime { user, timeout }),
-        5 => prop::sample::select(times.to_vec()).prop_map(Step::Pass),
+        5 => time().prop_map(Step::Pass),
         5 => (-1..=1_i64).prop_map(Step::PassToDeadline),
         3 => (0..2_u32, 1..4_usize).prop_map(|(shard, most)| Step::Expire { shard, most }),
         3 => (0..2_u32).prop_map(|shard| Step::Project { shard }),
