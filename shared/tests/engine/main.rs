@@ -14,6 +14,7 @@ mod journal;
 mod limits;
 mod model;
 mod private_redis;
+mod races;
 mod reading;
 mod repair;
 mod retiming;
