@@ -145,7 +145,7 @@ pub trait PresenceEngine: Send + Sync {
     /// The engine's time, for [`Connect::read_at`].
     fn now(&self, user: UserId) -> impl Future<Output = Answer<Timestamp>> + Send;
 
-    /// A batch of heartbeats of one shard: extends those that are live, in one command.
+    /// A batch of heartbeats of one shard: extends those that are live, in one command a thousand.
     fn touch(&self, shard: u32, batch: &[Touch]) -> impl Future<Output = Answer<Touched>> + Send;
 
     /// Makes a session live, unless it was ended meanwhile.

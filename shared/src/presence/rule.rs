@@ -130,7 +130,8 @@ pub fn survey(sessions: &[HeldSession], gone: Option<Timestamp>, began: Reason, 
     Some(if farthest.is_ahead(now) {
         Known::Online { until: farthest, last_seen, reason: began }
     } else {
-        Known::Offline { at: farthest.0, last_seen, reason: Reason::Timeout }
+        // A clock that was set back would have some go offline before they were last seen.
+        Known::Offline { at: farthest.0.max(last_seen), last_seen, reason: Reason::Timeout }
     })
 }
 

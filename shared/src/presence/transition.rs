@@ -42,7 +42,7 @@ pub struct Transition {
     pub user: UserId,
     /// What it is from now on.
     pub online: bool,
-    /// When it happened: for a timeout the deadline, not the moment of noticing.
+    /// When it happened: for a timeout the deadline, not the moment of noticing. Never before `last_seen`.
     pub at: Timestamp,
     /// The last sign of life.
     pub last_seen: Timestamp,

@@ -33,6 +33,12 @@ local function member(user, session, timeout)
   return user .. ':' .. session .. ':' .. timeout
 end
 
+-- The part of a list that begins at `from`: Lua passes no more than some thousands of arguments to a command.
+local PART = 1000
+local function part(list, from)
+  return unpack(list, from, math.min(from + PART - 1, #list))
+end
+
 -- A user's sessions: { reason, gone, sessions = { { id, timeout, deadline } } }, or nil where it has none.
 local function held(user)
   local value = redis.call('HGET', USERS, user)
@@ -46,10 +52,9 @@ local function held(user)
     found.sessions[#found.sessions + 1] = { id = session, timeout = tonumber(timeout) }
     members[#members + 1] = member(user, session, timeout)
   end
-  if #members > 0 then
-    local scores = redis.call('ZMSCORE', SESSIONS, unpack(members))
-    for i, session in ipairs(found.sessions) do
-      session.deadline = tonumber(scores[i] or 0)
+  for from = 1, #members, PART do
+    for i, score in ipairs(redis.call('ZMSCORE', SESSIONS, part(members, from))) do
+      found.sessions[from + i - 1].deadline = tonumber(score or 0)
     end
   end
   return found
@@ -75,17 +80,23 @@ local function emit(user, online, at, last_seen, reason, session)
     id .. '|' .. online .. '|' .. int(at) .. '|' .. int(last_seen) .. '|' .. reason)
 end
 
+-- Of two sessions, whether a stops counting after b: by their deadlines, and of equal ones by their ids.
+local function outlasts(a, b)
+  return a.deadline > b.deadline or (a.deadline == b.deadline and tonumber(a.id) > tonumber(b.id))
+end
+
 -- Takes the sessions for which leaves(session) is true out of found. Whoever has none left goes offline: at `at`, or,
--- where that is nil, at the last of their deadlines. Answers whether that happened.
+-- where that is nil, at the last of their deadlines, but never before the last sign of life: a clock that was set back
+-- or a timeout that was shortened would have it so. Answers whether that happened.
 local function take_out(user, found, leaves, at, reason)
-  local left, last, farthest = {}, nil, 0
+  local left, last = {}, nil
   local gone_members = {}
   for _, session in ipairs(found.sessions) do
     if leaves(session) then
       gone_members[#gone_members + 1] = member(user, session.id, int(session.timeout))
       found.gone = math.max(found.gone, seen(session))
-      if not last or session.deadline >= farthest then
-        last, farthest = session, session.deadline
+      if not last or outlasts(session, last) then
+        last = session
       end
     else
       left[#left + 1] = session
@@ -94,7 +105,9 @@ local function take_out(user, found, leaves, at, reason)
   if #gone_members == 0 then
     return false
   end
-  redis.call('ZREM', SESSIONS, unpack(gone_members))
+  for from = 1, #gone_members, PART do
+    redis.call('ZREM', SESSIONS, part(gone_members, from))
+  end
   local offline = #left == 0
   for _, session in ipairs(found.sessions) do
     if leaves(session) and not (offline and session == last) then
@@ -105,7 +118,8 @@ local function take_out(user, found, leaves, at, reason)
   if offline then
     redis.call('HDEL', USERS, user)
     -- A session without a score has no deadline to date by: part of the data was lost.
-    emit(user, '0', at or (farthest > 0 and farthest or clock()), found.gone, reason, last.id)
+    at = at or (last.deadline > 0 and last.deadline or clock())
+    emit(user, '0', math.max(at, found.gone), found.gone, reason, last.id)
   else
     keep(user, found)
   end
@@ -141,7 +155,7 @@ local function known(user, now)
     if farthest > now then
       return { 1, farthest, last_seen, REASONS[found.reason] }
     end
-    return { 2, farthest, last_seen, 'timeout' }
+    return { 2, math.max(farthest, last_seen), last_seen, 'timeout' }
   end
   local last = redis.call('HGET', UNPROJECTED, user)
   if last then
@@ -153,7 +167,8 @@ local function known(user, now)
   return { 0 }
 end
 
--- Sessions past their deadline, at most `most`, and their users in that order, each once.
+-- Users with sessions past their deadline, each once, the longest overdue first; and the members of those sessions,
+-- at most `most`.
 local function overdue(now, most)
   local members = redis.call('ZRANGE', SESSIONS, '-inf', now, 'BYSCORE', 'LIMIT', 0, most)
   local users, met = {}, {}
@@ -164,14 +179,14 @@ local function overdue(now, most)
       users[#users + 1] = user
     end
   end
-  return users, #members
+  return users, members
 end
 
 -- How many users are online: those who hold sessions, less those all of whose sessions have passed their deadline.
 -- -1 where more than `most` sessions are overdue: sweep first.
 local function count_online(now, most)
-  local users, sessions = overdue(now, most)
-  if sessions >= most then
+  local users, members = overdue(now, most)
+  if #members >= most then
     return -1
   end
   local count = redis.call('HLEN', USERS)

@@ -3,7 +3,7 @@
 -- Answers { now, deadline or 0 for each member }. A member whose timeout is not the one that the engine holds (the
 -- user has changed it since the token was made) is found by its session.
 local now = clock()
-local scores = redis.call('ZMSCORE', KEYS[1], unpack(ARGV))
+local scores = #ARGV > 0 and redis.call('ZMSCORE', KEYS[1], unpack(ARGV)) or {}
 local add, answer = { KEYS[1], 'XX', 'GT' }, { now }
 for i, text in ipairs(ARGV) do
   local user, session, timeout = string.match(text, '^(%d+):(%d+):(%d+)$')

@@ -213,11 +213,6 @@ impl JournalHandle {
         }
     }
 
-    /// Whether somebody waits for a write.
-    pub(super) fn is_writing(&self) -> bool {
-        *self.written.borrow() < self.asked.load(Ordering::Acquire)
-    }
-
     /// Whether the last attempt to write failed.
     pub(super) fn is_failing(&self) -> bool {
         self.failing.load(Ordering::Acquire)

@@ -100,7 +100,7 @@ impl MemoryEngine {
             (answer, state.is_changed())
         };
         if let Some(journal) = &self.inner.journal
-            && (changed || journal.is_writing())
+            && changed
         {
             journal.written().await?;
         }

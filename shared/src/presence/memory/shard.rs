@@ -52,6 +52,8 @@ pub struct Shard {
     trimmed_anew: bool,
     /// Whether `fresh` or `dirty` hold more than moved deadlines.
     changed: bool,
+    /// Whether the journal is writing such changes at this moment.
+    writing: bool,
 }
 
 /// What is remembered for [`ENDED_MEMORY`] and then forgotten.
@@ -140,6 +142,7 @@ impl Shard {
             dirty: HashMap::new(),
             trimmed_anew: false,
             changed: false,
+            writing: false,
         };
         for entry in kept.entries {
             // The projector forgets at its start what the database already has.
@@ -173,7 +176,8 @@ impl Shard {
     }
 
     /// Takes out the sessions for which `leaves` is true. Whoever has none left goes offline: `at`, or, where that is
-    /// `None`, at the last of their deadlines.
+    /// `None`, at the last of their deadlines, but never before the last sign of life: a clock that was set back or a
+    /// timeout that was shortened would have it so.
     fn take_out(
         &mut self,
         user: UserId,
@@ -201,7 +205,7 @@ impl Shard {
             }
         }
         if offline {
-            let at = at.unwrap_or(last.deadline.0);
+            let at = at.unwrap_or(last.deadline.0).max(last_seen);
             let session = Some(last.session);
             let transition = Transition { user, online: false, at, last_seen, reason, session };
             self.append(Event::Transition(transition), now);
@@ -258,7 +262,8 @@ impl Shard {
         let mut deadline = Deadline(now.plus(timeout));
         if let Some(held) = self.users.get_mut(&user) {
             if let Some(place) = held.sessions.iter().position(|s| s.session == session) {
-                let before = held.sessions.swap_remove(place);
+                // In the order of the connects, as in the scripts.
+                let before = held.sessions.remove(place);
                 self.due.remove(&(before.deadline, user, session));
                 deadline = deadline.max(Deadline(before.last_seen().plus(timeout)));
             }
@@ -432,14 +437,15 @@ impl Shard {
         true
     }
 
-    /// Whether the journal has to write more than deadlines.
+    /// Whether the journal lacks more than deadlines. An answer that rests on such a change waits for it too.
     #[must_use]
     pub fn is_changed(&self) -> bool {
-        self.changed
+        self.changed || self.writing
     }
 
-    /// Says that the journal is complete up to `up_to`.
+    /// Says that the journal has what was handed over last, and is complete up to `up_to`.
     pub fn written(&mut self, up_to: TransitionId) {
+        self.writing = false;
         self.durable = self.durable.max(up_to);
     }
 
@@ -451,7 +457,7 @@ impl Shard {
     /// Hands over what the journal has not written yet.
     pub fn take_unwritten(&mut self) -> Unwritten {
         let dirty = std::mem::take(&mut self.dirty);
-        self.changed = false;
+        self.writing = std::mem::take(&mut self.changed);
         Unwritten {
             newest: self.newest,
             entries: std::mem::take(&mut self.fresh),

@@ -25,8 +25,10 @@ type Answer<T> = Result<T, EngineError>;
 const OVERDUE_COUNTED: usize = 1_000;
 /// What one call of the sweep may take, for that: about 5 ms of Redis's time.
 const SWEEP_BATCH: usize = 500;
-/// Users of one lookup call, and heartbeats of one batch: likewise.
+/// Users of one lookup call: likewise.
 const LOOKUP_BATCH: usize = 1_000;
+/// Heartbeats of one command: likewise, and Lua passes no more than some thousands to a command.
+const TOUCH_BATCH: usize = 1_000;
 
 /// What a wait for transitions may take at the most.
 const LONGEST_WAIT: Duration = Duration::from_secs(10);
@@ -39,7 +41,7 @@ pub struct RedisEngine {
     scripts: Arc<Scripts>,
     shards: u32,
     keys: Arc<Vec<ShardKeys>>,
-    /// For blocking reads, one a shard, made when first waited on: they would hold up everybody else's.
+    /// For blocking reads, kept one a shard, made when first waited on: they would hold up everybody else's.
     waiting: Arc<Vec<tokio::sync::Mutex<Option<MultiplexedConnection>>>>,
 }
 
@@ -63,6 +65,9 @@ impl ShardKeys {
 impl RedisEngine {
     /// An engine on `redis` with `shards` shards. Connects at the first call.
     ///
+    /// # Panics
+    /// Outside of a Tokio runtime: the connection's task is started there.
+    ///
     /// # Errors
     /// [`EngineError::Unavailable`] where no connection can be prepared.
     pub fn new(redis: Redis, shards: u32, clock: &RedisClock) -> Answer<Self> {
@@ -74,6 +79,9 @@ impl RedisEngine {
     }
 
     /// The same engine on a connection of its own: what a thread that sends many heartbeats takes.
+    ///
+    /// # Panics
+    /// Outside of a Tokio runtime.
     ///
     /// # Errors
     /// [`EngineError::Unavailable`] where no connection can be prepared.
@@ -119,6 +127,27 @@ impl RedisEngine {
     async fn make_countable(&self, shard: u32) -> Answer<()> {
         while self.expire(shard, SWEEP_BATCH).await? == SWEEP_BATCH {}
         Ok(())
+    }
+
+    /// Sends heartbeats of one shard in one command.
+    async fn touch_some(&self, keys: &ShardKeys, batch: &[Touch]) -> Answer<Touched> {
+        use std::fmt::Write as _;
+        let mut call = self.scripts.touch.prepare_invoke();
+        call.key(&keys.common[0]).key(&keys.common[1]);
+        let mut member = String::with_capacity(40);
+        for touch in batch {
+            member.clear();
+            // Writing to a String does not fail.
+            let _ = write!(member, "{}:{}:{}", touch.user, touch.session, millis(touch.timeout));
+            call.arg(&member);
+        }
+        let answer: Vec<i64> = self.invoke(&call).await?;
+        let (now, deadlines) = answer.split_first().ok_or_else(|| unknown("nothing"))?;
+        if deadlines.len() != batch.len() {
+            return Err(unknown(answer));
+        }
+        let deadlines = deadlines.iter().map(|at| moment(*at).nonzero().map(Deadline)).collect();
+        Ok(Touched { now: moment(*now), deadlines })
     }
 
     async fn lookup_shard(&self, shard: u32, users: &[UserId]) -> Answer<Lookup> {
@@ -208,24 +237,15 @@ impl PresenceEngine for RedisEngine {
     }
 
     async fn touch(&self, shard: u32, batch: &[Touch]) -> Answer<Touched> {
-        use std::fmt::Write as _;
         let keys = self.keys(shard)?;
-        let mut call = self.scripts.touch.prepare_invoke();
-        call.key(&keys.common[0]).key(&keys.common[1]);
-        let mut member = String::with_capacity(40);
-        for touch in batch {
-            member.clear();
-            // Writing to a String does not fail.
-            let _ = write!(member, "{}:{}:{}", touch.user, touch.session, millis(touch.timeout));
-            call.arg(&member);
+        let mut parts = batch.chunks(TOUCH_BATCH);
+        let mut touched = self.touch_some(keys, parts.next().unwrap_or_default()).await?;
+        for part in parts {
+            let more = self.touch_some(keys, part).await?;
+            touched.now = more.now;
+            touched.deadlines.extend(more.deadlines);
         }
-        let answer: Vec<i64> = self.invoke(&call).await?;
-        let (now, deadlines) = answer.split_first().ok_or_else(|| unknown("nothing"))?;
-        if deadlines.len() != batch.len() {
-            return Err(unknown(answer));
-        }
-        let deadlines = deadlines.iter().map(|at| moment(*at).nonzero().map(Deadline)).collect();
-        Ok(Touched { now: moment(*now), deadlines })
+        Ok(touched)
     }
 
     async fn connect(&self, connect: Connect) -> Answer<Connected> {
@@ -356,6 +376,8 @@ impl PresenceEngine for RedisEngine {
 
     async fn transitions(&self, shard: u32, after: TransitionId, most: usize) -> Answer<Stretch> {
         let keys = self.keys(shard)?;
+        // A client's cursor may be anything, and Redis refuses to read after the greatest id.
+        let after = after.min(TransitionId { ms: u64::MAX, seq: u64::MAX - 1 });
         let mut call = self.script(&self.scripts.transitions, keys);
         call.key(&keys.trimmed).arg(after.to_string()).arg(most).arg(self.shards);
         stretch(&self.invoke(&call).await?)
@@ -363,9 +385,11 @@ impl PresenceEngine for RedisEngine {
 
     async fn wait(&self, shard: u32, after: TransitionId, longest: Duration) -> Answer<()> {
         let key = self.keys(shard)?.common[3].clone();
-        let mut slot = self.waiting[shard as usize].lock().await;
-        // Taken out, and put back only after an answer: a call that was given up leaves nothing half-read behind.
-        let mut connection = match slot.take() {
+        let slot = &self.waiting[shard as usize];
+        // Taken out, and put back only after an answer: a call that was given up leaves nothing half-read behind, and
+        // whoever waits beside this one takes a connection of its own.
+        let kept = slot.lock().await.take();
+        let mut connection = match kept {
             Some(connection) => connection,
             None => self.redis.blocking(LONGEST_WAIT).await?,
         };
@@ -374,7 +398,7 @@ impl PresenceEngine for RedisEngine {
         command.arg("COUNT").arg(1).arg("BLOCK").arg(millis(longest)).arg("STREAMS").arg(key).arg(after.to_string());
         let read: redis::RedisResult<Value> = command.query_async(&mut connection).await;
         read.map_err(unavailable)?;
-        *slot = Some(connection);
+        *slot.lock().await = Some(connection);
         Ok(())
     }
 

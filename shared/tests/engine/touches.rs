@@ -1,0 +1,65 @@
+//! What the hot paths cost Redis, counted by Redis itself.
+
+use std::collections::BTreeMap;
+
+use lastseen_shared::ids::UserId;
+use lastseen_shared::presence::PresenceEngine as _;
+use lastseen_shared::presence::engine::Touch;
+
+use crate::harness::{Harness, SHARDS, touch};
+use crate::private_redis::PrivateRedis;
+
+/// How often each command ran since the last call, those inside scripts too.
+fn counted(h: &Harness) -> BTreeMap<String, u64> {
+    let text: String = h.command(&["INFO", "commandstats"]).unwrap();
+    h.command::<()>(&["CONFIG", "RESETSTAT"]).unwrap();
+    let count = |line: &str| {
+        let (name, rest) = line.strip_prefix("cmdstat_")?.split_once(":calls=")?;
+        Some((name.to_owned(), rest.split(',').next()?.parse().ok()?))
+    };
+    text.lines().filter_map(count).filter(|(name, _)| name != "config|resetstat" && name != "info").collect()
+}
+
+fn counts(expected: &[(&str, u64)]) -> BTreeMap<String, u64> {
+    expected.iter().map(|(name, calls)| ((*name).to_owned(), *calls)).collect()
+}
+
+#[tokio::test]
+async fn a_batch_of_heartbeats_is_one_command() {
+    let server = PrivateRedis::start();
+    let h = Harness::on_redis(&server.url());
+    let users: Vec<i64> = (0..200).map(|n| n * i64::from(SHARDS) + 1).collect();
+    for user in &users {
+        h.login(*user, *user).await;
+    }
+    // Once before, so that the script is loaded.
+    h.touch(1, 1).await;
+    counted(&h);
+    let batch: Vec<Touch> = users.iter().map(|user| touch(*user, *user)).collect();
+    assert!(h.touch_all(&batch).await.iter().all(Option::is_some));
+    // The time, the deadlines, their change: as many commands inside as for one heartbeat.
+    assert_eq!(counted(&h), counts(&[("evalsha", 1), ("get", 1), ("zmscore", 1), ("zadd", 1)]));
+    h.touch(1, 1).await;
+    assert_eq!(counted(&h), counts(&[("evalsha", 1), ("get", 1), ("zmscore", 1), ("zadd", 1)]));
+    // Nothing that is live: nothing is written.
+    h.touch(1, 2).await;
+    assert_eq!(counted(&h), counts(&[("evalsha", 1), ("get", 1), ("zmscore", 1), ("hget", 1)]));
+}
+
+#[tokio::test]
+async fn a_page_of_users_is_one_command_a_shard() {
+    let server = PrivateRedis::start();
+    let h = Harness::on_redis(&server.url());
+    for user in 1..=50 {
+        h.login(user, user).await;
+    }
+    let users: Vec<UserId> = (1..=100).map(UserId).collect();
+    h.engine.lookup(&users).await.unwrap();
+    counted(&h);
+    let lookup = h.engine.lookup(&users).await.unwrap();
+    assert_eq!((lookup.online, lookup.known.len()), (50, 100));
+    let commands = counted(&h);
+    assert_eq!(commands["evalsha"], u64::from(SHARDS));
+    let writing = ["zadd", "zrem", "hset", "hdel", "xadd", "set"];
+    assert!(writing.iter().all(|name| !commands.contains_key(*name)), "reading changes nothing: {commands:?}");
+}
