@@ -1,0 +1,180 @@
+use std::time::Duration;
+
+use lastseen_shared::ids::UserId;
+use lastseen_shared::models::Account;
+use lastseen_shared::models::projection::{Applied, Offset, apply};
+use lastseen_shared::presence::rule::Known;
+use lastseen_shared::presence::transition::TransitionId;
+use lastseen_shared::presence::{PresenceEngine, Reason};
+use lastseen_shared::queue::Queue;
+use lastseen_worker::projector::{Projector, Step};
+
+use crate::world::{TIMEOUT, World, on_both};
+
+on_both!(
+    follows_transitions,
+    two_projectors_write_once,
+    one_that_dies_before_its_commit_has_written_nothing,
+    one_that_dies_after_its_commit_doubles_nothing,
+    many_projectors_at_once_are_exact,
+    an_engine_that_lost_its_data_splits_no_history,
+    whoever_was_deleted_is_passed_over,
+);
+
+/// Steps until there is nothing new.
+async fn catch_up(projector: &mut Projector) {
+    while projector.step().await.unwrap() != Step::UpToDate {}
+}
+
+async fn follows_transitions(world: World) {
+    let mut projector = Projector::new(world.context.clone(), 0);
+    let (ann, laptop) = world.user("ann").await;
+    let start = world.clock.now();
+    world.connect(ann, laptop, Reason::Login).await;
+    catch_up(&mut projector).await;
+    assert_eq!(world.projected(ann).await, (true, start.0, Some("login".into())));
+    assert_eq!(world.history(ann).await, [(start.0, None, "login".into(), None)]);
+    world.pass(TIMEOUT * 2);
+    world.context.engine.expire(0, 100).await.unwrap();
+    catch_up(&mut projector).await;
+    let deadline = start.plus(TIMEOUT).0;
+    assert_eq!(world.projected(ann).await, (false, start.0, Some("timeout".into())));
+    let closed = (start.0, Some(deadline), "login".to_owned(), Some("timeout".to_owned()));
+    assert_eq!(world.history(ann).await, [closed.clone()]);
+    let back = world.clock.now();
+    world.connect(ann, laptop, Reason::Heartbeat).await;
+    world.pass(Duration::from_secs(1));
+    world.context.engine.disconnect(ann, laptop, Reason::Logout).await.unwrap();
+    // Both in one batch.
+    assert_eq!(projector.step().await.unwrap(), Step::Wrote(2));
+    let second = (back.0, Some(back.0 + 1_000), "heartbeat".to_owned(), Some("logout".to_owned()));
+    assert_eq!(world.history(ann).await, [closed, second]);
+}
+
+async fn two_projectors_write_once(world: World) {
+    let (mut one, mut other) = (Projector::new(world.context.clone(), 0), Projector::new(world.context.clone(), 0));
+    // Both have read the same offset.
+    catch_up(&mut one).await;
+    catch_up(&mut other).await;
+    let (ann, session) = world.user("ann").await;
+    world.connect(ann, session, Reason::Login).await;
+    assert_eq!(one.step().await.unwrap(), Step::Wrote(1));
+    assert_eq!(other.step().await.unwrap(), Step::Overtaken);
+    assert_eq!(other.step().await.unwrap(), Step::UpToDate);
+    world.context.engine.disconnect(ann, session, Reason::Logout).await.unwrap();
+    assert_eq!(other.step().await.unwrap(), Step::Wrote(1));
+    assert_eq!(one.step().await.unwrap(), Step::Overtaken);
+    assert_eq!(world.history(ann).await.len(), 1);
+}
+
+async fn one_that_dies_before_its_commit_has_written_nothing(world: World) {
+    let (ann, session) = world.user("ann").await;
+    world.connect(ann, session, Reason::Login).await;
+    let stretch = world.context.engine.transitions(0, TransitionId::START, 10).await.unwrap();
+    // Everything is written but the commit, which the offset then refuses: what a crash there leaves behind.
+    let elsewhere = Offset { epoch: stretch.epoch.id.clone(), id: TransitionId { ms: 1, seq: 1 } };
+    let to = Offset { epoch: stretch.epoch.id, id: stretch.newest };
+    let applied =
+        world.context.db.run(move |c| apply(c, 0, Some(&elsewhere), &to, &stretch.entries)).await.unwrap();
+    assert_eq!(applied, Applied::Overtaken);
+    assert_eq!(world.projected(ann).await, (false, 0, None));
+    assert_eq!(world.history(ann).await, []);
+    let mut next = Projector::new(world.context.clone(), 0);
+    assert_eq!(next.step().await.unwrap(), Step::Wrote(1));
+    assert_eq!(world.history(ann).await.len(), 1);
+}
+
+async fn one_that_dies_after_its_commit_doubles_nothing(world: World) {
+    let (ann, session) = world.user("ann").await;
+    world.connect(ann, session, Reason::Login).await;
+    world.context.engine.disconnect(ann, session, Reason::Logout).await.unwrap();
+    Projector::new(world.context.clone(), 0).step().await.unwrap();
+    let known = || async { world.context.engine.lookup(&[ann]).await.unwrap().known[0] };
+    // It died before it told the engine, which still tells readers itself.
+    assert!(matches!(known().await, Known::Offline { .. }));
+    let mut next = Projector::new(world.context.clone(), 0);
+    assert_eq!(next.step().await.unwrap(), Step::UpToDate);
+    assert_eq!(world.history(ann).await.len(), 1);
+    let offset = world.context.db.run(|c| Offset::load(c, 0)).await.unwrap().unwrap();
+    world.context.engine.projected(0, offset.id, &[]).await.unwrap();
+    assert_eq!(known().await, Known::Settled);
+}
+
+async fn many_projectors_at_once_are_exact(world: World) {
+    const USERS: usize = 40;
+    const ROUNDS: usize = 6;
+    let mut users = Vec::new();
+    for n in 0..USERS {
+        users.push(world.user(&format!("user{n}")).await);
+    }
+    let writer = async {
+        for _ in 0..ROUNDS {
+            for (user, session) in &users {
+                world.connect(*user, *session, Reason::Login).await;
+            }
+            world.pass(TIMEOUT);
+            world.context.engine.expire(0, USERS).await.unwrap();
+            tokio::task::yield_now().await;
+        }
+    };
+    let following = (0..4).map(|_| {
+        let mut projector = Projector::new(world.context.clone(), 0);
+        tokio::spawn(async move {
+            let mut idle = 0;
+            while idle < 3 {
+                match projector.step().await.unwrap() {
+                    Step::UpToDate => {
+                        idle += 1;
+                        tokio::time::sleep(Duration::from_millis(20)).await;
+                    }
+                    Step::Wrote(_) | Step::Overtaken => idle = 0,
+                }
+            }
+        })
+    });
+    let following: Vec<_> = following.collect();
+    writer.await;
+    for task in following {
+        task.await.unwrap();
+    }
+    catch_up(&mut Projector::new(world.context.clone(), 0)).await;
+    for (user, _) in &users {
+        let history = world.history(*user).await;
+        assert_eq!(history.len(), ROUNDS, "{history:?}");
+        let exact = |(from, to, ..): &crate::world::Interval| to.is_some_and(|to| to - from == 120_000);
+        assert!(history.iter().all(exact), "{history:?}");
+    }
+}
+
+async fn an_engine_that_lost_its_data_splits_no_history(mut world: World) {
+    let (ann, session) = world.user("ann").await;
+    let start = world.clock.now();
+    world.connect(ann, session, Reason::Login).await;
+    let mut projector = Projector::new(world.context.clone(), 0);
+    catch_up(&mut projector).await;
+    world.lose_engine();
+    // Her next heartbeat is unknown, and brings her online again.
+    world.connect(ann, session, Reason::Heartbeat).await;
+    let mut projector = Projector::new(world.context.clone(), 0);
+    catch_up(&mut projector).await;
+    assert_eq!(world.history(ann).await, [(start.0, None, "login".into(), None)]);
+    let Queue::Memory(_) = &world.context.queue else { unreachable!() };
+    assert_eq!(world.context.queue.depth().await.unwrap().waiting, 1, "the loss is reconciled");
+    world.context.engine.disconnect(ann, session, Reason::Logout).await.unwrap();
+    catch_up(&mut projector).await;
+    assert_eq!(world.history(ann).await.len(), 1);
+}
+
+async fn whoever_was_deleted_is_passed_over(world: World) {
+    let (ann, hers) = world.user("ann").await;
+    let (bob, his) = world.user("bob").await;
+    world.connect(ann, hers, Reason::Login).await;
+    world.connect(bob, his, Reason::Login).await;
+    let delete = move |c: &mut _| lastseen_shared::db::write_transaction(c, |c| Account::delete(c, ann));
+    world.context.db.run(delete).await.unwrap();
+    let mut projector = Projector::new(world.context.clone(), 0);
+    catch_up(&mut projector).await;
+    assert_eq!(world.history(ann).await, []);
+    assert_eq!(world.history(bob).await.len(), 1);
+    assert_eq!(world.projected(UserId(bob.0)).await.0, true);
+}

@@ -1,0 +1,162 @@
+//! A database of its own, an engine in memory with a clock that is moved by hand.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use diesel::connection::SimpleConnection;
+use diesel::prelude::*;
+use lastseen_shared::account::{Email, Role, Standing, Username};
+use lastseen_shared::db::schema::{presence, presence_history};
+use lastseen_shared::db::{Address, Db, write_transaction};
+use lastseen_shared::ids::{SessionId, UserId};
+use lastseen_shared::models::{Account, NewAccount, NewSession, Session};
+use lastseen_shared::presence::clock::{Clock, ManualClock};
+use lastseen_shared::presence::engine::{Connect, Connected};
+use lastseen_shared::presence::memory::MemoryEngine;
+use lastseen_shared::presence::{Engine, PresenceEngine, Reason};
+use lastseen_shared::queue::Queue;
+use lastseen_shared::settings::{Form, Raw, Settings};
+use lastseen_shared::telemetry::Metrics;
+use lastseen_shared::timestamp::Timestamp;
+use lastseen_worker::context::Context;
+
+/// What the tests need from outside: `make test` sets it.
+pub fn required(variable: &str) -> String {
+    std::env::var(variable).unwrap_or_else(|_| panic!("{variable} is not set: run the tests with `make test`"))
+}
+
+pub enum Database {
+    Sqlite,
+    Postgres,
+}
+
+pub struct World {
+    pub context: Context,
+    pub clock: ManualClock,
+    drop: Dropped,
+}
+
+enum Dropped {
+    Folder(PathBuf),
+    Database(String, String),
+}
+
+/// An interval of history: from, to, why it began, why it ended.
+pub type Interval = (i64, Option<i64>, String, Option<String>);
+
+pub const TIMEOUT: Duration = Duration::from_secs(120);
+
+impl World {
+    pub async fn new(database: Database) -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("lastseen_jobs_{}_{count}_{}", std::process::id(), Timestamp::now().0);
+        let (address, drop) = match database {
+            Database::Sqlite => {
+                let folder = std::env::temp_dir().join(name);
+                (Address::Sqlite(folder.join("test.db")), Dropped::Folder(folder))
+            }
+            Database::Postgres => {
+                let server = required("TEST_DATABASE_URL");
+                let mut connection = PgConnection::establish(&server).unwrap();
+                connection.batch_execute(&format!("CREATE DATABASE {name}")).unwrap();
+                let (base, _) = server.rsplit_once('/').unwrap();
+                (Address::Postgres(format!("{base}/{name}")), Dropped::Database(server, name))
+            }
+        };
+        let db = Db::new(address, 6).unwrap();
+        db.migrate().await.unwrap();
+        // Near the real time, since rows are dated by it.
+        let clock = ManualClock::at(Timestamp::now());
+        let settings = Settings::check(&Raw::default(), Form::StandAlone).unwrap();
+        let context = Context {
+            engine: Engine::Memory(MemoryEngine::volatile(1, Clock::Manual(clock.clone()))),
+            db,
+            queue: Queue::memory(Duration::from_secs(60)),
+            presence: settings.presence,
+            sessions_kept: Duration::from_secs(60),
+            metrics: Arc::new(Metrics::new()),
+        };
+        Self { context, clock, drop }
+    }
+
+    pub fn pass(&self, time: Duration) {
+        self.clock.set(self.clock.now().plus(time));
+    }
+
+    /// The engine loses everything.
+    pub fn lose_engine(&mut self) {
+        self.pass(Duration::from_millis(1));
+        self.context.engine = Engine::Memory(MemoryEngine::volatile(1, Clock::Manual(self.clock.clone())));
+    }
+
+    /// A user with a session that is not online yet.
+    pub async fn user(&self, name: &str) -> (UserId, SessionId) {
+        let new = NewAccount {
+            username: Username::parse(name).unwrap(),
+            email: Email::parse(&format!("{name}@example.org")).unwrap(),
+            password_hash: String::new(),
+            role: Role::User,
+            standing: Standing::ACTIVE,
+        };
+        let user = self.context.db.run(move |c| Account::insert(c, &new)).await.unwrap().id;
+        (user, self.session(user).await)
+    }
+
+    pub async fn session(&self, user: UserId) -> SessionId {
+        let now = self.clock.now();
+        let (family_hash, refresh_hash) = (vec![1], vec![2]);
+        let expires_at = now.plus(Duration::from_secs(1_000_000));
+        let new = NewSession { user, device: None, family_hash, refresh_hash, created_at: now, expires_at };
+        let insert = move |c: &mut _| write_transaction(c, |c| Session::insert(c, &new));
+        self.context.db.run(insert).await.unwrap()
+    }
+
+    pub async fn connect(&self, user: UserId, session: SessionId, reason: Reason) {
+        let read_at = self.clock.now();
+        let connect = Connect { user, session, timeout: TIMEOUT, reason, read_at };
+        let connected = self.context.engine.connect(connect).await.unwrap();
+        assert!(matches!(connected, Connected::Live { .. }), "{connected:?}");
+    }
+
+    /// What the database says: online, last seen, why.
+    pub async fn projected(&self, user: UserId) -> (bool, i64, Option<String>) {
+        let row = presence::table.find(user.0).select((presence::online, presence::last_seen_ms, presence::reason));
+        self.context.db.run(move |c| row.first(c).map_err(lastseen_shared::db::DbError::from)).await.unwrap()
+    }
+
+    pub async fn history(&self, user: UserId) -> Vec<Interval> {
+        use presence_history as h;
+        let rows = h::table
+            .filter(h::user_id.eq(user.0))
+            .order((h::started_at_ms, h::id))
+            .select((h::started_at_ms, h::ended_at_ms, h::start_reason, h::end_reason));
+        self.context.db.run(move |c| rows.load(c).map_err(lastseen_shared::db::DbError::from)).await.unwrap()
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        match &self.drop {
+            Dropped::Folder(folder) => drop(std::fs::remove_dir_all(folder)),
+            Dropped::Database(server, name) => {
+                if let Ok(mut connection) = PgConnection::establish(server) {
+                    let _ = connection.batch_execute(&format!("DROP DATABASE {name} WITH (FORCE)"));
+                }
+            }
+        }
+    }
+}
+
+/// Makes a test of each function, on each database.
+macro_rules! on_both {
+    ($($name:ident),+ $(,)?) => {
+        mod sqlite { $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $name() { super::$name(crate::world::World::new(crate::world::Database::Sqlite).await).await; })+ }
+        mod postgres { $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $name() { super::$name(crate::world::World::new(crate::world::Database::Postgres).await).await; })+ }
+    };
+}
+pub(crate) use on_both;
