@@ -61,7 +61,8 @@ impl Body {
         }
         let mut bytes = web::BytesMut::new();
         while let Some(part) = self.payload.next().await {
-            let part = part.map_err(|error| Refusal::new(Code::BadRequest, format!("the body ended early: {error}")))?;
+            let part =
+                part.map_err(|error| Refusal::new(Code::BadRequest, format!("the body ended early: {error}")))?;
             if bytes.len() + part.len() > LARGEST {
                 return Err(too_large().into());
             }
@@ -73,7 +74,11 @@ impl Body {
 
 fn require_json(request: &HttpRequest) -> Result<(), Refusal> {
     let kind = request.content_type();
-    if kind.eq_ignore_ascii_case("application/json") { Ok(()) } else { Err(Refusal::plain(Code::UnsupportedMediaType)) }
+    if kind.eq_ignore_ascii_case("application/json") {
+        Ok(())
+    } else {
+        Err(Refusal::plain(Code::UnsupportedMediaType))
+    }
 }
 
 fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {

@@ -7,7 +7,8 @@ use lastseen_shared::settings::table::flags;
 #[must_use]
 pub fn command() -> Command {
     let settings = flags();
-    let with_settings = |name: &'static str, about: &'static str| Command::new(name).about(about).args(settings.clone());
+    let with_settings =
+        |name: &'static str, about: &'static str| Command::new(name).about(about).args(settings.clone());
     Command::new("lastseen-api")
         .about("Lastseen: who is online, and who was last seen when")
         .version(env!("CARGO_PKG_VERSION"))

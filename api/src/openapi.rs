@@ -32,7 +32,8 @@ impl Modify for Additions {
         let scheme = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("JWT").build();
         let components = document.components.get_or_insert_with(Default::default);
         components.add_security_scheme("bearer", SecurityScheme::Http(scheme));
-        let rows = Code::ALL.iter().map(|code| format!("| {} | `{}` | {} |", code.status(), code.word(), code.title()));
+        let rows =
+            Code::ALL.iter().map(|code| format!("| {} | `{}` | {} |", code.status(), code.word(), code.title()));
         let rows: Vec<String> = rows.collect();
         let table = format!("| status | code | |\n| --- | --- | --- |\n{}", rows.join("\n"));
         document.info.description = Some(format!(

@@ -13,8 +13,8 @@ use lastseen_shared::account::hashing::Hasher;
 use lastseen_shared::db::{Address, Db};
 use lastseen_shared::presence::clock::Clock;
 use lastseen_shared::presence::group::Pulse;
-use lastseen_shared::presence::memory::journal::Journal;
 use lastseen_shared::presence::memory::MemoryEngine;
+use lastseen_shared::presence::memory::journal::Journal;
 use lastseen_shared::presence::redis::{Redis, RedisClock, RedisEngine};
 use lastseen_shared::presence::{Engine, PresenceEngine};
 use lastseen_shared::refusal::{Failure, Refusal};
@@ -73,8 +73,7 @@ impl Application {
         let hasher = Hasher::new(settings.accounts.bcrypt_cost, cores, cores * 32).map_err(Failure::from)?;
         let service = Service::new(db, engine, hasher, settings.presence, settings.accounts.clone());
         let secret = signing_secret(settings)?;
-        let tokens =
-            Tokens::new(&secret, &settings.accounts.previous_jwt_secrets, settings.accounts.access_ttl);
+        let tokens = Tokens::new(&secret, &settings.accounts.previous_jwt_secrets, settings.accounts.access_ttl);
         let metrics = Arc::new(Metrics::new());
         let (server, address) = listen(&settings.http, &service, tokens, &metrics)?;
         Ok(Self { service, metrics, address, server })

@@ -53,7 +53,8 @@ pub async fn run() -> Result<(), StartError> {
         metrics: Arc::new(Metrics::new()),
     };
     let bind = settings.worker.bind;
-    let (server, bound) = http::serve(&context, bind).map_err(|error| format!("LASTSEEN_WORKER_BIND {bind}: {error}"))?;
+    let (server, bound) =
+        http::serve(&context, bind).map_err(|error| format!("LASTSEEN_WORKER_BIND {bind}: {error}"))?;
     let handle = server.handle();
     actix_web::rt::spawn(server);
     log::info!("working; health and metrics on http://{bound}");

@@ -72,7 +72,9 @@ impl Projector {
         if known_epoch != Some(stretch.epoch.id.as_str()) {
             // The engine's data began anew, and so does the offset.
             if known_epoch.is_some() {
-                log::warn!("shard {shard}: the presence engine has lost its data; the database is reconciled with it");
+                log::warn!(
+                    "shard {shard}: the presence engine has lost its data; the database is reconciled with it"
+                );
                 self.context.queue.push(Job::Reconcile { shard }, stretch.epoch.born.0).await?;
             }
             stretch = self.context.engine.transitions(shard, TransitionId::START, BATCH).await?;
@@ -86,11 +88,8 @@ impl Projector {
         let next = Offset { epoch: stretch.epoch.id, id: last.id };
         let users = users_of(&stretch.entries);
         let (to, count, entries) = (next.clone(), stretch.entries.len(), stretch.entries);
-        let applied = self
-            .context
-            .db
-            .run(move |connection| apply(connection, shard, offset.as_ref(), &to, &entries))
-            .await?;
+        let applied =
+            self.context.db.run(move |connection| apply(connection, shard, offset.as_ref(), &to, &entries)).await?;
         if applied == Applied::Overtaken {
             self.offset = None;
             return Ok(Step::Overtaken);

@@ -39,7 +39,8 @@ pub struct Admin(pub Caller);
 type Extracted<T> = Pin<Box<dyn Future<Output = Result<T, Problem>>>>;
 
 fn bearer(request: &HttpRequest) -> Result<Access, Problem> {
-    let missing = || Refusal::new(Code::TokenInvalid, "send an access token: Authorization: Bearer …").about("Authorization");
+    let missing =
+        || Refusal::new(Code::TokenInvalid, "send an access token: Authorization: Bearer …").about("Authorization");
     let value = request.headers().get(header::AUTHORIZATION).ok_or_else(missing)?;
     let text = value.to_str().map_err(|_| missing())?;
     let (scheme, token) = text.split_once(' ').ok_or_else(missing)?;

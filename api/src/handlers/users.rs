@@ -71,7 +71,8 @@ fn parse(request: &HttpRequest, sees_emails: bool) -> Result<DirectoryQuery, Pro
         match name.as_str() {
             "limit" => {
                 let limit = value.parse().ok().filter(|limit| (1..=1_000).contains(limit));
-                query.limit = limit.ok_or_else(|| Refusal::query("limit", "must be a whole number from 1 to 1000"))?;
+                query.limit =
+                    limit.ok_or_else(|| Refusal::query("limit", "must be a whole number from 1 to 1000"))?;
             }
             "cursor" => query.cursor = Some(value),
             "search" => query.search = Some(value).filter(|part| !part.is_empty()),
@@ -130,8 +131,11 @@ fn entity_tag(answer: &UsersAnswer) -> Result<String, Problem> {
     add(format!("{} {} {:?}", answer.total, answer.online, answer.next_cursor));
     for user in &answer.users {
         let still = user.last_seen.filter(|_| user.online_status == "offline");
-        let UserShape { id, username, email, role, status, is_active, online_status, availability, reason, .. } = user;
-        add(format!("{id} {username} {email:?} {role} {status} {is_active} {online_status} {availability} {reason:?} {still:?}"));
+        let UserShape { id, username, email, role, status, is_active, online_status, availability, reason, .. } =
+            user;
+        add(format!(
+            "{id} {username} {email:?} {role} {status} {is_active} {online_status} {availability} {reason:?} {still:?}"
+        ));
     }
     let hash = hasher.finalize();
     let hex: String = hash[..16].iter().map(|byte| format!("{byte:02x}")).collect();

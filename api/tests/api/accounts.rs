@@ -32,18 +32,19 @@ async fn admins_manage_accounts_and_it_is_written_down() {
     assert_eq!(app.get(&path, &admin.access).await.code(), "user_not_found");
     let audit = app.get(&format!("{path}audit/"), &admin.access).await;
     let entries = audit.body["entries"].as_array().unwrap();
-    let told: Vec<(&str, &str, &Value)> = entries
-        .iter()
-        .map(|e| (e["actor"].as_str().unwrap(), e["action"].as_str().unwrap(), &e["reason"]))
-        .collect();
+    let told: Vec<(&str, &str, &Value)> =
+        entries.iter().map(|e| (e["actor"].as_str().unwrap(), e["action"].as_str().unwrap(), &e["reason"])).collect();
     let (asked, spam) = (json!("asked"), json!("spam"));
-    assert_eq!(told, [
-        ("admin", "delete", &Value::Null),
-        ("admin", "activate", &Value::Null),
-        ("admin", "suspend", &spam),
-        ("admin", "change", &asked),
-        ("admin", "create", &Value::Null),
-    ]);
+    assert_eq!(
+        told,
+        [
+            ("admin", "delete", &Value::Null),
+            ("admin", "activate", &Value::Null),
+            ("admin", "suspend", &spam),
+            ("admin", "change", &asked),
+            ("admin", "create", &Value::Null),
+        ]
+    );
 }
 
 #[actix_web::test]
@@ -72,13 +73,15 @@ async fn two_admins_who_bar_each_other_leave_one() {
     for round in 0..5 {
         let one = app.admin().await;
         let name = format!("second{round}");
-        let body = json!({ "username": name, "email": format!("{name}@x.org"), "password": PASSWORD, "role": "admin" });
+        let body =
+            json!({ "username": name, "email": format!("{name}@x.org"), "password": PASSWORD, "role": "admin" });
         assert_eq!(app.post("/api/users/", &one.access, &body).await.status, 201);
         let other = app.log_in(&name, PASSWORD).await;
         let nothing = json!({});
         let (a, b) = (format!("/api/users/{}/suspend/", other.id), format!("/api/users/{}/suspend/", one.id));
         let (first, second) =
-            futures_util::future::join(app.post(&a, &one.access, &nothing), app.post(&b, &other.access, &nothing)).await;
+            futures_util::future::join(app.post(&a, &one.access, &nothing), app.post(&b, &other.access, &nothing))
+                .await;
         let succeeded = [first.status, second.status].iter().filter(|status| status.as_u16() == 200).count();
         assert_eq!(succeeded, 1, "{first:?} {second:?}");
         if second.status == 200 {
@@ -94,7 +97,8 @@ async fn a_new_role_or_password_ends_the_sessions() {
     let admin = app.admin().await;
     let bob = app.user("bob").await;
     let path = format!("/api/users/{}/", bob.id);
-    let edit = async |body: Value| app.send(app.request(Method::PATCH, &path).bearer_auth(&admin.access).json(&body)).await;
+    let edit =
+        async |body: Value| app.send(app.request(Method::PATCH, &path).bearer_auth(&admin.access).json(&body)).await;
     assert_eq!(edit(json!({ "role": "admin" })).await.status, 200);
     assert_eq!(app.get("/api/users/me/", &bob.access).await.code(), "session_ended");
     let bob = app.log_in("bob", PASSWORD).await;
@@ -148,8 +152,11 @@ async fn one_device_can_end_another() {
     let admin = app.log_in("admin", ADMIN_PASSWORD).await;
     let path = format!("/api/users/{}/sessions/", laptop.id);
     let devices = app.get(&path, &phone.access).await;
-    let other = devices.body["sessions"].as_array().unwrap().iter().find(|s| s["current"] == false).unwrap()["id"].clone();
-    let end = async |sid: &str, by: &str| app.send(app.request(Method::DELETE, &format!("{path}{sid}/")).bearer_auth(by)).await;
+    let other =
+        devices.body["sessions"].as_array().unwrap().iter().find(|s| s["current"] == false).unwrap()["id"].clone();
+    let end = async |sid: &str, by: &str| {
+        app.send(app.request(Method::DELETE, &format!("{path}{sid}/")).bearer_auth(by)).await
+    };
     assert_eq!(end("999", &phone.access).await.code(), "session_not_found");
     assert_eq!(end("x", &phone.access).await.code(), "session_not_found");
     assert_eq!(end(&other.to_string(), &phone.access).await.status, 204);

@@ -26,10 +26,17 @@ async fn bodies_are_refused_with_what_is_wrong() {
         (r#"{"username":"a","password":null}"#, "application/json", 422, "invalid_field", Some("password")),
         (r#"{"username":"a","password":"x","devcie":"y"}"#, "application/json", 422, "invalid_field", Some("devcie")),
         (r#"{"username":"a","password":"x","device":{}}"#, "application/json", 422, "invalid_field", Some("device")),
-        (r#"{"username":"a","password":"x","device":"\u0000"}"#, "application/json", 422, "invalid_field", Some("device")),
+        (
+            r#"{"username":"a","password":"x","device":"\u0000"}"#,
+            "application/json",
+            422,
+            "invalid_field",
+            Some("device"),
+        ),
     ];
     for (body, kind, status, code, field) in rows {
-        let request = app.request(Method::POST, "/api/users/login/").header("Content-Type", *kind).body((*body).to_owned());
+        let request =
+            app.request(Method::POST, "/api/users/login/").header("Content-Type", *kind).body((*body).to_owned());
         let answer = app.send(request).await;
         let shown = &body[..body.len().min(60)];
         assert_eq!((answer.status.as_u16(), answer.code()), (*status, *code), "{shown}: {answer:?}");
@@ -108,7 +115,12 @@ async fn queries_are_refused_by_name() {
         // {"o":"id","i":1} is of another order; {"o":"username","i":1} has no name, and one a NUL.
         ("all-users/?order=username&cursor=eyJvIjoiaWQiLCJpIjoxfQ", 400, "invalid_cursor", "cursor"),
         ("all-users/?order=username&cursor=eyJvIjoidXNlcm5hbWUiLCJpIjoxfQ", 400, "invalid_cursor", "cursor"),
-        ("all-users/?order=username&cursor=eyJvIjoidXNlcm5hbWUiLCJpIjoxLCJuIjoiXHUwMDAwIn0", 400, "invalid_cursor", "cursor"),
+        (
+            "all-users/?order=username&cursor=eyJvIjoidXNlcm5hbWUiLCJpIjoxLCJuIjoiXHUwMDAwIn0",
+            400,
+            "invalid_cursor",
+            "cursor",
+        ),
         ("presence/", 400, "invalid_query", "ids"),
         ("presence/?ids=", 400, "invalid_query", "ids"),
         ("presence/?ids=1,x", 400, "invalid_query", "ids"),
@@ -138,7 +150,9 @@ async fn ids_paths_and_methods() {
     let app = TestApp::start().await;
     let admin = app.admin().await;
     for id in ["0", "-1", "999", "99999999999999999999", "abc", "1.5", "%00", "%F0%9F%92%A9"] {
-        for (method, tail) in [(Method::GET, ""), (Method::PATCH, ""), (Method::DELETE, ""), (Method::POST, "suspend/")] {
+        for (method, tail) in
+            [(Method::GET, ""), (Method::PATCH, ""), (Method::DELETE, ""), (Method::POST, "suspend/")]
+        {
             let request = app.request(method, &format!("/api/users/{id}/{tail}")).bearer_auth(&admin.access);
             let answer = app.send(request).await;
             assert_eq!((answer.status.as_u16(), answer.code()), (404, "user_not_found"), "{id}");
@@ -174,7 +188,9 @@ async fn whether_one_may_is_decided_before_the_body_is_read() {
     let app = TestApp::start().await;
     let user = app.user("ann").await;
     let rubbish = |method: Method, path: &str| app.request(method, path).body("rubbish");
-    for (method, path) in [(Method::POST, "/api/users/"), (Method::PATCH, "/api/users/1/"), (Method::POST, "/api/users/1/ban/")] {
+    for (method, path) in
+        [(Method::POST, "/api/users/"), (Method::PATCH, "/api/users/1/"), (Method::POST, "/api/users/1/ban/")]
+    {
         let nobody = app.send(rubbish(method.clone(), path)).await;
         assert_eq!(nobody.code(), "token_invalid", "{path}");
         let other = app.send(rubbish(method, path).bearer_auth(&user.access)).await;

@@ -24,7 +24,9 @@ async fn pages_follow_each_other_in_every_order() {
         for limit in [1, 2, 4, 6, 1000] {
             let (mut all, mut cursor) = (Vec::new(), String::new());
             loop {
-                let page = app.get(&format!("/api/users/all-users/?order={order}&limit={limit}{cursor}"), &admin.access).await;
+                let page = app
+                    .get(&format!("/api/users/all-users/?order={order}&limit={limit}{cursor}"), &admin.access)
+                    .await;
                 assert_eq!(page.status, 200, "{page:?}");
                 assert_eq!((&page.body["total"], &page.body["online"]), (&6.into(), &2.into()));
                 assert!(names(&page).len() <= limit);
@@ -66,7 +68,11 @@ async fn filters_count_what_they_select() {
     for (query, expected, total, online) in rows {
         let page = app.get(&format!("/api/users/all-users/?{query}"), &admin.access).await;
         assert_eq!(names(&page), expected, "{query}");
-        assert_eq!((page.body["total"].as_u64(), page.body["online"].as_u64()), (Some(total), Some(online)), "{query}");
+        assert_eq!(
+            (page.body["total"].as_u64(), page.body["online"].as_u64()),
+            (Some(total), Some(online)),
+            "{query}"
+        );
     }
     let page = app.get("/api/users/all-users/?search=example.org", &percy.access).await;
     assert_eq!(page.body["total"], 0, "addresses are for admins");
@@ -85,7 +91,10 @@ async fn an_unchanged_page_is_not_sent_again() {
         app.send(request.header("If-None-Match", tag)).await
     };
     let same = again(&tag).await;
-    assert_eq!((same.status.as_u16(), same.headers["etag"].to_str().unwrap(), same.body), (304, tag.as_str(), Value::Null));
+    assert_eq!(
+        (same.status.as_u16(), same.headers["etag"].to_str().unwrap(), same.body),
+        (304, tag.as_str(), Value::Null)
+    );
     assert_eq!(again(&format!("\"x\", {}", tag.trim_start_matches("W/"))).await.status, 304);
     assert_eq!(again("*").await.status, 304);
     assert_eq!(again("\"x\"").await.status, 200);

@@ -5,7 +5,8 @@ use reqwest::Method;
 use crate::app::TestApp;
 
 /// Routes that answer without a token.
-const PUBLIC: &[&str] = &["/api/users/register/", "/api/users/login/", "/api/users/token/refresh/", "/healthz", "/readyz", "/metrics"];
+const PUBLIC: &[&str] =
+    &["/api/users/register/", "/api/users/login/", "/api/users/token/refresh/", "/healthz", "/readyz", "/metrics"];
 /// Routes of which a user may see its own part.
 const FOR_USERS: &[&str] = &[
     "/api/users/logout/",
@@ -32,7 +33,7 @@ async fn every_documented_route_is_there_and_asks_who_calls() {
             let nobody = app.send(app.request(method.clone(), &filled)).await;
             let other = app.send(app.request(method.clone(), &filled).bearer_auth(&user.1.access)).await;
             for answer in [&nobody, &other] {
-                assert!(![404, 405, 500].contains(&answer.status.as_u16()) , "{method} {path}: {answer:?}");
+                assert!(![404, 405, 500].contains(&answer.status.as_u16()), "{method} {path}: {answer:?}");
             }
             if PUBLIC.contains(&path.as_str()) {
                 assert_ne!(nobody.status, 401, "{method} {path}");

@@ -23,10 +23,22 @@ async fn only_our_own_tokens_open_the_door() {
     let hs256 = json!({ "alg": "HS256", "typ": "JWT" });
     let cases = [
         ("foreign", sign(&hs256, &payload(user.id, later), &"x".repeat(32)), "token_invalid"),
-        ("other algorithm", sign(&json!({ "alg": "HS512" }), &payload(user.id, later), crate::app::SECRET), "token_invalid"),
+        (
+            "other algorithm",
+            sign(&json!({ "alg": "HS512" }), &payload(user.id, later), crate::app::SECRET),
+            "token_invalid",
+        ),
         ("expired", sign(&hs256, &payload(user.id, 2), crate::app::SECRET), "token_expired"),
-        ("other issuer", sign(&hs256, &json!({ "sub": "1", "sid": 1, "role": "user", "tmo": 1, "iss": "x", "iat": 1,
-            "exp": later, "jti": "x" }), crate::app::SECRET), "token_invalid"),
+        (
+            "other issuer",
+            sign(
+                &hs256,
+                &json!({ "sub": "1", "sid": 1, "role": "user", "tmo": 1, "iss": "x", "iat": 1,
+            "exp": later, "jti": "x" }),
+                crate::app::SECRET,
+            ),
+            "token_invalid",
+        ),
         ("refresh token", user.refresh.clone(), "token_invalid"),
         ("cut", user.access[..user.access.len() - 4].to_owned(), "token_invalid"),
         ("empty", String::new(), "token_invalid"),
@@ -69,7 +81,8 @@ async fn refresh_tokens_turn_and_reuse_is_noticed() {
     let second = one.body["refresh"].as_str().unwrap().to_owned();
     assert_eq!(refresh(&second).await.status, 200);
     // A guess with a session's number, but not its family, ends nothing.
-    let guess = format!("{}.{}", second.split_once('.').unwrap().0, "AAAAAAAAAAAAAAAAAAAAAA.".to_owned() + &"A".repeat(43));
+    let guess =
+        format!("{}.{}", second.split_once('.').unwrap().0, "AAAAAAAAAAAAAAAAAAAAAA.".to_owned() + &"A".repeat(43));
     assert_eq!(refresh(&guess).await.code(), "token_invalid");
     assert_eq!(app.get("/api/users/me/", &user.access).await.status, 200);
     // The first is two turns old by now.

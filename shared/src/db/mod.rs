@@ -132,7 +132,8 @@ impl ManageConnection for Manager {
     }
 
     fn has_broken(&self, pooled: &mut Pooled) -> bool {
-        std::thread::panicking() || on_either!(&mut pooled.connection, c => diesel::r2d2::R2D2Connection::is_broken(c))
+        std::thread::panicking()
+            || on_either!(&mut pooled.connection, c => diesel::r2d2::R2D2Connection::is_broken(c))
     }
 }
 

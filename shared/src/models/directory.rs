@@ -130,7 +130,8 @@ struct Row {
     reason: Option<String>,
 }
 
-const COLUMNS: &str = "a.id, a.username, a.username_key, a.email, a.role, a.status, a.is_active, p.last_seen_ms, p.reason";
+const COLUMNS: &str =
+    "a.id, a.username, a.username_key, a.email, a.role, a.status, a.is_active, p.last_seen_ms, p.reason";
 const TABLES: &str = "accounts a JOIN presence p ON p.user_id = a.id";
 const ACTIVE: &str = "a.status = 'active' AND a.is_active";
 
@@ -174,11 +175,7 @@ impl Filter {
 fn presence_branches(wanted: OnlineStatus, corrections: &Corrections, statement: &mut Statement) -> Vec<String> {
     let (online, offline) = (&corrections.online, &corrections.offline);
     let all: Vec<i64> = online.iter().chain(offline).copied().collect();
-    let untouched = if all.is_empty() {
-        String::new()
-    } else {
-        format!(" AND a.id NOT IN {}", statement.list(all))
-    };
+    let untouched = if all.is_empty() { String::new() } else { format!(" AND a.id NOT IN {}", statement.list(all)) };
     let mut branches = Vec::new();
     match wanted {
         OnlineStatus::Online => {
@@ -201,7 +198,8 @@ fn presence_branches(wanted: OnlineStatus, corrections: &Corrections, statement:
 }
 
 fn count_of(branches: &[String], conditions: &str) -> String {
-    let counts = branches.iter().map(|branch| format!("(SELECT count(*) FROM {TABLES} WHERE {conditions} AND {branch})"));
+    let counts =
+        branches.iter().map(|branch| format!("(SELECT count(*) FROM {TABLES} WHERE {conditions} AND {branch})"));
     counts.collect::<Vec<_>>().join(" + ")
 }
 

@@ -80,8 +80,9 @@ impl Offset {
             .select((projector_offsets::epoch, projector_offsets::id_ms, projector_offsets::id_seq))
             .first(connection)
             .optional()?;
-        Ok(row.map(|(epoch, ms, seq)| {
-            Self { epoch, id: TransitionId { ms: ms.cast_unsigned(), seq: seq.cast_unsigned() } }
+        Ok(row.map(|(epoch, ms, seq)| Self {
+            epoch,
+            id: TransitionId { ms: ms.cast_unsigned(), seq: seq.cast_unsigned() },
         }))
     }
 
@@ -142,9 +143,8 @@ pub fn apply(
                 Event::Transition(t) => {
                     by_user.entry(t.user).or_default().push(t);
                     if let (false, Some(session)) = (t.online, t.session) {
-                        // The user's last sign of life was this session's or an earlier one's of another; its own is
-                        // known better only where it left beside others.
-                        seen.insert(session, t.last_seen);
+                        // Where its own is another, it was told just before.
+                        seen.entry(session).or_insert(t.last_seen);
                     }
                 }
                 Event::SessionLeft { session, last_seen, .. } => {
@@ -171,10 +171,7 @@ fn lock_existing(connection: &mut AnyConnection, ids: Vec<i64>) -> Result<HashSe
     Ok(found.into_iter().collect())
 }
 
-fn write_presence(
-    connection: &mut AnyConnection,
-    by_user: &HashMap<UserId, Vec<Transition>>,
-) -> Result<(), DbError> {
+fn write_presence(connection: &mut AnyConnection, by_user: &HashMap<UserId, Vec<Transition>>) -> Result<(), DbError> {
     let last = by_user.iter().filter_map(|(user, all)| Some((user.0, all.last()?)));
     match connection {
         AnyConnection::Postgresql(pg) => {
@@ -211,10 +208,7 @@ fn write_presence(
     Ok(())
 }
 
-fn write_history(
-    connection: &mut AnyConnection,
-    by_user: &HashMap<UserId, Vec<Transition>>,
-) -> Result<(), DbError> {
+fn write_history(connection: &mut AnyConnection, by_user: &HashMap<UserId, Vec<Transition>>) -> Result<(), DbError> {
     let ids: Vec<i64> = by_user.keys().map(|user| user.0).collect();
     let open: HashMap<i64, i64> = presence_history::table
         .filter(presence_history::user_id.eq_any(ids))
@@ -382,10 +376,7 @@ mod tests {
             (
                 true,
                 &[t(false, 2), t(true, 3), t(true, 4), t(false, 5), t(false, 6), t(true, 7)],
-                HistoryChange {
-                    close: Some((Timestamp(2), Reason::Timeout)),
-                    insert: vec![ended(3, 5), open(7)],
-                },
+                HistoryChange { close: Some((Timestamp(2), Reason::Timeout)), insert: vec![ended(3, 5), open(7)] },
             ),
             // A clock that was set back makes an interval of no length, not one that ends before it begins.
             (false, &[t(true, 9), t(false, 5)], HistoryChange { close: None, insert: vec![ended(9, 9)] }),

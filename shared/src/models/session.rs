@@ -139,14 +139,12 @@ impl Session {
     ///
     /// # Errors
     /// [`DbError`].
-    pub fn find_many(
-        connection: &mut AnyConnection,
-        ids: &[SessionId],
-    ) -> Result<Vec<(Self, Account)>, DbError> {
+    pub fn find_many(connection: &mut AnyConnection, ids: &[SessionId]) -> Result<Vec<(Self, Account)>, DbError> {
         let ids: Vec<i64> = ids.iter().map(|id| id.0).collect();
         let query = sessions::table.inner_join(accounts::table);
         let columns = (Self::as_select(), AccountRow::as_select());
-        let rows: Vec<(Self, AccountRow)> = query.filter(sessions::id.eq_any(ids)).select(columns).load(connection)?;
+        let rows: Vec<(Self, AccountRow)> =
+            query.filter(sessions::id.eq_any(ids)).select(columns).load(connection)?;
         rows.into_iter().map(|(session, account)| Ok((session, account.try_into()?))).collect()
     }
 
@@ -219,12 +217,7 @@ impl Session {
     ///
     /// # Errors
     /// [`DbError`].
-    pub fn rotate(
-        connection: &mut AnyConnection,
-        id: SessionId,
-        from: &[u8],
-        turn: &Turn,
-    ) -> Result<bool, DbError> {
+    pub fn rotate(connection: &mut AnyConnection, id: SessionId, from: &[u8], turn: &Turn) -> Result<bool, DbError> {
         let current = sessions::table
             .find(id.0)
             .filter(sessions::refresh_hash.eq(from))
@@ -245,11 +238,7 @@ impl Session {
     ///
     /// # Errors
     /// [`DbError`].
-    pub fn delete_over(
-        connection: &mut AnyConnection,
-        before: Timestamp,
-        most: i64,
-    ) -> Result<usize, DbError> {
+    pub fn delete_over(connection: &mut AnyConnection, before: Timestamp, most: i64) -> Result<usize, DbError> {
         let over: Vec<i64> = sessions::table
             .filter(sessions::ended_at_ms.lt(before.0).or(sessions::expires_at_ms.lt(before.0)))
             .select(sessions::id)

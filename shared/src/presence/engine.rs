@@ -235,6 +235,7 @@ pub struct Restatement {
 
 /// One of the two engines. A `match`, not a trait object: no heartbeat pays for an allocation.
 #[derive(Clone)]
+#[expect(clippy::large_enum_variant, reason = "there are a few of them in a process, none in a collection")]
 pub enum Engine {
     /// The distributed form's.
     Redis(RedisEngine),

@@ -24,7 +24,7 @@ pub struct TransitionId {
 pub enum Event {
     /// The user came online or went offline.
     Transition(Transition),
-    /// A session was taken out while another kept the user online.
+    /// A session was taken out while another kept the user online, or had been seen later than it.
     SessionLeft {
         /// Whose.
         user: UserId,

@@ -292,7 +292,8 @@ impl Service {
                     }
                     let target_name = (target, account.username.as_str());
                     let reason = reason.as_deref();
-                    AuditEntry { actor: &actor, action: "delete", target: target_name, reason, details: None }.write(c)?;
+                    AuditEntry { actor: &actor, action: "delete", target: target_name, reason, details: None }
+                        .write(c)?;
                     Account::delete(c, target)?;
                     Ok::<_, Failure>(())
                 })

@@ -25,11 +25,7 @@ impl Guard {
     }
 
     /// As [`Self::take`]; with `must_act` false for somebody who acts upon itself.
-    pub(super) fn take_for(
-        connection: &mut AnyConnection,
-        actor: &Actor,
-        must_act: bool,
-    ) -> Result<Self, Failure> {
+    pub(super) fn take_for(connection: &mut AnyConnection, actor: &Actor, must_act: bool) -> Result<Self, Failure> {
         let acting = Account::lock_acting_admins(connection)?;
         let guard = Self { acting, actor: actor.id };
         match actor.id {
@@ -148,7 +144,9 @@ impl Service {
             let actor = actor.clone();
             self.db
                 .run(move |connection| {
-                    write_transaction(connection, |c| Guard::take(c, &actor)?.allows_taking_away(target).map_err(Failure::from))
+                    write_transaction(connection, |c| {
+                        Guard::take(c, &actor)?.allows_taking_away(target).map_err(Failure::from)
+                    })
                 })
                 .await?;
         }
@@ -201,7 +199,8 @@ impl Service {
         before: Option<i64>,
         limit: i64,
     ) -> Outcome<Vec<crate::models::audit::WrittenEntry>> {
-        let read = move |c: &mut AnyConnection| crate::models::audit::WrittenEntry::of_target(c, target, before, limit);
+        let read =
+            move |c: &mut AnyConnection| crate::models::audit::WrittenEntry::of_target(c, target, before, limit);
         Ok(self.db.run(read).await.map_err(|error: DbError| error)?)
     }
 }

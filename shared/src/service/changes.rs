@@ -31,7 +31,8 @@ impl Service {
     /// `invalid_cursor`; `cursor_expired` where transitions after it may be gone.
     pub async fn changes(&self, since: Option<&str>) -> Outcome<Changes> {
         let since = since.map(|text| {
-            Cursor::decode(text).map_err(|problem| Refusal::new(Code::InvalidCursor, format!("since {problem}")).about("since"))
+            Cursor::decode(text)
+                .map_err(|problem| Refusal::new(Code::InvalidCursor, format!("since {problem}")).about("since"))
         });
         let since = since.transpose()?;
         let shards = self.engine.shards();

@@ -130,8 +130,7 @@ impl Service {
             status: query.status,
             role: query.role,
         };
-        let corrections =
-            if filter.needs_corrections() { self.corrections().await? } else { Corrections::default() };
+        let corrections = if filter.needs_corrections() { self.corrections().await? } else { Corrections::default() };
         let (sort, descending) = (query.sort, query.descending);
         // One more than asked for says whether there is a next page.
         let page = PageQuery { filter, sort, descending, after, limit: query.limit + 1 };

@@ -72,13 +72,7 @@ impl Service {
     ///
     /// # Errors
     /// `invalid_credentials` where the old one is wrong, `weak_password`.
-    pub async fn change_password(
-        &self,
-        user: UserId,
-        session: SessionId,
-        old: Password,
-        new: String,
-    ) -> Outcome<()> {
+    pub async fn change_password(&self, user: UserId, session: SessionId, old: Password, new: String) -> Outcome<()> {
         let account = self.account(user).await?;
         let new = password(new, "new", &account.username)?;
         let tries = format!("password of {user}");

@@ -60,7 +60,13 @@ impl Service {
     /// The services on this database and engine. Spawns the task that reads rows for waiting heartbeats: needs a
     /// tokio runtime.
     #[must_use]
-    pub fn new(db: Db, engine: Engine, hasher: Hasher, presence: PresenceSettings, accounts: AccountSettings) -> Self {
+    pub fn new(
+        db: Db,
+        engine: Engine,
+        hasher: Hasher,
+        presence: PresenceSettings,
+        accounts: AccountSettings,
+    ) -> Self {
         let rows = rows::RowReader::start(db.clone());
         let failures = Limiter::new(accounts.rate_limits, 10, std::time::Duration::from_secs(60));
         let registrations = Limiter::new(accounts.rate_limits, 1_000, std::time::Duration::from_secs(60));

@@ -114,8 +114,7 @@ impl Service {
         // A second time where another turned it between the reading and the turning.
         for _ in 0..2 {
             let id = token.session;
-            let (session, account) =
-                self.db.run(move |c| Session::find(c, id)).await?.ok_or(Code::SessionEnded)?;
+            let (session, account) = self.db.run(move |c| Session::find(c, id)).await?.ok_or(Code::SessionEnded)?;
             if session.family_hash != hash(&token.family) {
                 return Err(Code::TokenInvalid.into());
             }

@@ -47,8 +47,7 @@ impl RowReader {
 async fn answer(db: &Db, batch: &mut Vec<Waiting>) {
     let ids: Vec<SessionId> = batch.iter().map(|(id, _)| *id).collect();
     let rows = db.run(move |connection| Session::find_many(connection, &ids)).await;
-    let mut rows: Result<HashMap<_, _>, _> =
-        rows.map(|rows| rows.into_iter().map(|row| (row.0.id(), row)).collect());
+    let mut rows: Result<HashMap<_, _>, _> = rows.map(|rows| rows.into_iter().map(|row| (row.0.id(), row)).collect());
     for (id, tell) in batch.drain(..) {
         let answer = match &mut rows {
             Ok(rows) => Ok(rows.get(&id).cloned()),

@@ -16,7 +16,10 @@ pub(super) fn parse(text: &str) -> Result<Duration, String> {
         _ => return Err(bad()),
     };
     // A century is long enough, and keeps every sum of times in range.
-    let ms = number.checked_mul(unit).filter(|ms| *ms <= 36_525 * 86_400_000).ok_or_else(|| format!("{text:?} is too long"))?;
+    let ms = number
+        .checked_mul(unit)
+        .filter(|ms| *ms <= 36_525 * 86_400_000)
+        .ok_or_else(|| format!("{text:?} is too long"))?;
     if ms == 0 {
         return Err("must be longer than nothing".to_owned());
     }
@@ -29,10 +32,13 @@ mod tests {
 
     #[test]
     fn durations() {
-        for (text, ms) in [("250ms", 250), ("30s", 30_000), ("2m", 120_000), ("1h", 3_600_000), ("90d", 7_776_000_000)] {
+        for (text, ms) in
+            [("250ms", 250), ("30s", 30_000), ("2m", 120_000), ("1h", 3_600_000), ("90d", 7_776_000_000)]
+        {
             assert_eq!(parse(text), Ok(Duration::from_millis(ms)));
         }
-        for bad in ["", "30", "s", "-1s", "1.5s", "1 s", "30sec", "0s", "99999999999999999999s", "99999999d", "１s"] {
+        for bad in ["", "30", "s", "-1s", "1.5s", "1 s", "30sec", "0s", "99999999999999999999s", "99999999d", "１s"]
+        {
             assert!(parse(bad).is_err(), "{bad:?}");
         }
     }

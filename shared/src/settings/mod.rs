@@ -15,8 +15,8 @@ use crate::account::{Email, Password, Username};
 use crate::db::Address;
 use crate::presence::redis::RedisSettings;
 
-pub use reader::{Raw, SettingsError};
 use reader::Reader;
+pub use reader::{Raw, SettingsError};
 pub use secret::Secret;
 
 /// Which of the two forms a program runs in.
@@ -184,7 +184,10 @@ fn database(r: &mut Reader<'_>) -> Option<DatabaseSettings> {
     let form = r.form;
     let connections = r.number("LASTSEEN_DATABASE_CONNECTIONS", 1, 1_000);
     if form == Form::StandAlone && r.given("DATABASE_URL").is_none() {
-        return Some(DatabaseSettings { address: Address::Sqlite("data/lastseen.db".into()), connections: connections? });
+        return Some(DatabaseSettings {
+            address: Address::Sqlite("data/lastseen.db".into()),
+            connections: connections?,
+        });
     }
     let address = r.required("DATABASE_URL", |text| match (form, Address::parse(text)?) {
         (Form::StandAlone, Address::Postgres(_)) => {
@@ -206,7 +209,11 @@ fn redis(r: &mut Reader<'_>) -> Option<Option<RedisSettings>> {
     let key_prefix = r.optional("LASTSEEN_KEY_PREFIX", |text| {
         // Braces would change what a cluster hashes, quotes and spaces what a script reads.
         let plain = text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, ':' | '_' | '-' | '.'));
-        if plain { Ok(text.to_owned()) } else { Err("may hold letters, digits, ':', '_', '-' and '.' only".to_owned()) }
+        if plain {
+            Ok(text.to_owned())
+        } else {
+            Err("may hold letters, digits, ':', '_', '-' and '.' only".to_owned())
+        }
     });
     let url = r.required("REDIS_URL", |text| {
         if text.contains(',') {
@@ -236,7 +243,10 @@ fn presence(r: &mut Reader<'_>) -> Option<PresenceSettings> {
     let timeout_min = min.unwrap_or(timeout);
     let timeout_max = max.unwrap_or(timeout * 30);
     if timeout < interval * 2 {
-        r.wrong("LASTSEEN_INACTIVITY_TIMEOUT", &format!("must be at least two heartbeat intervals, {:?}", interval * 2));
+        r.wrong(
+            "LASTSEEN_INACTIVITY_TIMEOUT",
+            &format!("must be at least two heartbeat intervals, {:?}", interval * 2),
+        );
     }
     if timeout_min < interval * 2 {
         r.wrong("LASTSEEN_TIMEOUT_MIN", &format!("must be at least two heartbeat intervals, {:?}", interval * 2));
@@ -266,7 +276,9 @@ fn accounts(r: &mut Reader<'_>) -> Option<AccountSettings> {
         r.wrong("LASTSEEN_JWT_SECRET", "is required: at least 32 random bytes, the same in every process");
     }
     let previous_jwt_secrets = r
-        .optional("LASTSEEN_JWT_PREVIOUS_SECRETS", |text| text.split(',').map(|part| long_enough(part.trim())).collect())
+        .optional("LASTSEEN_JWT_PREVIOUS_SECRETS", |text| {
+            text.split(',').map(|part| long_enough(part.trim())).collect()
+        })
         .unwrap_or_default();
     let registration = r.required("LASTSEEN_REGISTRATION", |text| match text {
         "open" => Ok(Registration::Open),
@@ -339,15 +351,16 @@ fn http(r: &mut Reader<'_>) -> Option<HttpSettings> {
         Some(_) => r.number("LASTSEEN_THREADS", 1, 1_024),
     };
     // Webhooks are not sent yet, but a wrong value is better named today than on the day they are.
-    r.required("LASTSEEN_WEBHOOK_ALLOW_PRIVATE", |text| text.parse::<bool>().map_err(|_| "must be true or false".to_owned()))?;
+    r.required("LASTSEEN_WEBHOOK_ALLOW_PRIVATE", |text| {
+        text.parse::<bool>().map_err(|_| "must be true or false".to_owned())
+    })?;
     Some(HttpSettings { bind: bind?, cors_origins: cors_origins?, threads: threads? })
 }
 
 fn worker(r: &mut Reader<'_>) -> Option<WorkerSettings> {
     let bind = r.required("LASTSEEN_WORKER_BIND", socket_address);
-    let sweep_cron = r.required("LASTSEEN_SWEEP_CRON", |text| {
-        crate::queue::cron::validate_cron(text).map(|()| text.to_owned())
-    });
+    let sweep_cron =
+        r.required("LASTSEEN_SWEEP_CRON", |text| crate::queue::cron::validate_cron(text).map(|()| text.to_owned()));
     let orphan_timeout = r.duration("LASTSEEN_ORPHAN_TIMEOUT");
     let concurrency = r.number("LASTSEEN_WORKER_CONCURRENCY", 1, 1_000);
     let history_retention = r.duration("LASTSEEN_HISTORY_RETENTION");

@@ -77,7 +77,7 @@ impl<'a> Reader<'a> {
     }
 
     /// A whole number within bounds.
-    pub(super) fn number<T: FromStr + PartialOrd + std::fmt::Display>(
+    pub(super) fn number<T: FromStr + PartialOrd + Copy + std::fmt::Display>(
         &mut self,
         variable: &str,
         least: T,

@@ -61,7 +61,14 @@ contract! {
         assert_eq!(h.known(1).await, offline(until.0, last_seen, Reason::Timeout));
         h.sweep().await;
         assert_eq!(h.known(1).await, offline(until.0, last_seen, Reason::Timeout));
-        assert_eq!(h.transitions(1).await[1], went(1, 12, until.0, last_seen, Reason::Timeout));
+        // Of the device itself it is told when it was seen, too.
+        let expected = [
+            Event::Transition(came(1, 11, h.start, Reason::Login)),
+            left(1, 11, last_seen),
+            left(1, 12, h.start),
+            Event::Transition(went(1, 12, until.0, last_seen, Reason::Timeout)),
+        ];
+        assert_eq!(h.events(1).await, expected);
     }
 
     async fn a_new_interval_begins_without_the_memory_of_the_one_before(h: &Harness) {

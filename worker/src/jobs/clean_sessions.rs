@@ -16,8 +16,7 @@ const AT_A_TIME: i64 = 1_000;
 pub async fn run(context: &Context) -> Result<(), DbError> {
     let before = Timestamp::now().minus(context.sessions_kept);
     loop {
-        let deleted =
-            context.db.run(move |connection| Session::delete_over(connection, before, AT_A_TIME)).await?;
+        let deleted = context.db.run(move |connection| Session::delete_over(connection, before, AT_A_TIME)).await?;
         if (deleted as i64) < AT_A_TIME {
             return Ok(());
         }

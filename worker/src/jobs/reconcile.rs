@@ -52,8 +52,7 @@ async fn take_out_what_is_over(context: &Context, shard: u32) -> Result<(), JobE
                 ))
             })
             .await?;
-        let rows: HashMap<SessionId, (Session, Account)> =
-            rows.into_iter().map(|row| (row.0.id(), row)).collect();
+        let rows: HashMap<SessionId, (Session, Account)> = rows.into_iter().map(|row| (row.0.id(), row)).collect();
         for (user, sessions) in &scan.users {
             for HeldSession { session, .. } in sessions {
                 if let Some(reason) = over(rows.get(session)) {
@@ -92,16 +91,16 @@ async fn close_what_is_gone(context: &Context, shard: u32) -> Result<(), JobErro
     let shards = context.engine.shards();
     let mut after = UserId(0);
     loop {
-        let page = context
-            .db
-            .run(move |connection| ProjectedOnline::page(connection, shard, shards, after, PAGE))
-            .await?;
+        let page =
+            context.db.run(move |connection| ProjectedOnline::page(connection, shard, shards, after, PAGE)).await?;
         let users: Vec<UserId> = page.iter().map(ProjectedOnline::user).collect();
         let Some(last) = users.last() else { return Ok(()) };
         after = *last;
         let known = context.engine.lookup(&users).await?.known;
         for (row, known) in page.iter().zip(known) {
-            if known == Known::Settled && context.engine.restate(row.user(), true, ended(context, row, &epoch)).await? {
+            if known == Known::Settled
+                && context.engine.restate(row.user(), true, ended(context, row, &epoch)).await?
+            {
                 log::info!("user {} is offline, which the database did not know", row.user());
             }
         }

@@ -1,6 +1,5 @@
 //! The job machinery over Redis (TEST_REDIS_URL) and in memory.
 
-
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};

@@ -129,10 +129,12 @@ impl World {
 
     pub async fn history(&self, user: UserId) -> Vec<Interval> {
         use presence_history as h;
-        let rows = h::table
-            .filter(h::user_id.eq(user.0))
-            .order((h::started_at_ms, h::id))
-            .select((h::started_at_ms, h::ended_at_ms, h::start_reason, h::end_reason));
+        let rows = h::table.filter(h::user_id.eq(user.0)).order((h::started_at_ms, h::id)).select((
+            h::started_at_ms,
+            h::ended_at_ms,
+            h::start_reason,
+            h::end_reason,
+        ));
         self.context.db.run(move |c| rows.load(c).map_err(lastseen_shared::db::DbError::from)).await.unwrap()
     }
 }

@@ -3,7 +3,7 @@
 --   2 users         hash        user -> "reason|gone|session:timeout_ms,..." while the user has unsettled sessions;
 --                               reason: l (login) or h (heartbeat), gone: newest sign of life of sessions that left
 --   3 unprojected   hash        user -> "id|online|at|last_seen|reason", its last transition, until the database has it
---   4 transitions   stream      every transition (u o a l r s) and every session that left beside others (u s l)
+--   4 transitions   stream      every transition (u o a l r s) and every session that left beside others, or seen earlier (u s l)
 --   5 epoch         string      "shards:born_us"
 -- ARGV[1] of every such script that writes: the number of shards this process is set to.
 -- The function clock() stands before this text.
@@ -110,7 +110,8 @@ local function take_out(user, found, leaves, at, reason)
   end
   local offline = #left == 0
   for _, session in ipairs(found.sessions) do
-    if leaves(session) and not (offline and session == last) then
+    -- The transition tells of the last one, unless another device was seen later than it.
+    if leaves(session) and not (offline and session == last and seen(session) == found.gone) then
       redis.call('XADD', TRANSITIONS, '*', 'u', user, 's', session.id, 'l', int(seen(session)))
     end
   end

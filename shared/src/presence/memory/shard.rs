@@ -199,9 +199,10 @@ impl Shard {
         self.soil(user);
         for session in gone {
             self.due.remove(&(session.deadline, user, session.session));
-            if !(offline && session.session == last.session) {
-                let last_seen = session.last_seen();
-                self.append(Event::SessionLeft { user, session: session.session, last_seen }, now);
+            // The transition tells of the last one, unless another device was seen later than it.
+            let own = session.last_seen();
+            if !(offline && session.session == last.session && own == last_seen) {
+                self.append(Event::SessionLeft { user, session: session.session, last_seen: own }, now);
             }
         }
         if offline {
@@ -253,21 +254,20 @@ impl Shard {
         }
         let timeout = self.timeouts.get(user, now).unwrap_or(connect.timeout);
         self.settle(user, now);
-        if !self.users.contains_key(&user) {
-            self.users.insert(user, HeldUser { reason, gone: None, sessions: Vec::with_capacity(1) });
+        let mut deadline = Deadline(now.plus(timeout));
+        let fresh = || HeldUser { reason, gone: None, sessions: Vec::with_capacity(1) };
+        let held = self.users.entry(user).or_insert_with(fresh);
+        let began = held.sessions.is_empty();
+        if let Some(place) = held.sessions.iter().position(|s| s.session == session) {
+            let before = held.sessions.remove(place);
+            self.due.remove(&(before.deadline, user, session));
+            deadline = deadline.max(Deadline(before.last_seen().plus(timeout)));
+        }
+        held.sessions.push(HeldSession { session, timeout, deadline });
+        if began {
             let session = Some(session);
             let transition = Transition { user, online: true, at: now, last_seen: now, reason, session };
             self.append(Event::Transition(transition), now);
-        }
-        let mut deadline = Deadline(now.plus(timeout));
-        if let Some(held) = self.users.get_mut(&user) {
-            if let Some(place) = held.sessions.iter().position(|s| s.session == session) {
-                // In the order of the connects, as in the scripts.
-                let before = held.sessions.remove(place);
-                self.due.remove(&(before.deadline, user, session));
-                deadline = deadline.max(Deadline(before.last_seen().plus(timeout)));
-            }
-            held.sessions.push(HeldSession { session, timeout, deadline });
         }
         self.due.insert((deadline, user, session));
         self.soil(user);

@@ -72,6 +72,7 @@ impl Redis {
 }
 
 /// An error of the client's, as the engine's.
+#[expect(clippy::needless_pass_by_value, reason = "made for map_err")]
 pub(super) fn unavailable(error: redis::RedisError) -> EngineError {
     EngineError::Unavailable(error.to_string())
 }
