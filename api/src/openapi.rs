@@ -6,7 +6,7 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
-use crate::handlers::{accounts, devices, health, me, presence, sessions, users};
+use crate::handlers::{accounts, devices, health, insight, me, presence, sessions, users};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -18,7 +18,7 @@ use crate::handlers::{accounts, devices, health, me, presence, sessions, users};
         presence::by_query, presence::by_body, presence::changes,
         accounts::create, accounts::edit, accounts::delete, accounts::suspend, accounts::ban, accounts::activate,
         accounts::deactivate, accounts::log_out, accounts::audit,
-        devices::list, devices::end,
+        devices::list, devices::end, insight::history, insight::now, insight::config,
         health::alive, health::ready, health::metrics,
     ),
     modifiers(&Additions),

@@ -11,7 +11,7 @@ use actix_web::web::{self, ServiceConfig};
 use actix_web::{HttpResponse, ResponseError, Route};
 use lastseen_shared::refusal::{Code, Refusal};
 
-use crate::handlers::{accounts, devices, health, me, presence, sessions, users};
+use crate::handlers::{accounts, devices, health, insight, me, presence, sessions, users};
 use crate::problem::{Problem, not_found};
 use crate::{openapi, page};
 
@@ -116,6 +116,9 @@ pub fn routes(config: &mut ServiceConfig) {
         "/api/users/{id}/audit" { GET accounts::audit }
         "/api/users/{id}/sessions" { GET devices::list }
         "/api/users/{id}/sessions/{sid}" { DELETE devices::end }
+        "/api/users/{id}/history" { GET insight::history }
+        "/api/stats/now" { GET insight::now }
+        "/api/config" { GET insight::config }
         "/api/openapi.json" { GET openapi::document }
         "/api/docs" { GET to_docs }
         "/healthz" { GET health::alive }

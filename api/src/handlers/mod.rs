@@ -3,6 +3,7 @@
 pub mod accounts;
 pub mod devices;
 pub mod health;
+pub mod insight;
 pub mod me;
 pub mod presence;
 pub mod sessions;

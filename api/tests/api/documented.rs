@@ -6,7 +6,7 @@ use crate::app::TestApp;
 
 /// Routes that answer without a token.
 const PUBLIC: &[&str] =
-    &["/api/users/register/", "/api/users/login/", "/api/users/token/refresh/", "/healthz", "/readyz", "/metrics"];
+    &["/api/users/register/", "/api/users/login/", "/api/users/token/refresh/", "/api/config/", "/healthz", "/readyz", "/metrics"];
 /// Routes of which a user may see its own part.
 const FOR_USERS: &[&str] = &[
     "/api/users/logout/",

@@ -6,6 +6,7 @@
 pub mod account;
 pub mod audit;
 pub mod directory;
+pub mod history;
 pub mod projection;
 pub mod session;
 pub mod sql;

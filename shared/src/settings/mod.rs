@@ -219,8 +219,11 @@ fn redis(r: &mut Reader<'_>) -> Option<Option<RedisSettings>> {
         if text.contains(',') {
             return Err("names several addresses: a Redis Cluster is not supported yet".to_owned());
         }
-        if !text.starts_with("redis://") && !text.starts_with("redis+unix://") {
-            return Err("must begin with redis://".to_owned());
+        if text.starts_with("redis+sentinel://") {
+            return Err("names a Sentinel, which is not supported yet: name the master".to_owned());
+        }
+        if !["redis://", "rediss://", "redis+unix://"].iter().any(|scheme| text.starts_with(scheme)) {
+            return Err("must begin with redis:// or rediss://".to_owned());
         }
         let settings = RedisSettings { url: text.to_owned(), key_prefix: String::new() };
         crate::presence::redis::Redis::new(&settings).map(|_| text.to_owned())

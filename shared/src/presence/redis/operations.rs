@@ -206,6 +206,20 @@ impl RedisEngine {
         Ok(held == 1)
     }
 
+    /// Says so where Redis may throw keys away when its memory is full: who is online would be wrong then.
+    async fn warn_of_eviction(&self) {
+        let mut connection = self.connection.clone();
+        let policy = self.within(async move {
+            redis::cmd("CONFIG").arg("GET").arg("maxmemory-policy").query_async::<Vec<String>>(&mut connection).await
+        });
+        // A managed Redis may not tell.
+        if let Ok(answer) = policy.await
+            && let Some(policy) = answer.get(1).filter(|policy| *policy != "noeviction")
+        {
+            log::warn!("Redis evicts keys when its memory is full (maxmemory-policy {policy}): set it to noeviction");
+        }
+    }
+
     /// Whether Redis answers.
     ///
     /// # Errors
@@ -226,6 +240,7 @@ impl PresenceEngine for RedisEngine {
     }
 
     async fn start(&self) -> Answer<()> {
+        self.warn_of_eviction().await;
         for shard in 0..self.shards {
             self.epoch(shard).await?;
         }

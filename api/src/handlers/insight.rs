@@ -1,0 +1,148 @@
+//! What has been, how many there are, and what clients need to know of this installation.
+
+use std::collections::BTreeMap;
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use lastseen_shared::ids::UserId;
+use lastseen_shared::refusal::{Code, Refusal};
+use lastseen_shared::service::Service;
+use lastseen_shared::settings::Registration;
+use lastseen_shared::timestamp::Timestamp;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::user_in_path;
+use super::users::pairs;
+use crate::auth::{Admin, Caller};
+use crate::problem::{Answer, ProblemBody};
+use crate::shapes::Seconds;
+
+/// An online interval.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct IntervalShape {
+    /// RFC 3339.
+    #[schema(value_type = String, format = DateTime)]
+    started_at: Timestamp,
+    /// RFC 3339; null while it lasts.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    ended_at: Option<Timestamp>,
+    start_reason: &'static str,
+    end_reason: Option<&'static str>,
+    session_id: Option<i64>,
+    device: Option<String>,
+}
+
+/// A page of intervals.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct HistoryAnswer {
+    /// The newest first.
+    intervals: Vec<IntervalShape>,
+    /// For the next page; null at the end.
+    next_cursor: Option<String>,
+}
+
+/// How many there are now.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct NowAnswer {
+    /// Accounts.
+    total: u64,
+    /// Users who are online.
+    online: u64,
+    /// Accounts by status; `inactive` are those that were deactivated.
+    by_status: BTreeMap<&'static str, u64>,
+    /// Users who are online, by availability.
+    by_availability: BTreeMap<&'static str, u64>,
+}
+
+/// What clients need to know of this installation.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ConfigAnswer {
+    /// The server's version.
+    version: &'static str,
+    /// `open`, `approval` or `closed`.
+    registration: &'static str,
+    /// How often to send a heartbeat.
+    #[schema(value_type = f64)]
+    heartbeat_interval_seconds: Seconds,
+    /// After how long a silence a user is offline.
+    #[schema(value_type = f64)]
+    inactivity_timeout_seconds: Seconds,
+    /// The shortest timeout that a user may choose.
+    #[schema(value_type = f64)]
+    timeout_min_seconds: Seconds,
+    /// The longest.
+    #[schema(value_type = f64)]
+    timeout_max_seconds: Seconds,
+    /// How often an admin's page asks who is online.
+    #[schema(value_type = f64)]
+    admin_refresh_seconds: Seconds,
+}
+
+/// A user's online intervals.
+#[utoipa::path(get, path = "/api/users/{id}/history/", tag = "users",
+    params(("id" = i64, Path), ("from" = Option<String>, Query, description = "RFC 3339; without it from the beginning"),
+        ("to" = Option<String>, Query, description = "RFC 3339; without it until now"),
+        ("limit" = Option<i64>, Query, description = "1 to 1000, 100 without it"), ("cursor" = Option<String>, Query)),
+    security(("bearer" = [])), responses(
+    (status = 200, body = HistoryAnswer), (status = 400, body = ProblemBody), (status = 401, body = ProblemBody),
+    (status = 403, body = ProblemBody), (status = 404, body = ProblemBody), (status = 503, body = ProblemBody)))]
+pub async fn history(caller: Caller, service: web::Data<Service>, request: HttpRequest) -> Answer {
+    let user: UserId = user_in_path(&request)?;
+    if !caller.is_admin() && caller.claimed.user != user {
+        return Err(Refusal::new(Code::Forbidden, "this is for admins, and for oneself").into());
+    }
+    let (mut from, mut to, mut limit, mut cursor) = (Timestamp(0), Timestamp(i64::MAX), 100, None);
+    for (name, value) in pairs(&request, &["from", "to", "limit", "cursor"])? {
+        let time = || Timestamp::parse(&value).map_err(|_| Refusal::query(&name, "must be a time in RFC 3339"));
+        match name.as_str() {
+            "from" => from = time()?,
+            "to" => to = time()?,
+            "limit" => {
+                let number = value.parse().ok().filter(|limit| (1..=1_000).contains(limit));
+                limit = number.ok_or_else(|| Refusal::query("limit", "must be a whole number from 1 to 1000"))?;
+            }
+            _ => cursor = Some(value),
+        }
+    }
+    let page = service.history(user, from, to, cursor.as_deref(), limit).await?;
+    let intervals = page.intervals.into_iter().map(|interval| IntervalShape {
+        started_at: interval.started_at,
+        ended_at: interval.ended.map(|(at, _)| at),
+        start_reason: interval.start_reason.as_str(),
+        end_reason: interval.ended.map(|(_, reason)| reason.as_str()),
+        session_id: interval.session.map(|session| session.0),
+        device: interval.device,
+    });
+    Ok(HttpResponse::Ok().json(HistoryAnswer { intervals: intervals.collect(), next_cursor: page.next_cursor }))
+}
+
+/// How many accounts there are, and how many users are online.
+#[utoipa::path(get, path = "/api/stats/now/", tag = "stats", security(("bearer" = [])), responses(
+    (status = 200, body = NowAnswer), (status = 401, body = ProblemBody), (status = 403, body = ProblemBody),
+    (status = 503, body = ProblemBody)))]
+pub async fn now(_admin: Admin, service: web::Data<Service>) -> Answer {
+    let now = service.now().await?;
+    // Availability is the user's own to set; until users can, everybody is available.
+    let by_availability = BTreeMap::from([("available", now.online)]);
+    let (total, online, by_status) = (now.total, now.online, now.by_status);
+    Ok(HttpResponse::Ok().json(NowAnswer { total, online, by_status, by_availability }))
+}
+
+/// What clients need to know of this installation.
+#[utoipa::path(get, path = "/api/config/", tag = "operations", responses((status = 200, body = ConfigAnswer)))]
+pub async fn config(service: web::Data<Service>) -> Answer {
+    let presence = service.presence();
+    Ok(HttpResponse::Ok().json(ConfigAnswer {
+        version: env!("CARGO_PKG_VERSION"),
+        registration: match service.accounts().registration {
+            Registration::Open => "open",
+            Registration::Approval => "approval",
+            Registration::Closed => "closed",
+        },
+        heartbeat_interval_seconds: Seconds(presence.heartbeat_interval),
+        inactivity_timeout_seconds: Seconds(presence.inactivity_timeout),
+        timeout_min_seconds: Seconds(presence.timeout_min),
+        timeout_max_seconds: Seconds(presence.timeout_max),
+        admin_refresh_seconds: Seconds(presence.admin_refresh),
+    }))
+}

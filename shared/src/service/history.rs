@@ -1,0 +1,90 @@
+//! A user's online intervals, and how many are online now.
+
+use std::collections::BTreeMap;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+use super::{Outcome, Service};
+use crate::account::{Bar, Status};
+use crate::ids::UserId;
+use crate::models::history::{Interval, IntervalQuery, accounts_by_standing};
+use crate::presence::PresenceEngine;
+use crate::presence::rule::Known;
+use crate::refusal::{Code, Refusal};
+use crate::timestamp::Timestamp;
+
+/// A page of intervals.
+#[derive(Clone, Debug)]
+pub struct HistoryPage {
+    /// The newest first.
+    pub intervals: Vec<Interval>,
+    /// For the next page; `None` at the end.
+    pub next_cursor: Option<String>,
+}
+
+/// How many there are, and how many are online, at this moment.
+#[derive(Clone, Debug)]
+pub struct Now {
+    /// Accounts.
+    pub total: u64,
+    /// Users who are online.
+    pub online: u64,
+    /// Accounts by status; those that are not active are counted apart.
+    pub by_status: BTreeMap<&'static str, u64>,
+}
+
+fn decode(cursor: &str) -> Result<(Timestamp, i64), Refusal> {
+    let bad = || Refusal::new(Code::InvalidCursor, "cursor is none that this server gave out").about("cursor");
+    let bytes = URL_SAFE_NO_PAD.decode(cursor).map_err(|_| bad())?;
+    let text = String::from_utf8(bytes).map_err(|_| bad())?;
+    let (at, id) = text.split_once('.').ok_or_else(bad)?;
+    Ok((Timestamp(at.parse().map_err(|_| bad())?), id.parse().map_err(|_| bad())?))
+}
+
+impl Service {
+    /// A user's online intervals that touch the time from `from` to `to`, the newest first. An interval whose end the
+    /// database does not know yet ends where the engine says.
+    ///
+    /// # Errors
+    /// `user_not_found`, `invalid_cursor`.
+    pub async fn history(
+        &self,
+        user: UserId,
+        from: Timestamp,
+        to: Timestamp,
+        cursor: Option<&str>,
+        limit: i64,
+    ) -> Outcome<HistoryPage> {
+        let before = cursor.map(decode).transpose()?;
+        self.account(user).await?;
+        let query = IntervalQuery { user, from, to, before, limit: limit + 1 };
+        let mut intervals = self.db.run(move |c| query.load(c)).await?;
+        let more = intervals.len() as i64 > limit;
+        intervals.truncate(usize::try_from(limit).unwrap_or(0));
+        if let Some(open) = intervals.iter_mut().find(|interval| interval.ended.is_none())
+            && let Some(Known::Offline { at, reason, .. }) = self.engine.lookup(&[user]).await?.known.first().copied()
+        {
+            open.ended = Some((at.max(open.started_at), reason));
+        }
+        let place = |last: &Interval| URL_SAFE_NO_PAD.encode(format!("{}.{}", last.started_at.0, last.id));
+        let next_cursor = intervals.last().filter(|_| more).map(place);
+        Ok(HistoryPage { intervals, next_cursor })
+    }
+
+    /// How many accounts there are, and how many users are online.
+    ///
+    /// # Errors
+    /// Where the engine or the database is away.
+    pub async fn now(&self) -> Outcome<Now> {
+        let counts = self.db.run(accounts_by_standing).await?;
+        let online = self.engine.lookup(&[]).await?.online;
+        let words = [Status::Active, Status::Pending, Status::Suspended, Status::Banned].map(Status::as_str);
+        let mut by_status: BTreeMap<&'static str, u64> = words.into_iter().chain(["inactive"]).map(|w| (w, 0)).collect();
+        for (standing, n) in &counts {
+            let word = if standing.bar() == Some(Bar::Inactive) { "inactive" } else { standing.status.as_str() };
+            *by_status.entry(word).or_default() += n;
+        }
+        Ok(Now { total: counts.iter().map(|(_, n)| n).sum(), online, by_status })
+    }
+}
