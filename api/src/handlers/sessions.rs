@@ -3,7 +3,6 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 use lastseen_shared::account::Password;
 use lastseen_shared::presence::rule::{Known, Presence, Projected, presence};
-use lastseen_shared::refusal::Failure;
 use lastseen_shared::service::{Claimed, CreateAccount, Login, Service};
 use serde::Deserialize;
 use utoipa::ToSchema;
@@ -54,10 +53,14 @@ pub struct LogoutBody {
     everywhere: bool,
 }
 
-/// A heartbeat has nothing to say but that it is there.
+/// A heartbeat's body, which may be absent.
 #[derive(Default, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct HeartbeatBody {}
+#[serde(default, deny_unknown_fields)]
+pub struct HeartbeatBody {
+    /// True where the page is being closed or reloaded: without another heartbeat the user is offline after a short
+    /// grace, at most 10 seconds.
+    leaving: bool,
+}
 
 /// A presence of which nothing is known.
 pub(super) fn never_seen(account: &lastseen_shared::models::Account) -> Presence {
@@ -135,12 +138,12 @@ pub async fn log_out(bearer: Bearer, service: web::Data<Service>, body: Body) ->
     security(("bearer" = [])), responses(
     (status = 200, body = HeartbeatAnswer), (status = 401, body = ProblemBody), (status = 403, body = ProblemBody),
     (status = 503, body = ProblemBody)))]
-pub async fn heartbeat(caller: Caller, body: Body) -> Answer {
-    let HeartbeatBody {} = body.json_or_nothing().await?;
-    Ok::<_, Failure>(HttpResponse::Ok().json(HeartbeatAnswer {
-        online_status: "online",
-        last_seen: caller.alive.last_seen,
-        online_until: caller.alive.until.0,
-    }))
-    .map_err(Into::into)
+pub async fn heartbeat(caller: Caller, service: web::Data<Service>, body: Body) -> Answer {
+    let HeartbeatBody { leaving } = body.json_or_nothing().await?;
+    let mut alive = caller.alive;
+    if leaving {
+        alive = service.leave(caller.claimed, alive).await?;
+    }
+    let (last_seen, online_until) = (alive.last_seen, alive.until.0);
+    Ok(HttpResponse::Ok().json(HeartbeatAnswer { online_status: "online", last_seen, online_until }))
 }

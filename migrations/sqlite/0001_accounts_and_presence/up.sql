@@ -112,6 +112,8 @@ CREATE TABLE engine_sessions (
     session_id  BIGINT NOT NULL,
     timeout_ms  BIGINT NOT NULL,
     deadline_ms BIGINT NOT NULL,
+    -- Whether the session said that it is leaving: its timeout is a grace then.
+    leaving     BOOLEAN NOT NULL DEFAULT FALSE,
     PRIMARY KEY (user_id, session_id)
 ) WITHOUT ROWID;
 CREATE TABLE engine_users (

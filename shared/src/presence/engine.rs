@@ -173,6 +173,15 @@ pub trait PresenceEngine: Send + Sync {
     /// Changes a user's inactivity timeout: its sessions' deadlines become their last sign of life and this.
     fn retime(&self, user: UserId, timeout: Duration) -> impl Future<Output = Answer<()>> + Send;
 
+    /// A session says that it is leaving (its page is being closed or reloaded): it has `grace` for a timeout from now
+    /// on, unless its own is no longer. Answers its deadline, or `None` where it is not live.
+    fn leave(
+        &self,
+        user: UserId,
+        session: SessionId,
+        grace: Duration,
+    ) -> impl Future<Output = Answer<Option<Deadline>>> + Send;
+
     /// Settles users of a shard whose sessions have passed their deadline, at most `most` sessions. Answers how many
     /// sessions it took out: fewer than `most` means that none is left.
     fn expire(&self, shard: u32, most: usize) -> impl Future<Output = Answer<usize>> + Send;
@@ -310,6 +319,7 @@ impl PresenceEngine for Engine {
         async fn evict(&self, user: UserId, up_to: SessionId, reason: Reason) -> Disconnected;
         async fn admit(&self, user: UserId, after: SessionId) -> ();
         async fn retime(&self, user: UserId, timeout: Duration) -> ();
+        async fn leave(&self, user: UserId, session: SessionId, grace: Duration) -> Option<Deadline>;
         async fn expire(&self, shard: u32, most: usize) -> usize;
         async fn lookup(&self, users: &[UserId]) -> Lookup;
         async fn sessions(&self, user: UserId) -> Vec<HeldSession>;

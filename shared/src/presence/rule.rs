@@ -21,6 +21,9 @@ pub struct HeldSession {
     pub timeout: Duration,
     /// When it stops counting.
     pub deadline: Deadline,
+    /// Whether it said that it is leaving: the timeout is a grace then, and its next sign of life takes the slow path,
+    /// which gives it its own back.
+    pub leaving: bool,
 }
 
 impl HeldSession {
@@ -143,7 +146,7 @@ mod tests {
     const TIMEOUT: Duration = Duration::from_millis(100);
 
     fn session(id: i64, deadline: i64) -> HeldSession {
-        HeldSession { session: SessionId(id), timeout: TIMEOUT, deadline: Deadline(Timestamp(deadline)) }
+        HeldSession { session: SessionId(id), timeout: TIMEOUT, deadline: Deadline(Timestamp(deadline)), leaving: false }
     }
 
     #[test]

@@ -30,6 +30,9 @@ pub struct Alive {
     pub until: Deadline,
 }
 
+/// How long a session that said it is leaving still counts.
+const LEAVING_GRACE: Duration = Duration::from_secs(10);
+
 /// How often a row is read again before the client is told to come back.
 const TRIES: usize = 3;
 
@@ -70,6 +73,18 @@ impl Service {
             return Err(Code::SessionEnded.into());
         }
         Ok(account)
+    }
+
+    /// A session whose page is being closed or reloaded: unless there is another sign of life, its user goes offline
+    /// after a short grace, not after the whole timeout.
+    ///
+    /// # Errors
+    /// The engine's.
+    pub async fn leave(&self, claimed: Claimed, alive: Alive) -> Outcome<Alive> {
+        // Long enough for a page to load again, and short beside the timeout even where that is short.
+        let grace = LEAVING_GRACE.min(claimed.timeout / 3);
+        let until = self.engine.leave(claimed.user, claimed.session, grace).await?;
+        Ok(Alive { until: until.unwrap_or(alive.until), ..alive })
     }
 
     /// A sign of life without the group commit: for programs that send few.

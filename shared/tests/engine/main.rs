@@ -11,6 +11,7 @@ mod devices;
 mod ending;
 mod faults;
 mod journal;
+mod leaving;
 mod limits;
 mod model;
 mod private_redis;

@@ -26,14 +26,15 @@ local deadline = now + timeout
 local others = {}
 for _, other in ipairs(found.sessions) do
   if other.id == session then
-    redis.call('ZREM', SESSIONS, member(user, session, int(other.timeout)))
+    redis.call('ZREM', SESSIONS, member(user, other))
     deadline = math.max(deadline, seen(other) + timeout)
   else
     others[#others + 1] = other
   end
 end
-others[#others + 1] = { id = session, timeout = timeout }
+local connected = { id = session, timeout = timeout, mark = '' }
+others[#others + 1] = connected
 found.sessions = others
-redis.call('ZADD', SESSIONS, deadline, member(user, session, int(timeout)))
+redis.call('ZADD', SESSIONS, deadline, member(user, connected))
 keep(user, found)
 return { now, deadline }

@@ -1,5 +1,6 @@
 -- What every script but touch begins with. KEYS of every such script:
---   1 sessions      sorted set  member "user:session:timeout_ms", score its deadline in ms
+--   1 sessions      sorted set  member "user:session:timeout_ms", score its deadline in ms; "…timeout_msl" where the
+--                               session said that it is leaving, and has this grace for a timeout
 --   2 users         hash        user -> "reason|gone|session:timeout_ms,..." while the user has unsettled sessions;
 --                               reason: l (login) or h (heartbeat), gone: newest sign of life of sessions that left
 --   3 unprojected   hash        user -> "id|online|at|last_seen|reason", its last transition, until the database has it
@@ -29,8 +30,13 @@ local function guard(shards)
   end
 end
 
-local function member(user, session, timeout)
-  return user .. ':' .. session .. ':' .. timeout
+-- A session's part of the user's value, and with the user before it its member: { id, timeout, mark }.
+local function text_of(session)
+  return session.id .. ':' .. int(session.timeout) .. session.mark
+end
+
+local function member(user, session)
+  return user .. ':' .. text_of(session)
 end
 
 -- The part of a list that begins at `from`: Lua passes no more than some thousands of arguments to a command.
@@ -39,7 +45,8 @@ local function part(list, from)
   return unpack(list, from, math.min(from + PART - 1, #list))
 end
 
--- A user's sessions: { reason, gone, sessions = { { id, timeout, deadline } } }, or nil where it has none.
+-- A user's sessions: { reason, gone, sessions = { { id, timeout, mark, deadline } } }, or nil where it has none. The
+-- mark is l where the session is leaving, and empty else.
 local function held(user)
   local value = redis.call('HGET', USERS, user)
   if not value then
@@ -48,9 +55,10 @@ local function held(user)
   local reason, gone, list = string.match(value, '^(%a)|(%d*)|(.*)$')
   local found = { reason = reason, gone = tonumber(gone) or 0, sessions = {} }
   local members = {}
-  for session, timeout in string.gmatch(list, '(%d+):(%d+)') do
-    found.sessions[#found.sessions + 1] = { id = session, timeout = tonumber(timeout) }
-    members[#members + 1] = member(user, session, timeout)
+  for id, timeout, mark in string.gmatch(list, '(%d+):(%d+)(l?)') do
+    local session = { id = id, timeout = tonumber(timeout), mark = mark }
+    found.sessions[#found.sessions + 1] = session
+    members[#members + 1] = member(user, session)
   end
   for from = 1, #members, PART do
     for i, score in ipairs(redis.call('ZMSCORE', SESSIONS, part(members, from))) do
@@ -67,7 +75,7 @@ end
 local function keep(user, found)
   local parts = {}
   for i, session in ipairs(found.sessions) do
-    parts[i] = session.id .. ':' .. int(session.timeout)
+    parts[i] = text_of(session)
   end
   local gone = found.gone > 0 and int(found.gone) or ''
   redis.call('HSET', USERS, user, found.reason .. '|' .. gone .. '|' .. table.concat(parts, ','))
@@ -93,7 +101,7 @@ local function take_out(user, found, leaves, at, reason)
   local gone_members = {}
   for _, session in ipairs(found.sessions) do
     if leaves(session) then
-      gone_members[#gone_members + 1] = member(user, session.id, int(session.timeout))
+      gone_members[#gone_members + 1] = member(user, session)
       found.gone = math.max(found.gone, seen(session))
       if not last or outlasts(session, last) then
         last = session

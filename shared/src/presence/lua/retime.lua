@@ -10,10 +10,13 @@ redis.call('SET', KEYS[6], int(timeout), 'PX', ARGV[4])
 local found = settle(user, now)
 if found then
   for _, session in ipairs(found.sessions) do
-    local deadline = seen(session) + timeout
-    redis.call('ZREM', SESSIONS, member(user, session.id, int(session.timeout)))
-    session.timeout = timeout
-    redis.call('ZADD', SESSIONS, deadline, member(user, session.id, int(timeout)))
+    -- A session that is leaving keeps its grace: its next sign of life brings the new timeout.
+    if session.mark == '' then
+      local deadline = seen(session) + timeout
+      redis.call('ZREM', SESSIONS, member(user, session))
+      session.timeout = timeout
+      redis.call('ZADD', SESSIONS, deadline, member(user, session))
+    end
   end
   keep(user, found)
   -- A shorter timeout may have ended some of them already.

@@ -1,7 +1,8 @@
 -- A batch of heartbeats: extends the sessions that are live.
 -- KEYS 1 sessions, 2 users. ARGV: members "user:session:timeout_ms", at most 1000.
 -- Answers { now, deadline or 0 for each member }. A member whose timeout is not the one that the engine holds (the
--- user has changed it since the token was made) is found by its session.
+-- user has changed it since the token was made) is found by its session. One that said that it is leaving is not known:
+-- the connect that follows gives it its timeout back.
 local now = clock()
 local scores = #ARGV > 0 and redis.call('ZMSCORE', KEYS[1], unpack(ARGV)) or {}
 local add, answer = { KEYS[1], 'XX', 'GT' }, { now }
@@ -10,8 +11,11 @@ for i, text in ipairs(ARGV) do
   local score = tonumber(scores[i] or nil)
   if not score then
     local value = redis.call('HGET', KEYS[2], user)
-    timeout = value and string.match(value, '[|,]' .. session .. ':(%d+)')
-    if timeout then
+    local mark
+    if value then
+      timeout, mark = string.match(value, '[|,]' .. session .. ':(%d+)(l?)')
+    end
+    if mark == '' then
       text = user .. ':' .. session .. ':' .. timeout
       score = tonumber(redis.call('ZSCORE', KEYS[1], text) or nil)
     end

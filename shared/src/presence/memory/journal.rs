@@ -11,7 +11,7 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use diesel::prelude::*;
-use diesel::sql_types::{BigInt, Integer, Text};
+use diesel::sql_types::{BigInt, Bool, Integer, Text};
 use diesel::sqlite::SqliteConnection;
 use tokio::sync::watch;
 
@@ -81,6 +81,8 @@ struct SessionRow {
     timeout_ms: i64,
     #[diesel(sql_type = BigInt)]
     deadline_ms: i64,
+    #[diesel(sql_type = Bool)]
+    leaving: bool,
     #[diesel(sql_type = Text)]
     reason: String,
     #[diesel(sql_type = BigInt)]
@@ -165,7 +167,7 @@ fn load(connection: &mut SqliteConnection, shards: u32, fresh: &Epoch) -> Result
         })
         .collect();
     let sessions: Vec<SessionRow> = diesel::sql_query(
-        "SELECT s.user_id, s.session_id, s.timeout_ms, s.deadline_ms, u.reason, u.gone_ms \
+        "SELECT s.user_id, s.session_id, s.timeout_ms, s.deadline_ms, s.leaving, u.reason, u.gone_ms \
          FROM engine_sessions s JOIN engine_users u ON u.user_id = s.user_id ORDER BY s.user_id, s.session_id",
     )
     .load(connection)?;
@@ -175,6 +177,7 @@ fn load(connection: &mut SqliteConnection, shards: u32, fresh: &Epoch) -> Result
             session: SessionId(row.session_id),
             timeout: Duration::from_millis(row.timeout_ms.unsigned_abs()),
             deadline: Deadline(Timestamp(row.deadline_ms)),
+            leaving: row.leaving,
         };
         let reason = row.reason.parse().map_err(|error| LoadError::Engine(unavailable(error)))?;
         let Some((_, kept)) = all.get_mut(user.shard(shards) as usize) else { continue };
@@ -326,13 +329,14 @@ fn write_user(
     }
     for session in held.map(|held| held.sessions.as_slice()).unwrap_or_default() {
         diesel::sql_query(
-            "INSERT OR REPLACE INTO engine_sessions (user_id, session_id, timeout_ms, deadline_ms) \
-             VALUES ($1, $2, $3, $4)",
+            "INSERT OR REPLACE INTO engine_sessions (user_id, session_id, timeout_ms, deadline_ms, leaving) \
+             VALUES ($1, $2, $3, $4, $5)",
         )
         .bind::<BigInt, _>(user.0)
         .bind::<BigInt, _>(session.session.0)
         .bind::<BigInt, _>(millis(session.timeout))
         .bind::<BigInt, _>(session.deadline.0.0)
+        .bind::<Bool, _>(session.leaving)
         .execute(connection)?;
     }
     Ok(())

@@ -15,7 +15,7 @@ use crate::presence::engine::{
 use crate::presence::rule::HeldSession;
 use crate::presence::transition::{Epoch, Stretch, TransitionId};
 use crate::presence::{EngineError, Reason};
-use crate::timestamp::Timestamp;
+use crate::timestamp::{Deadline, Timestamp};
 
 type Answer<T> = Result<T, EngineError>;
 
@@ -189,6 +189,10 @@ impl PresenceEngine for MemoryEngine {
 
     async fn retime(&self, user: UserId, timeout: Duration) -> Answer<()> {
         self.change(self.shard_of(user), |shard, now| shard.retime(user, timeout, now)).await
+    }
+
+    async fn leave(&self, user: UserId, session: SessionId, grace: Duration) -> Answer<Option<Deadline>> {
+        self.change(self.shard_of(user), |shard, now| shard.leave(user, session, grace, now)).await
     }
 
     async fn expire(&self, shard: u32, most: usize) -> Answer<usize> {

@@ -231,7 +231,7 @@ impl Shard {
             .get_mut(&touch.user)?
             .sessions
             .iter_mut()
-            .find(|s| s.session == touch.session && s.deadline.is_ahead(now))?;
+            .find(|s| s.session == touch.session && !s.leaving && s.deadline.is_ahead(now))?;
         let deadline = Deadline(now.plus(session.timeout)).max(session.deadline);
         if deadline != session.deadline {
             self.due.remove(&(session.deadline, touch.user, touch.session));
@@ -263,7 +263,7 @@ impl Shard {
             self.due.remove(&(before.deadline, user, session));
             deadline = deadline.max(Deadline(before.last_seen().plus(timeout)));
         }
-        held.sessions.push(HeldSession { session, timeout, deadline });
+        held.sessions.push(HeldSession { session, timeout, deadline, leaving: false });
         if began {
             let session = Some(session);
             let transition = Transition { user, online: true, at: now, last_seen: now, reason, session };
@@ -299,7 +299,8 @@ impl Shard {
         self.timeouts.set(user, timeout, now);
         self.settle(user, now);
         if let Some(held) = self.users.get_mut(&user) {
-            for session in &mut held.sessions {
+            // A session that is leaving keeps its grace: its next sign of life brings the new timeout.
+            for session in held.sessions.iter_mut().filter(|session| !session.leaving) {
                 self.due.remove(&(session.deadline, user, session.session));
                 session.deadline = Deadline(session.last_seen().plus(timeout));
                 session.timeout = timeout;
@@ -309,6 +310,22 @@ impl Shard {
         }
         // A shorter timeout may have ended some of them already.
         self.settle(user, now);
+    }
+
+    /// See [`crate::presence::PresenceEngine::leave`].
+    pub fn leave(&mut self, user: UserId, id: SessionId, grace: Duration, now: Timestamp) -> Option<Deadline> {
+        self.settle(user, now);
+        let session = self.users.get_mut(&user)?.sessions.iter_mut().find(|session| session.session == id)?;
+        let before = *session;
+        if session.leaving || session.timeout <= grace {
+            return Some(session.deadline);
+        }
+        let deadline = Deadline(now.plus(grace));
+        *session = HeldSession { timeout: grace, deadline, leaving: true, ..before };
+        self.due.remove(&(before.deadline, user, id));
+        self.due.insert((deadline, user, id));
+        self.soil(user);
+        Some(deadline)
     }
 
     /// See [`crate::presence::PresenceEngine::expire`].

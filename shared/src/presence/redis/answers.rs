@@ -61,6 +61,8 @@ pub(super) fn held_sessions(value: &Value) -> Answer<Vec<HeldSession>> {
             session: SessionId(part[0]),
             timeout: Duration::from_millis(part[1].unsigned_abs()),
             deadline: Deadline(Timestamp(part[2])),
+            // The scripts keep that to themselves.
+            leaving: false,
         })
         .collect())
 }

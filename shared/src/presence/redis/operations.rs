@@ -328,6 +328,13 @@ impl PresenceEngine for RedisEngine {
         self.invoke::<i64>(&call).await.map(drop)
     }
 
+    async fn leave(&self, user: UserId, session: SessionId, grace: Duration) -> Answer<Option<Deadline>> {
+        let mut call = self.script(&self.scripts.leave, self.keys_of(user)?);
+        call.arg(self.shards).arg(user.0).arg(session.0).arg(millis(grace));
+        let (_, deadline): (i64, i64) = self.invoke(&call).await?;
+        Ok(moment(deadline).nonzero().map(Deadline))
+    }
+
     async fn expire(&self, shard: u32, most: usize) -> Answer<usize> {
         let keys = self.keys(shard)?;
         let mut taken = 0;
