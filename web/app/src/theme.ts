@@ -1,0 +1,17 @@
+import { createTheme, type MantineColorsTuple } from "@mantine/core";
+
+// The page is quiet so that the green of "online" is what is seen first.
+const ink: MantineColorsTuple = [
+  "#eef2fb", "#dbe2f1", "#b4c2e1", "#8aa0d1", "#6783c4", "#5171bc", "#4467b8", "#3557a2", "#2c4d92", "#204281",
+];
+
+export const theme = createTheme({
+  primaryColor: "ink",
+  primaryShade: { light: 7, dark: 5 },
+  colors: { ink },
+  defaultRadius: "md",
+  cursorType: "pointer",
+  fontFamily: 'Inter, system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", sans-serif',
+  headings: { fontFamily: "inherit", fontWeight: "650" },
+  respectReducedMotion: true,
+});
