@@ -16,13 +16,13 @@ export const queries = new QueryClient({
   },
 });
 
-/** Nothing of what was shown stays when the log-in ends. */
+/** Nothing of what was shown stays when the log-in ends or is another's. */
 export function forgetOnLogout() {
-  let signedIn = session.state().signedIn;
+  let { id } = session.state();
   session.subscribe(() => {
-    const before = signedIn;
-    signedIn = session.state().signedIn;
-    if (!before || signedIn) return;
+    const before = id;
+    id = session.state().id;
+    if (before === null || before === id) return;
     conditional.clear();
     queries.clear();
   });

@@ -10,7 +10,7 @@ import { useMe, useSession } from "./hooks";
 
 /** Pages of those who are logged in; everyone else is led to the log-in page and back afterwards. */
 export function LoggedIn() {
-  const { signedIn } = useSession();
+  const signedIn = useSession().id !== null;
   const location = useLocation();
   const me = useMe();
   if (!signedIn) {
@@ -48,7 +48,7 @@ function Forbidden({ me }: { me: Profile }) {
 
 /** `/` leads to where one belongs. */
 export function Start() {
-  const { signedIn } = useSession();
+  const signedIn = useSession().id !== null;
   const me = useMe().data;
   if (!signedIn) return <Navigate to="/login" replace />;
   if (!me) return <Waiting />;

@@ -14,11 +14,11 @@ export function usePulse() {
 
 /** Who is logged in. From the log-in's answer at once; after a reload from the server. */
 export function useMe() {
-  const { signedIn, user } = useSession();
+  const { id, user } = useSession();
   return useQuery({
     queryKey: keys.me,
     queryFn: getMe,
-    enabled: signedIn,
+    enabled: id !== null,
     initialData: user ?? undefined,
     staleTime: 30_000,
     retry: true,

@@ -3,13 +3,15 @@
 import type { Profile } from "../api/types";
 
 export interface SessionState {
-  signedIn: boolean;
-  /** Who, where this tab knows already; a reload has to ask the server. */
+  /** Which log-in; null where nobody is logged in. */
+  id: string | null;
+  /** Who, where this tab knows already; after a reload the server has to be asked. */
   user: Profile | null;
   /** Why the log-in is over: the code of the server's answer, or `logged_out`; null where there was none. */
   ended: string | null;
 }
 
+/** Whether heartbeats get through. */
 export type Pulse = "beating" | "retrying" | "stopped";
 
 export interface SessionPort {

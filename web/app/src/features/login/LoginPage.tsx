@@ -9,7 +9,8 @@ import { useConfig } from "../users/useUsers";
 import { Door } from "./Door";
 
 export default function LoginPage({ admin = false }: { admin?: boolean }) {
-  const { signedIn, ended } = useSession();
+  const { id, ended } = useSession();
+  const signedIn = id !== null;
   const me = useMe();
   const from = (useLocation().state as { from?: string; made?: string } | null) ?? {};
   const config = useConfig();

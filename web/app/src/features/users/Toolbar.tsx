@@ -19,6 +19,9 @@ export function Toolbar({ filter, change }: Props) {
   return (
     <div className={classes.toolbar} role="search">
       <Search value={filter.search} onChange={(search) => change({ search })} />
+      <ActionIcon className={classes.round} size={36} aria-label={texts.users.create} onClick={() => openAccountForm()}>
+        <PlusIcon />
+      </ActionIcon>
       <SegmentedControl
         className={classes.presence}
         aria-label={texts.users.presenceFilter}

@@ -61,7 +61,7 @@ function ConfirmAction({ action, user, close, onDone }: Props) {
           <Button variant="default" onClick={close}>
             {texts.cancel}
           </Button>
-          <Button type="submit" color={harsh(action) ? "red" : undefined} loading={form.busy}>
+          <Button type="submit" color={harsh(action) ? "red.8" : undefined} loading={form.busy}>
             {texts.actions.confirm(word, name)}
           </Button>
         </Group>
