@@ -3,7 +3,9 @@
 
 import type { AccountStatus, Action, Presence, Role } from "./api/types";
 
-export const locale = "en";
+const languages = typeof navigator === "undefined" ? [] : navigator.languages;
+/** How times and numbers are written: as the reader does, as long as that is in the language of the sentences. */
+export const locale = languages.find((language) => /^en\b/i.test(language)) ?? "en-GB";
 
 const count = new Intl.NumberFormat(locale);
 export const number = (value: number) => count.format(value);
@@ -17,7 +19,6 @@ export const texts = {
   save: "Save",
   saved: "Saved",
   close: "Close",
-  back: "Back",
   navigation: "Main",
   people: "People",
   myAccount: "My account",
@@ -39,7 +40,6 @@ export const texts = {
     toAdmin: "Admins log in here",
     toUser: "Not an admin? Log in here",
     register: "Make an account",
-    adminOnly: "This account is not an admin's. You are logged in as a user.",
     unreachable: "The server can't be reached. Check the connection and try again.",
     waitSeconds: (seconds: number) => `Try again in ${seconds} ${seconds === 1 ? "second" : "seconds"}.`,
   },
@@ -105,7 +105,6 @@ export const texts = {
     onlineNow: "Online now",
     ofAll: (total: number) => `of ${number(total)} accounts`,
     byStatus: "Accounts by status",
-    showOnly: (what: string) => `Show only: ${what}`,
     search: "Search by name or e-mail address",
     presenceFilter: "Presence",
     everyone: "Everyone",
@@ -125,19 +124,16 @@ export const texts = {
     create: "New account",
     table: "Accounts and whether they are online",
     columns: { name: "Name", role: "Role", status: "Account", presence: "Presence", seen: "Last seen", actions: "Actions" },
-    sortBy: (column: string) => `Sort by ${column.toLowerCase()}`,
     sections: { online: "Online now", offline: "Offline" } as Record<Presence, string>,
     matches: (total: number) => (total === 1 ? "1 account" : `${number(total)} accounts`),
     updated: (words: string) => `Updated ${words}`,
     none: "Nobody matches this filter.",
     clear: "Clear the filter",
     more: "Loading more…",
-    unreachable: (at: string, words: string) =>
-      `The server can't be reached. What you see is from ${at}, ${words}; nobody's presence is certain.`,
-    refused: (detail: string, at: string) => `${detail} What you see is from ${at}.`,
+    unreachable: "The server can't be reached.",
+    asOf: (at: string, words: string) => `What you see is from ${at}, ${words}.`,
     neverLoaded: "The list could not be loaded.",
     retrying: "Trying again by itself.",
-    back: "The server answers again. The list is up to date.",
   },
   actions: {
     more: (name: string) => `More actions for ${name}`,
@@ -163,7 +159,6 @@ export const texts = {
     } as Record<Action, string>,
     reason: "Reason",
     reasonHint: "Optional. Kept in the audit log.",
-    reasonLong: "At most 500 characters.",
     done: {
       suspend: (name: string) => `${name} is suspended and logged out.`,
       ban: (name: string) => `${name} is banned and logged out.`,
@@ -182,24 +177,17 @@ export const texts = {
     newPassword: "New password",
     newPasswordHint: "Leave empty to keep the old one. A new one ends all log-ins.",
     roleHint: "A new role ends all log-ins.",
-    ownTimeout: "Own inactivity timeout, in seconds",
     ownTimeoutHint: (min: number, max: number, standard: number) =>
       `${number(min)} to ${number(max)}; empty for the standard of ${number(standard)}.`,
     nothingChanged: "Nothing was changed.",
   },
   user: {
-    title: (name: string) => name,
     notFound: "There is no such account",
     deleted: "It may have been deleted. What was done to it is below.",
     back: "All people",
-    facts: "Account",
-    id: "Number",
-    email: "E-mail address",
     devices: "Devices",
     noDevices: "Not logged in anywhere.",
     unnamed: "Unnamed device",
-    since: (words: string) => `logged in ${words}`,
-    seen: (words: string) => `last sign of life ${words}`,
     current: "this device",
     end: "Log out",
     endLabel: (device: string) => `Log out ${device}`,
@@ -236,7 +224,6 @@ export const texts = {
   },
   me: {
     title: "My account",
-    hello: (name: string) => name,
     online: "You are online while this page is open.",
     offline: "You are shown as offline.",
     retrying: "The server can't be reached. You may be shown as offline until it answers again.",
@@ -245,7 +232,6 @@ export const texts = {
     timeout: "When am I offline?",
     timeoutText: "If no sign of life comes from your devices for this long, you are shown as offline.",
     timeoutOwn: "Own timeout, in seconds",
-    timeoutStandard: (seconds: number) => `Use the standard (${number(seconds)} seconds)`,
     password: "Password",
     oldPassword: "Password until now",
     newPassword: "New password",

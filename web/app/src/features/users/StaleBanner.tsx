@@ -1,5 +1,5 @@
 import { Button } from "@mantine/core";
-import { Problem, sentence } from "../../api/problem";
+import { sentence } from "../../api/problem";
 import { useNow } from "../../lib/clock";
 import { clockTime, relative } from "../../lib/time";
 import { texts } from "../../texts";
@@ -17,19 +17,18 @@ interface Props {
 /** Says plainly that the list is old, since when, and that the page goes on trying. */
 export function StaleBanner({ error, updatedAt, retry, busy }: Props) {
   const now = useNow();
-  const at = clockTime(updatedAt);
-  const text =
+  const why =
     updatedAt === 0
-      ? `${texts.users.neverLoaded} ${sentence(error, texts.login.unreachable)}`
-      : error instanceof Problem
-        ? texts.users.refused(sentence(error, ""), at)
-        : texts.users.unreachable(at, relative(updatedAt, now));
+      ? `${texts.users.neverLoaded} ${sentence(error, texts.users.unreachable)}`
+      : sentence(error, texts.users.unreachable);
   return (
-    <div className={classes.banner} role="alert" aria-live="assertive" data-testid="stale">
+    <div className={classes.banner} role="alert" data-testid="stale">
       <WarnIcon size={20} />
       <p>
-        {/* Read out once; the seconds that count on beside it are for the eye. */}
-        <strong>{text}</strong> {texts.users.retrying}
+        <strong>{why}</strong>{" "}
+        {/* The seconds that count on are for the eye: read out each time they would be a plague. */}
+        {updatedAt === 0 ? null : <span aria-hidden="true">{texts.users.asOf(clockTime(updatedAt), relative(updatedAt, now))} </span>}
+        {texts.users.retrying}
       </p>
       <Button size="compact-sm" variant="default" onClick={retry} loading={busy}>
         {texts.tryAgain}

@@ -12,7 +12,7 @@ import { UserTable } from "./UserTable";
 import type { useUsers } from "./useUsers";
 
 const ROW = 56;
-const CARD = 112;
+const CARD = 98;
 const SECTION = 38;
 const HEAD = 42;
 // How many rows before the end the next page is asked for.
