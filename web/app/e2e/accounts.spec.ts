@@ -81,7 +81,7 @@ test("an account is made, edited, banned for a reason, and deleted", async ({ pa
   await page.getByRole("link", { name: "made.mia" }).click();
   await expect(page.getByRole("heading", { name: "made.mia" })).toBeVisible();
   await expect(page.getByText("Spam after a warning")).toBeVisible();
-  await expect(page.getByText("role: user → admin")).toBeVisible();
+  await expect(page.getByText("role: admin")).toBeVisible();
   await choose(page, "made.mia", "Delete");
   await dialog.getByRole("button", { name: "Delete made.mia" }).click();
   await expect(page).toHaveURL(/\/admin$/);

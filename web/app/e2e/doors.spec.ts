@@ -44,7 +44,7 @@ test("somebody registers, changes the own time-out and password, and sees the de
   await page.getByLabel("Password", { exact: true }).fill(PASSWORD);
   await page.getByRole("button", { name: "Make the account" }).click();
   await expect(page.getByRole("heading", { name: "new.nia" })).toBeVisible();
-  await expect(page.getByText("this device")).toBeVisible();
+  await expect(page.getByText("this device", { exact: true })).toBeVisible();
   await expect(page.getByText("You are online while this page is open.")).toBeVisible();
 
   await site.backstage.logIn({ username: "new.nia", password: PASSWORD }, "old phone");
@@ -61,7 +61,7 @@ test("somebody registers, changes the own time-out and password, and sees the de
   await page.getByLabel("Password until now").fill("not the old one");
   await page.getByLabel("New password").fill(`${PASSWORD} two`);
   await page.getByRole("button", { name: "Change the password" }).click();
-  await expect(page.getByRole("alert")).toBeVisible();
+  await expect(page.getByText("Old is not the password.")).toBeVisible();
   await page.getByLabel("Password until now").fill(PASSWORD);
   await page.getByRole("button", { name: "Change the password" }).click();
   await expect(page.getByText("The password is changed.")).toBeVisible();

@@ -7,7 +7,7 @@ import { BrowserRouter, Route, Routes } from "react-router";
 import { queries } from "./queries";
 import { AdminsOnly, LoggedIn, Start } from "./session/guards";
 import { texts } from "./texts";
-import { theme } from "./theme";
+import { theme, variables } from "./theme";
 import { Crash } from "./ui/Crash";
 import { NotFound, Waiting } from "./ui/Page";
 
@@ -22,7 +22,7 @@ const colorSchemes = localStorageColorSchemeManager({ key: "lastseen-color-schem
 
 export function App() {
   return (
-    <MantineProvider theme={theme} defaultColorScheme="auto" colorSchemeManager={colorSchemes}>
+    <MantineProvider theme={theme} cssVariablesResolver={variables} defaultColorScheme="auto" colorSchemeManager={colorSchemes}>
       <QueryClientProvider client={queries}>
         <Notifications position="bottom-center" limit={3} />
         <BrowserRouter>

@@ -209,6 +209,18 @@ export const texts = {
     noAudit: "Nothing yet.",
     by: (actor: string) => `by ${actor}`,
     older: "Show older",
+    none: "–",
+    yes: "yes",
+    no: "no",
+    fields: {
+      username: "name",
+      email: "e-mail address",
+      password: "password",
+      role: "role",
+      status: "status",
+      is_active: "active",
+      inactivity_timeout_seconds: "own timeout in seconds",
+    } as Record<string, string>,
     auditActions: {
       create: "Account made",
       create_admin: "Made an admin",

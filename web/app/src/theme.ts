@@ -1,4 +1,4 @@
-import { Modal, createTheme, type MantineColorsTuple } from "@mantine/core";
+import { Menu, Modal, createTheme, type CSSVariablesResolver, type MantineColorsTuple } from "@mantine/core";
 
 // The page is quiet so that the green of "online" is what is seen first.
 const ink: MantineColorsTuple = [
@@ -20,6 +20,28 @@ export const theme = createTheme({
   headings: { fontFamily: "inherit", fontWeight: "650" },
   respectReducedMotion: true,
   components: {
+    // What it adds for its first focus is no item of a menu, and screen readers stumble over it.
+    Menu: Menu.extend({ defaultProps: { withInitialFocusPlaceholder: false } }),
     Modal: Modal.extend({ defaultProps: { centered: true, overlayProps: { backgroundOpacity: 0.45 } }, classNames: { title: "modal-title" } }),
+  },
+});
+
+/** The grounds and texts of the page, where the library's own are too hard or too faint. */
+export const variables: CSSVariablesResolver = () => ({
+  variables: {},
+  light: {
+    "--mantine-color-body": "#fbfcfe",
+    "--mantine-color-text": "#171b24",
+    "--mantine-color-dimmed": "var(--quiet)",
+    "--mantine-color-placeholder": "#6a7383",
+    "--mantine-color-error": "#b3261e",
+  },
+  dark: {
+    "--mantine-color-body": "#14171d",
+    "--mantine-color-text": "#e6e9ef",
+    "--mantine-color-dimmed": "var(--quiet)",
+    "--mantine-color-anchor": "#9db1de",
+    "--mantine-color-placeholder": "#949eae",
+    "--mantine-color-error": "#ff9f97",
   },
 });

@@ -16,7 +16,9 @@ describe("changeWords", () => {
   it("names what differs", () => {
     const details = { from: { status: "active", is_active: true }, to: { status: "suspended", is_active: true } };
     expect(changeWords(details)).toBe("status: active → suspended");
-    expect(changeWords({ to: { role: "admin" } })).toBe("role: admin");
+    expect(changeWords({ email: "a@b.org", password: true, role: null, is_active: false })).toBe(
+      "e-mail address: a@b.org, password, active: no",
+    );
     expect(changeWords(null)).toBe("");
   });
 });

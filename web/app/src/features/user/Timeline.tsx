@@ -76,7 +76,7 @@ function Bar({ day, today }: { day: Day; today: boolean }) {
 function Latest({ intervals }: { intervals: Interval[] }) {
   if (intervals.length === 0) return <Text c="dimmed">{texts.user.noHistory}</Text>;
   return (
-    <Table.ScrollContainer minWidth={440} mt="lg">
+    <div className={classes.scroll} tabIndex={0} role="region" aria-label={texts.user.intervals}>
       <Table verticalSpacing={6} fz="sm">
         <caption className="visually-hidden">{texts.user.intervals}</caption>
         <Table.Thead>
@@ -94,7 +94,7 @@ function Latest({ intervals }: { intervals: Interval[] }) {
           ))}
         </Table.Tbody>
       </Table>
-    </Table.ScrollContainer>
+    </div>
   );
 }
 

@@ -79,7 +79,9 @@ interface HeadProps {
 
 function Head({ user, myId, certain, onDeleted }: HeadProps) {
   const presence = presenceOf(user);
-  const reason = user.reason ? texts.reason[user.reason] : undefined;
+  const status = accountStatus(user);
+  // Of a barred account the status says it already.
+  const reason = user.reason && status === "active" ? texts.reason[user.reason] : undefined;
   return (
     <div className={classes.head}>
       <div className={classes.who}>
@@ -94,7 +96,7 @@ function Head({ user, myId, certain, onDeleted }: HeadProps) {
               {reason ? ` (${reason})` : null}
             </span>
           )}
-          <StatusMark status={accountStatus(user)} />
+          <StatusMark status={status} />
           <span>{texts.role[user.role as Role] ?? user.role}</span>
           {user.email ? <span className={classes.email}>{user.email}</span> : null}
         </div>

@@ -54,7 +54,7 @@ export function RowActions({ user, myId, onDeleted }: Props) {
               <Menu.Item
                 key={action}
                 leftSection={<Icon size={16} />}
-                color={harsh(action) ? "red" : undefined}
+                c={harsh(action) ? "var(--danger-text)" : undefined}
                 onClick={() => confirmAction(action, user, onDeleted)}
               >
                 {verb(action, user)}
