@@ -187,7 +187,7 @@ describe('the events', () => {
       ['leader', { leading: true }],
       ['beat', { at: new Date(START), onlineUntil: new Date(START + 120_000), sentHere: true }],
       ['leader', { leading: false }],
-      ['stopped', { reason: { code: 'done', detail: 'done' } }],
+      ['stopped', { reason: { code: 'done', detail: 'done' }, refused: false }],
     ]);
   });
 

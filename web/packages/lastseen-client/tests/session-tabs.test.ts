@@ -2,7 +2,7 @@ import { describe, expect, it, vi } from 'vitest';
 import { memoryStorage } from '../src/index.js';
 import { Browser } from './support/browser.js';
 import { pass } from './support/heartbeat.js';
-import { accessToken, noNetwork } from './support/server.js';
+import { accessToken, noNetwork, problem } from './support/server.js';
 import { ANN, inTab, session, SessionServer, twoTabs, useFakeTime } from './support/session.js';
 
 useFakeTime();
@@ -57,6 +57,28 @@ describe('two tabs that share a log-in', () => {
     await pass(8);
     expect(await slow).toBe(accessToken(1, 2));
     expect(server.ended.size).toBe(0);
+  });
+
+  it('do not end where a refresh of old is refused, but the other has new tokens', async () => {
+    const { server, one, two } = await twoTabs(new Browser(), { locks: true, channels: true });
+    server.once(() => new Promise((resolve) => setTimeout(() => resolve(problem(401, 'refresh_reused')), 1_000)));
+    const refused = one.session.refresh();
+    await two.session.refresh();
+    await pass(1);
+    expect(await refused).toBe(accessToken(1, 2));
+    expect(one.ended).not.toHaveBeenCalled();
+  });
+
+  it('do not go back to tokens that they hear of late', async () => {
+    const browser = new Browser();
+    const { one, two } = await twoTabs(browser);
+    await one.session.refresh();
+    await one.session.refresh();
+    const channel = browser.tab().environment.openChannel?.('lastseen-session:https://presence.example');
+    const tokens = { access: accessToken(1, 2), refresh: '1.2' };
+    channel?.postMessage({ kind: 'renewed', sessionId: '1', spent: '1.1', tokens });
+    await pass(1);
+    expect(two.session.getAccessToken()).toBe(accessToken(1, 3));
   });
 
   it('are both logged out by a log-out, the other with a reason', async () => {

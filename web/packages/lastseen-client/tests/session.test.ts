@@ -219,12 +219,17 @@ describe('with a heartbeat', () => {
       logger: false,
       environment: {},
     });
-    heartbeat.on('stopped', ({ reason }) => one.end(reason));
+    heartbeat.on('stopped', ({ reason, refused }) => {
+      if (refused) one.end(reason);
+    });
     server.expire(1);
     heartbeat.start();
     await pass(0);
     expect(heartbeat.state.status).toBe('running');
     expect(server.refreshes).toBe(1);
+    heartbeat.stop('the page shows something else');
+    expect(one.loggedIn).toBe(true);
+    heartbeat.start();
     server.ended.add(1);
     await pass(30);
     expect(heartbeat.state.reason?.code).toBe('session_ended');

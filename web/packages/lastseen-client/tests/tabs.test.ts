@@ -204,8 +204,11 @@ describe('a follower', () => {
 describe('a refusal to the leader', () => {
   it.each(['session_ended', 'account_suspended'])('with %s stops all', async (code) => {
     const { all: [first, second] } = await tabs(2);
+    const stopped = vi.fn();
+    second.client.on('stopped', stopped);
     first.server.answering = () => problem(code === 'session_ended' ? 401 : 403, code);
     await pass(31);
+    expect(stopped).toHaveBeenCalledWith({ reason: { code, detail: `Detail of ${code}.` }, refused: true });
     for (const { client, server } of [first, second]) {
       expect(client.state).toMatchObject({ status: 'stopped', reason: { code, detail: `Detail of ${code}.` } });
       expect(server.got.length).toBeLessThan(3);

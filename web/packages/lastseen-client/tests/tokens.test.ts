@@ -125,7 +125,7 @@ describe('a refusal', () => {
     await pass(300);
     const reason = { code, detail: `Detail of ${code}.` };
     expect(client.state).toMatchObject({ status: 'stopped', reason });
-    expect(stopped.mock.calls).toEqual([[{ reason }]]);
+    expect(stopped.mock.calls).toEqual([[{ reason, refused: true }]]);
     expect(server.got).toHaveLength(2);
     expect(refreshAccessToken).not.toHaveBeenCalled();
     expect(vi.getTimerCount()).toBe(0);

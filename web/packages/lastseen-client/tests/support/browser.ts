@@ -1,6 +1,6 @@
 import type { ChannelLike, Environment, LocksLike, WorkerLike } from '../../src/environment.js';
 
-type Listener = (event: { readonly persisted?: boolean }) => void;
+type Listener = (event: object) => void;
 
 class Events {
   readonly #listeners = new Map<string, Set<Listener>>();
