@@ -17,7 +17,7 @@ const IDLE: HeartbeatState = { status: 'idle', lastBeat: null, onlineUntil: null
  *
  * ```ts
  * const heartbeat = new HeartbeatClient({ baseUrl, intervalSeconds: 30, getAccessToken: () => token });
- * heartbeat.on('stopped', ({ reason }) => console.log(reason.detail));
+ * heartbeat.on('stopped', ({ reason, refused }) => refused && console.log(reason.detail));
  * heartbeat.start();
  * ```
  */
@@ -68,7 +68,7 @@ export class HeartbeatClient {
     this.#forgetPage = listenToPage(this.#environment, {
       onSignal: (what) => this.#run?.signal(what),
       onHide: () => this.#hide(),
-      onRestore: () => this.#restore(),
+      onShow: () => this.#show(),
     });
     this.#begin();
   }
@@ -78,16 +78,7 @@ export class HeartbeatClient {
    * told nothing: log out, or let the time run out.
    */
   stop(reason: string | Reason = 'stopped'): void {
-    if (!this.#clock) return;
-    const why = typeof reason === 'string' ? { code: reason, detail: reason } : reason;
-    this.#forgetPage();
-    this.#run?.end();
-    this.#run = null;
-    if (!this.#options.clock) this.#clock.dispose?.();
-    this.#clock = null;
-    this.#log(`heartbeat stopped: ${why.detail}`);
-    this.#update({ status: 'stopped', reason: why });
-    this.#events.emit('stopped', { reason: why });
+    this.#end(typeof reason === 'string' ? { code: reason, detail: reason } : reason, false);
   }
 
   /**
@@ -123,11 +114,23 @@ export class HeartbeatClient {
       update: (changes) => this.#update(changes),
       emit: (name, event) => this.#events.emit(name, event),
       log: (message) => this.#log(message),
-      stop: (reason) => this.stop(reason),
+      refuse: (reason) => this.#end(reason, true),
     });
     this.#run = run;
     void run.begin();
     return run;
+  }
+
+  #end(reason: Reason, refused: boolean): void {
+    if (!this.#clock) return;
+    this.#forgetPage();
+    this.#run?.end();
+    this.#run = null;
+    if (!this.#options.clock) this.#clock.dispose?.();
+    this.#clock = null;
+    this.#log(`heartbeat stopped: ${reason.detail}`);
+    this.#update({ status: 'stopped', reason });
+    this.#events.emit('stopped', { reason, refused });
   }
 
   #hide(): void {
@@ -136,8 +139,8 @@ export class HeartbeatClient {
     this.#run = null;
   }
 
-  #restore(): void {
-    // At once, before it is known who leads.
+  #show(): void {
+    // Out of the back/forward cache, where there is no run: at once, before it is known who leads.
     if (!this.#run) void this.#begin()?.beat();
   }
 

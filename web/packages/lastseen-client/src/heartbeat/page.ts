@@ -6,14 +6,14 @@ export interface PageHandlers {
   readonly onSignal: (what: 'online' | 'visible') => void;
   /** The page goes away, perhaps to come back. */
   readonly onHide: () => void;
-  /** The page is back out of the back/forward cache. */
-  readonly onRestore: () => void;
+  /** The page is shown: for the first time, or out of the back/forward cache. */
+  readonly onShow: () => void;
 }
 
 /** Listens to a page's events, until the function that is returned is called. */
 export function listenToPage({ window, document }: Environment, handlers: PageHandlers): () => void {
   const undo: (() => void)[] = [];
-  const on = (source: EventSource | undefined, type: string, listener: (event: { persisted?: boolean }) => void) => {
+  const on = (source: EventSource | undefined, type: string, listener: () => void) => {
     source?.addEventListener(type, listener);
     undo.push(() => source?.removeEventListener(type, listener));
   };
@@ -22,8 +22,6 @@ export function listenToPage({ window, document }: Environment, handlers: PageHa
     if (document?.visibilityState === 'visible') handlers.onSignal('visible');
   });
   on(window, 'pagehide', () => handlers.onHide());
-  on(window, 'pageshow', (event) => {
-    if (event.persisted === true) handlers.onRestore();
-  });
+  on(window, 'pageshow', () => handlers.onShow());
   return () => undo.forEach((off) => off());
 }

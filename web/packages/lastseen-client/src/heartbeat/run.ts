@@ -25,8 +25,8 @@ export interface RunHost {
   readonly update: (changes: Partial<HeartbeatState>) => void;
   readonly emit: <Name extends keyof HeartbeatEvents>(name: Name, event: HeartbeatEvents[Name]) => void;
   readonly log: (message: string) => void;
-  /** Ends the run, and the client with it. */
-  readonly stop: (reason: Reason) => void;
+  /** The server refuses: ends the run, and the client with it. */
+  readonly refuse: (reason: Reason) => void;
 }
 
 interface Flight {
@@ -246,7 +246,7 @@ export class Run {
   #refuse(reason: Reason): void {
     // What is wrong with this tab's token alone is not wrong with the others'.
     if (endsSession(reason.code)) this.#tell({ status: 'stopped', reason });
-    this.#host.stop(reason);
+    this.#host.refuse(reason);
   }
 
   #tell(changes: Partial<Told> = {}): void {
@@ -257,18 +257,19 @@ export class Run {
 
   /** Another tab has sent. */
   #hear({ status, lastBeat, onlineUntil, reason, nextAt, failures }: Told): void {
-    const { state, update, emit, stop, clock, intervalMs } = this.#host;
+    const { state, update, emit, refuse, clock, random, intervalMs } = this.#host;
     if (this.#over) return;
     if (status === 'stopped' && reason) {
-      stop(reason);
+      refuse(reason);
       return;
     }
     if (this.#leads) return;
     const before = state();
     const now = clock.now();
-    // The leader's own moment, and then some: a leader that is silent for longer is not waited for.
+    // The leader's own moment, and then some: a leader that is silent for longer is not waited for. Not by all at once.
     const next = Number.isFinite(nextAt) ? Math.max(nextAt, now) : now;
-    if (!this.#flight) this.#alarm.set(Math.max(now + intervalMs() * 1.25, next + intervalMs() * 0.25));
+    const patience = intervalMs() * (0.25 + 0.15 * random());
+    if (!this.#flight) this.#alarm.set(Math.max(now + intervalMs(), next) + patience);
     update({ status, lastBeat: lastBeat ?? before.lastBeat, onlineUntil: onlineUntil ?? before.onlineUntil, reason });
     if (status === 'running' && lastBeat && onlineUntil && lastBeat.getTime() !== before.lastBeat?.getTime()) {
       emit('beat', { at: lastBeat, onlineUntil, sentHere: false });

@@ -36,8 +36,8 @@ export interface HeartbeatEvents {
   beat: { readonly at: Date; readonly onlineUntil: Date; readonly sentHere: boolean };
   /** A heartbeat failed, and is tried again after `delayMs`. */
   backoff: { readonly reason: Reason; readonly attempt: number; readonly delayMs: number; readonly sentHere: boolean };
-  /** It has stopped: by `stop()`, or because the server refuses. */
-  stopped: { readonly reason: Reason };
+  /** It has stopped: because the server refuses (`refused`, here or in another tab), or by `stop()`. */
+  stopped: { readonly reason: Reason; readonly refused: boolean };
   /** This tab leads now, or does no longer. */
   leader: { readonly leading: boolean };
   /** The state is another. */
