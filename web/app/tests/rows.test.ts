@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { usersOf, withSections, type LoadedPage } from "../src/features/users/rows";
+import { sameOr, usersOf, withSections, type LoadedPage } from "../src/features/users/rows";
 import { user } from "./people";
 
 const page = (checkedAt: number, ...users: ReturnType<typeof user>[]): LoadedPage => ({
@@ -31,5 +31,16 @@ describe("withSections", () => {
     const users = [user(1, { online_status: "online" }), user(2, { online_status: "online", status: "suspended" })];
     expect(withSections(users, ["online", "offline"]).map((row) => row.key)).toEqual(["online", 1, "offline", 2]);
     expect(withSections([user(3)], ["online", "offline"]).map((row) => row.key)).toEqual(["offline", 3]);
+  });
+});
+
+describe("sameOr", () => {
+  it("keeps the list before where nothing has changed", () => {
+    const [ann, bo] = [user(1), user(2)];
+    const before = [ann, bo];
+    expect(sameOr(before, [ann, bo])).toBe(before);
+    expect(sameOr(before, [bo, ann])).not.toBe(before);
+    expect(sameOr(before, [ann])).toHaveLength(1);
+    expect(sameOr(before, [ann, user(2)])).not.toBe(before);
   });
 });

@@ -1,6 +1,6 @@
 // The log-in and its heartbeats, by the client package.
 
-import { HeartbeatClient, LastseenError, Session, webStorage, type Reason } from "lastseen-client";
+import { HeartbeatClient, LastseenError, Session, webStorage } from "lastseen-client";
 import { Problem, Unreachable } from "../api/problem";
 import type { Config, Profile } from "../api/types";
 import { deviceName } from "./device";
@@ -85,15 +85,10 @@ export class ClientSession implements SessionPort {
       refreshAccessToken: this.session.refresh,
       onState: () => this.tell(),
     });
-    heartbeat.on("stopped", ({ reason }) => this.heartbeat === heartbeat && this.stopped(reason));
+    // The server refuses heartbeats: then the log-in is over, for the same reason.
+    heartbeat.on("stopped", ({ reason, refused }) => refused && this.session.end(reason));
     this.heartbeat = heartbeat;
     heartbeat.start();
-  }
-
-  /** The server refuses heartbeats: then the log-in is over, for the same reason. */
-  private stopped(reason: Reason) {
-    this.heartbeat = null;
-    this.session.end(reason);
   }
 
   private become(state: SessionState) {

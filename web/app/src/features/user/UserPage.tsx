@@ -10,6 +10,7 @@ import { NotFound, usePageTitle } from "../../ui/Page";
 import { Panel } from "../../ui/Panel";
 import { Ago, PresenceMark, StatusMark } from "../../ui/Presence";
 import { RowActions } from "../users/actions/RowActions";
+import { RowMenu } from "../users/actions/RowMenu";
 import { StaleBanner } from "../users/StaleBanner";
 import { Audit } from "./Audit";
 import { Devices } from "./Devices";
@@ -102,7 +103,9 @@ function Head({ user, myId, certain, onDeleted }: HeadProps) {
         </div>
       </div>
       <div className={classes.actions}>
-        <RowActions user={user} myId={myId} onDeleted={onDeleted} />
+        <RowMenu myId={myId} onDeleted={onDeleted}>
+          <RowActions user={user} myId={myId} />
+        </RowMenu>
       </div>
     </div>
   );

@@ -6,6 +6,7 @@ import { useAdmin } from "../../session/guards";
 import { texts } from "../../texts";
 import { usePageTitle } from "../../ui/Page";
 import { Ago } from "../../ui/Presence";
+import { RowMenu } from "./actions/RowMenu";
 import { Counts } from "./Counts";
 import { freshness } from "./freshness";
 import { everyone, fromAddress, toAddress, type Filter } from "./query";
@@ -46,16 +47,18 @@ export default function UsersPage() {
         <span role="status">{matching.data ? texts.users.matches(matching.data.total) : ""}</span>
         <span data-testid="updated">{list.dataUpdatedAt && !stale ? <Updated at={list.dataUpdatedAt} /> : null}</span>
       </div>
-      <UserList
-        list={list}
-        filter={filter}
-        change={change}
-        clear={() => change(everyone)}
-        total={matching.data?.total}
-        online={matching.data?.online}
-        myId={me.id}
-        certain={!uncertain}
-      />
+      <RowMenu myId={me.id}>
+        <UserList
+          list={list}
+          filter={filter}
+          change={change}
+          clear={() => change(everyone)}
+          total={matching.data?.total}
+          online={matching.data?.online}
+          myId={me.id}
+          certain={!uncertain}
+        />
+      </RowMenu>
     </>
   );
 }

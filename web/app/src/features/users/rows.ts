@@ -25,6 +25,12 @@ export function usersOf(pages: readonly LoadedPage[]): User[] {
   return pages.flatMap((page, index) => page.users.filter((user) => newest.get(user.id)?.page === index));
 }
 
+/** The list before where the new one says the same, so that what is made from it need not be made again. */
+export function sameOr<T>(before: readonly T[], after: T[]): T[] {
+  const same = before.length === after.length && after.every((each, index) => each === before[index]);
+  return same ? (before as T[]) : after;
+}
+
 /** The users with a heading above those who are online and those who are not. */
 export function withSections(users: readonly User[], order: readonly Presence[]): Row[] {
   const rows: Row[] = [];

@@ -2,8 +2,9 @@ import { keepPreviousData, useInfiniteQuery, useQuery } from "@tanstack/react-qu
 import { useEffect, useMemo, useRef } from "react";
 import { conditional, getConfig, getCounts, getUsers, pageName } from "../../api/calls";
 import { keys } from "../../api/keys";
+import type { User } from "../../api/types";
 import { firstPage, matchingQuery, nextPage, pageQuery, wantsMore, type Filter } from "./query";
-import { usersOf, type LoadedPage } from "./rows";
+import { sameOr, usersOf, type LoadedPage } from "./rows";
 
 const DEFAULT_REFRESH_MS = 10_000;
 // A page off the screen is not asked for again before it is this old, unless it comes back on the screen.
@@ -58,7 +59,11 @@ export function useUsers(filter: Filter) {
   });
 
   const pages = list.data?.pages;
-  const users = useMemo(() => (pages ? usersOf(pages) : []), [pages]);
+  const before = useRef<User[]>([]);
+  const users = useMemo(() => {
+    before.current = sameOr(before.current, pages ? usersOf(pages) : []);
+    return before.current;
+  }, [pages]);
 
   const { hasNextPage, isFetchingNextPage, isError, fetchNextPage } = list;
   useEffect(() => {
@@ -70,9 +75,9 @@ export function useUsers(filter: Filter) {
     if (!pages) return;
     const first = pageOfRow(pages, firstRow);
     const last = pageOfRow(pages, lastRow);
-    const before = onScreen.current;
+    const looked = onScreen.current;
     onScreen.current = { first, last };
-    if (first >= before.first && last <= before.last) return;
+    if (first >= looked.first && last <= looked.last) return;
     const oldest = Math.min(...pages.slice(first, last + 1).map((page) => page.checkedAt));
     if (Date.now() - oldest > refetchInterval && !list.isFetching) void list.refetch();
   }
