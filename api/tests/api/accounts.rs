@@ -165,3 +165,49 @@ async fn one_device_can_end_another() {
     let seen = app.get(&format!("/api/users/{}/", laptop.id), &admin.access).await;
     assert_eq!(seen.body["user"]["online_status"], "online");
 }
+
+#[actix_web::test]
+async fn a_change_is_made_whole_or_not_at_all() {
+    let app = TestApp::start().await;
+    let admin = app.admin().await;
+    let bob = app.user("bob").await;
+    app.user("ann").await;
+    let changes = async |since: &str| app.get(&format!("/api/users/presence/changes/{since}"), &admin.access).await;
+    let cursor = changes("").await.body["next_cursor"].as_str().unwrap().to_owned();
+    let path = format!("/api/users/{}/", bob.id);
+    for edit in [
+        json!({ "status": "suspended", "email": "ann@example.org" }),
+        json!({ "role": "admin", "username": "ANN" }),
+        json!({ "password": "another good one", "email": "ann@example.org" }),
+        json!({ "status": "banned", "email": "no address" }),
+    ] {
+        let answer = app.send(app.request(Method::PATCH, &path).bearer_auth(&admin.access).json(&edit)).await;
+        assert!([409, 422].contains(&answer.status.as_u16()), "{edit}: {answer:?}");
+    }
+    let own = app.send(app.request(Method::DELETE, "/api/users/me/").bearer_auth(&admin.access)).await;
+    assert_eq!(own.code(), "last_admin");
+    let seen = app.get(&path, &admin.access).await;
+    assert_eq!((&seen.body["user"]["status"], &seen.body["user"]["role"]), (&json!("active"), &json!("user")));
+    assert_eq!(app.get("/api/users/me/", &bob.access).await.status, 200);
+    let told = changes(&format!("?since={cursor}")).await;
+    assert_eq!(told.body["transitions"], json!([]), "nobody went offline for it");
+}
+
+#[actix_web::test]
+async fn whoever_is_made_an_admin_by_the_operator_has_to_log_in_anew() {
+    use lastseen_shared::account::{Email, Password, Username};
+    let app = TestApp::start().await;
+    let ann = app.user("ann").await;
+    let admin = |email: &str| lastseen_shared::settings::FirstAdmin {
+        username: Username::parse("ann").unwrap(),
+        email: Email::parse(email).unwrap(),
+        password: Password::choose("a password of the operator".into(), "ann").unwrap(),
+    };
+    assert!(app.service.make_admin(admin("ann@localhost"), false).await.is_err(), "not by accident");
+    let account = app.service.make_admin(admin("boss@example.org"), true).await.unwrap();
+    assert_eq!(account.email, "boss@example.org");
+    let refresh = json!({ "refresh": ann.refresh });
+    let answer = app.send(app.request(Method::POST, "/api/users/token/refresh/").json(&refresh)).await;
+    assert_eq!(answer.code(), "session_ended");
+    app.log_in("ann", "a password of the operator").await;
+}

@@ -13,6 +13,7 @@ async fn bodies_are_refused_with_what_is_wrong() {
         ("{", "application/json", 400, "malformed_json", None),
         ("not json", "application/json", 400, "malformed_json", None),
         (&deep, "application/json", 422, "invalid_field", None),
+        (r#"["admin","x",null]"#, "application/json", 422, "invalid_field", None),
         (r#"{"username":"a","password":"x"} {}"#, "application/json", 400, "malformed_json", None),
         ("{\"username\":\"\u{0}\"}", "application/json", 400, "malformed_json", None),
         (&large, "application/json", 413, "body_too_large", None),

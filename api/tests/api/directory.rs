@@ -104,21 +104,30 @@ async fn an_unchanged_page_is_not_sent_again() {
 
 #[actix_web::test]
 async fn history_is_exact_before_any_sweep() {
-    let app = TestApp::with(&[("LASTSEEN_HEARTBEAT_INTERVAL", "50ms"), ("LASTSEEN_INACTIVITY_TIMEOUT", "100ms")]).await;
+    let app =
+        TestApp::with(&[("LASTSEEN_HEARTBEAT_INTERVAL", "50ms"), ("LASTSEEN_INACTIVITY_TIMEOUT", "100ms")]).await;
     let admin = app.admin().await;
     let ann = app.user("ann").await;
     // What the projector would have written, which does not run here.
-    use lastseen_shared::models::projection::{Offset, apply};
+    use lastseen_shared::models::projection::{Offset, ShardOf, apply};
     use lastseen_shared::presence::PresenceEngine;
     let stretch = app.service.engine.transitions(0, Default::default(), 100).await.unwrap();
     let to = Offset { epoch: stretch.epoch.id.clone(), id: stretch.newest };
-    app.service.db.run(move |c| apply(c, 0, None, &to, &stretch.entries)).await.unwrap();
+    app.service
+        .db
+        .run(move |c| apply(c, ShardOf { shard: 0, shards: 1 }, None, &to, &stretch.entries))
+        .await
+        .unwrap();
     let path = format!("/api/users/{}/history/", ann.id);
     let history = async |query: &str| app.get(&format!("{path}{query}"), &admin.access).await;
     tokio::time::sleep(std::time::Duration::from_millis(110)).await;
     let closed = app.get(&path, &app.admin().await.access).await;
     let interval = &closed.body["intervals"][0];
-    assert_eq!((&interval["start_reason"], &interval["end_reason"]), (&"login".into(), &"timeout".into()), "{closed:?}");
+    assert_eq!(
+        (&interval["start_reason"], &interval["end_reason"]),
+        (&"login".into(), &"timeout".into()),
+        "{closed:?}"
+    );
     assert_eq!(interval["session_id"], 2);
     assert_eq!(history("?limit=0").await.code(), "invalid_query");
     assert_eq!(history("?from=yesterday").await.body["field"], "from");
@@ -128,5 +137,8 @@ async fn history_is_exact_before_any_sweep() {
     assert_eq!((&now.body["total"], &now.body["online"]), (&2.into(), &1.into()));
     assert_eq!(now.body["by_status"]["active"], 2);
     let config = app.send(app.request(Method::GET, "/api/config/")).await;
-    assert_eq!((&config.body["registration"], &config.body["inactivity_timeout_seconds"]), (&"open".into(), &0.1.into()));
+    assert_eq!(
+        (&config.body["registration"], &config.body["inactivity_timeout_seconds"]),
+        (&"open".into(), &0.1.into())
+    );
 }

@@ -5,8 +5,15 @@ use reqwest::Method;
 use crate::app::TestApp;
 
 /// Routes that answer without a token.
-const PUBLIC: &[&str] =
-    &["/api/users/register/", "/api/users/login/", "/api/users/token/refresh/", "/api/config/", "/healthz", "/readyz", "/metrics"];
+const PUBLIC: &[&str] = &[
+    "/api/users/register/",
+    "/api/users/login/",
+    "/api/users/token/refresh/",
+    "/api/config/",
+    "/healthz",
+    "/readyz",
+    "/metrics",
+];
 /// Routes of which a user may see its own part.
 const FOR_USERS: &[&str] = &[
     "/api/users/logout/",

@@ -22,6 +22,15 @@ pub struct Offset {
     pub id: TransitionId,
 }
 
+/// A shard, of how many.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ShardOf {
+    /// Which.
+    pub shard: u32,
+    /// Of how many.
+    pub shards: u32,
+}
+
 /// What became of a batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Applied {
@@ -127,14 +136,17 @@ impl Offset {
 /// [`DbError`]; nothing is written then.
 pub fn apply(
     connection: &mut AnyConnection,
-    shard: u32,
+    shard: ShardOf,
     from: Option<&Offset>,
     to: &Offset,
     entries: &[Entry],
 ) -> Result<Applied, DbError> {
     write_transaction(connection, |connection| {
-        if !Offset::advance(connection, shard, from, to)? {
+        if !Offset::advance(connection, shard.shard, from, to)? {
             return Ok(Applied::Overtaken);
+        }
+        if from.is_some_and(|from| from.epoch != to.epoch) {
+            forget_who_was_online(connection, shard)?;
         }
         let mut by_user: HashMap<UserId, Vec<Transition>> = HashMap::new();
         let mut seen: HashMap<SessionId, Timestamp> = HashMap::new();
@@ -143,12 +155,11 @@ pub fn apply(
                 Event::Transition(t) => {
                     by_user.entry(t.user).or_default().push(t);
                     if let (false, Some(session)) = (t.online, t.session) {
-                        // Where its own is another, it was told just before.
-                        seen.entry(session).or_insert(t.last_seen);
+                        note(&mut seen, session, t.session_seen);
                     }
                 }
                 Event::SessionLeft { session, last_seen, .. } => {
-                    seen.insert(session, last_seen);
+                    note(&mut seen, session, last_seen);
                 }
             }
         }
@@ -160,6 +171,21 @@ pub fn apply(
         write_sessions(connection, &seen)?;
         Ok(Applied::Yes)
     })
+}
+
+/// The engine lost its data: it knows of nobody, and so the database says of nobody that it is online. Who was, comes
+/// back by a heartbeat; its interval stays open for that, until the reconciliation closes it.
+fn forget_who_was_online(connection: &mut AnyConnection, ShardOf { shard, shards }: ShardOf) -> Result<(), DbError> {
+    let mut statement = Statement::on(connection);
+    statement.push(&format!(
+        "UPDATE presence SET online = FALSE, reason = 'timeout' WHERE online AND user_id % {shards} = {shard}"
+    ));
+    statement.execute(connection)?;
+    Ok(())
+}
+
+fn note(seen: &mut HashMap<SessionId, Timestamp>, session: SessionId, at: Timestamp) {
+    seen.entry(session).and_modify(|newest| *newest = (*newest).max(at)).or_insert(at);
 }
 
 fn lock_existing(connection: &mut AnyConnection, ids: Vec<i64>) -> Result<HashSet<i64>, DbError> {
@@ -283,9 +309,9 @@ fn write_sessions(connection: &mut AnyConnection, seen: &HashMap<SessionId, Time
     Ok(())
 }
 
-/// A user whom the database says to be online.
+/// A user with an online interval that is still open.
 #[derive(QueryableByName, Clone, Copy, Debug)]
-pub struct ProjectedOnline {
+pub struct OpenInterval {
     #[diesel(sql_type = BigInt)]
     user_id: i64,
     #[diesel(sql_type = BigInt)]
@@ -294,8 +320,8 @@ pub struct ProjectedOnline {
     inactivity_timeout_ms: Option<i64>,
 }
 
-impl ProjectedOnline {
-    /// Who.
+impl OpenInterval {
+    /// Whose.
     #[must_use]
     pub fn user(&self) -> UserId {
         UserId(self.user_id)
@@ -313,24 +339,23 @@ impl ProjectedOnline {
         self.inactivity_timeout_ms.map(|ms| std::time::Duration::from_millis(ms.unsigned_abs()))
     }
 
-    /// The next users of a shard, in the order of ids, whom the database says to be online, be it by their presence or
-    /// by an interval that is still open.
+    /// The next open intervals of a shard, in the order of their users' ids.
     ///
     /// # Errors
     /// [`DbError`].
     pub fn page(
         connection: &mut AnyConnection,
-        shard: u32,
-        shards: u32,
+        ShardOf { shard, shards }: ShardOf,
         after: UserId,
         limit: i64,
     ) -> Result<Vec<Self>, DbError> {
         let mut statement = Statement::on(connection);
         let (after, limit) = (statement.value(Value::Int(after.0)), statement.value(Value::Int(limit)));
-        let ours = format!("% {shards} = {shard}");
         statement.push(&format!(
-            "SELECT p.user_id, p.last_seen_ms, a.inactivity_timeout_ms FROM presence p JOIN accounts a ON a.id = p.user_id \
-             WHERE p.user_id > {after} AND p.user_id {ours} AND p.online ORDER BY p.user_id LIMIT {limit}"
+            "SELECT h.user_id, p.last_seen_ms, a.inactivity_timeout_ms FROM presence_history h \
+             JOIN presence p ON p.user_id = h.user_id JOIN accounts a ON a.id = h.user_id \
+             WHERE h.ended_at_ms IS NULL AND h.user_id > {after} AND h.user_id % {shards} = {shard} \
+             ORDER BY h.user_id LIMIT {limit}"
         ));
         Ok(statement.load(connection)?)
     }
@@ -356,7 +381,8 @@ mod tests {
 
     fn t(online: bool, at: i64) -> Transition {
         let reason = if online { Reason::Login } else { Reason::Timeout };
-        Transition { user: UserId(1), online, at: Timestamp(at), last_seen: Timestamp(at), reason, session: None }
+        let at = Timestamp(at);
+        Transition { user: UserId(1), online, at, last_seen: at, reason, session: None, session_seen: at }
     }
 
     #[test]

@@ -45,7 +45,8 @@ impl Service {
     pub async fn revive(&self, claimed: Claimed, mut read_at: Timestamp) -> Outcome<Alive> {
         for _ in 0..TRIES {
             let row = self.inner.rows.read(claimed.session).await?;
-            let account = self.may_be_alive(row)?;
+            // A row of another user's is none of this token's: after a restored backup ids may come again.
+            let account = self.may_be_alive(row.filter(|(session, _)| session.user() == claimed.user))?;
             let connect = Connect {
                 user: claimed.user,
                 session: claimed.session,

@@ -199,16 +199,16 @@ impl Shard {
         self.soil(user);
         for session in gone {
             self.due.remove(&(session.deadline, user, session.session));
-            // The transition tells of the last one, unless another device was seen later than it.
-            let own = session.last_seen();
-            if !(offline && session.session == last.session && own == last_seen) {
-                self.append(Event::SessionLeft { user, session: session.session, last_seen: own }, now);
+            if !(offline && session.session == last.session) {
+                let last_seen = session.last_seen();
+                self.append(Event::SessionLeft { user, session: session.session, last_seen }, now);
             }
         }
         if offline {
             let at = at.unwrap_or(last.deadline.0).max(last_seen);
             let session = Some(last.session);
-            let transition = Transition { user, online: false, at, last_seen, reason, session };
+            let session_seen = last.last_seen();
+            let transition = Transition { user, online: false, at, last_seen, reason, session, session_seen };
             self.append(Event::Transition(transition), now);
         }
         offline
@@ -266,7 +266,9 @@ impl Shard {
         held.sessions.push(HeldSession { session, timeout, deadline, leaving: false });
         if began {
             let session = Some(session);
-            let transition = Transition { user, online: true, at: now, last_seen: now, reason, session };
+            let session_seen = now;
+            let transition =
+                Transition { user, online: true, at: now, last_seen: now, reason, session, session_seen };
             self.append(Event::Transition(transition), now);
         }
         self.due.insert((deadline, user, session));
@@ -433,22 +435,16 @@ impl Shard {
             return false;
         }
         let transition = match held.and_then(|held| Some((held, held.sessions.first()?))) {
-            Some((held, first)) => Transition {
-                user,
-                online: true,
-                at: now,
-                last_seen: held.sessions.iter().map(HeldSession::last_seen).chain(held.gone).max().unwrap_or(now),
-                reason: held.reason,
-                session: Some(first.session),
-            },
-            None => Transition {
-                user,
-                online: false,
-                at: offline.at,
-                last_seen: offline.last_seen,
-                reason: offline.reason,
-                session: None,
-            },
+            Some((held, first)) => {
+                let seen = held.sessions.iter().map(HeldSession::last_seen).chain(held.gone).max().unwrap_or(now);
+                let (reason, session) = (held.reason, Some(first.session));
+                Transition { user, online: true, at: now, last_seen: seen, reason, session, session_seen: seen }
+            }
+            None => {
+                let Restatement { at, last_seen, reason } = offline;
+                let session_seen = last_seen;
+                Transition { user, online: false, at, last_seen, reason, session: None, session_seen }
+            }
         };
         self.append(Event::Transition(transition), now);
         true

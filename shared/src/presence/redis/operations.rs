@@ -240,10 +240,10 @@ impl PresenceEngine for RedisEngine {
     }
 
     async fn start(&self) -> Answer<()> {
-        self.warn_of_eviction().await;
         for shard in 0..self.shards {
             self.epoch(shard).await?;
         }
+        self.warn_of_eviction().await;
         Ok(())
     }
 
