@@ -8,6 +8,7 @@ use clap::ArgMatches;
 use lastseen_shared::account::hashing::Hasher;
 use lastseen_shared::account::{Email, Password, Username};
 use lastseen_shared::db::{Address, Db};
+use lastseen_shared::demo;
 use lastseen_shared::presence::Engine;
 use lastseen_shared::presence::clock::Clock;
 use lastseen_shared::presence::memory::MemoryEngine;
@@ -47,6 +48,7 @@ pub async fn run() -> Result<(), StartError> {
         "standalone" => standalone(&settings(matches, Form::StandAlone)?).await,
         "serve" => serve(&settings(matches, Form::Distributed)?).await,
         "migrate" => migrate(matches).await,
+        "seed-demo" => seed_demo(matches).await,
         _ => create_admin(matches).await,
     }
 }
@@ -181,6 +183,18 @@ async fn migrate(matches: &ArgMatches) -> Result<(), StartError> {
     } else {
         println!("Migrations run: {}", run.join(", "));
     }
+    Ok(())
+}
+
+async fn seed_demo(matches: &ArgMatches) -> Result<(), StartError> {
+    let users = usize::from(matches.get_one::<u16>("users").copied().unwrap_or(60));
+    let db = database(matches)?;
+    db.migrate().await.map_err(|error| StartError::Refused(format!("DATABASE_URL: {error}")))?;
+    let hasher = Hasher::new(10, 1, 1).map_err(lastseen_shared::refusal::Failure::from)?;
+    if !demo::seed(&db, &hasher, users).await? {
+        return Err(StartError::Refused("the database has users already: the demo is for an empty one".to_owned()));
+    }
+    println!("{users} people are there; the password of each is {}.", demo::PASSWORD);
     Ok(())
 }
 
