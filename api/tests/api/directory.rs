@@ -1,15 +1,22 @@
 use reqwest::Method;
 use serde_json::Value;
 
-use crate::app::{Answered, TestApp};
+use crate::app::{Answered, TestApp, in_both_forms};
+use lastseen_shared::settings::Form;
+
+in_both_forms!(
+    pages_follow_each_other_in_every_order,
+    filters_count_what_they_select,
+    an_unchanged_page_is_not_sent_again,
+    history_is_exact_before_any_sweep,
+);
 
 fn names(answer: &Answered) -> Vec<&str> {
     answer.body["users"].as_array().unwrap().iter().map(|user| user["username"].as_str().unwrap()).collect()
 }
 
-#[actix_web::test]
-async fn pages_follow_each_other_in_every_order() {
-    let app = TestApp::start().await;
+async fn pages_follow_each_other_in_every_order(form: Form) {
+    let app = TestApp::start(form).await;
     let admin = app.admin().await;
     for name in ["dora", "Cid", "bob", "Ann", "eve"] {
         assert_eq!(app.register(name).await.status, 201);
@@ -41,9 +48,8 @@ async fn pages_follow_each_other_in_every_order() {
     }
 }
 
-#[actix_web::test]
-async fn filters_count_what_they_select() {
-    let app = TestApp::start().await;
+async fn filters_count_what_they_select(form: Form) {
+    let app = TestApp::start(form).await;
     let admin = app.admin().await;
     for name in ["per_cent", "percent", "PerCy", "bob"] {
         app.register(name).await;
@@ -79,9 +85,8 @@ async fn filters_count_what_they_select() {
     assert!(app.get("/api/users/all-users/", &percy.access).await.body["users"][0].get("email").is_none());
 }
 
-#[actix_web::test]
-async fn an_unchanged_page_is_not_sent_again() {
-    let app = TestApp::start().await;
+async fn an_unchanged_page_is_not_sent_again(form: Form) {
+    let app = TestApp::start(form).await;
     let admin = app.admin().await;
     app.register("ann").await;
     let page = app.get("/api/users/all-users/", &admin.access).await;
@@ -102,22 +107,22 @@ async fn an_unchanged_page_is_not_sent_again() {
     assert_eq!(again(&tag).await.status, 200);
 }
 
-#[actix_web::test]
-async fn history_is_exact_before_any_sweep() {
+async fn history_is_exact_before_any_sweep(form: Form) {
     let app =
-        TestApp::with(&[("LASTSEEN_HEARTBEAT_INTERVAL", "50ms"), ("LASTSEEN_INACTIVITY_TIMEOUT", "100ms")]).await;
+        TestApp::with(form, &[("LASTSEEN_HEARTBEAT_INTERVAL", "50ms"), ("LASTSEEN_INACTIVITY_TIMEOUT", "100ms")])
+            .await;
     let admin = app.admin().await;
     let ann = app.user("ann").await;
     // What the projector would have written, which does not run here.
     use lastseen_shared::models::projection::{Offset, ShardOf, apply};
     use lastseen_shared::presence::PresenceEngine;
-    let stretch = app.service.engine.transitions(0, Default::default(), 100).await.unwrap();
-    let to = Offset { epoch: stretch.epoch.id.clone(), id: stretch.newest };
-    app.service
-        .db
-        .run(move |c| apply(c, ShardOf { shard: 0, shards: 1 }, None, &to, &stretch.entries))
-        .await
-        .unwrap();
+    let shards = app.service.engine.shards();
+    for shard in 0..shards {
+        let stretch = app.service.engine.transitions(shard, Default::default(), 100).await.unwrap();
+        let to = Offset { epoch: stretch.epoch.id.clone(), id: stretch.newest };
+        let write = move |c: &mut _| apply(c, ShardOf { shard, shards }, None, &to, &stretch.entries);
+        app.service.db.run(write).await.unwrap();
+    }
     let path = format!("/api/users/{}/history/", ann.id);
     let history = async |query: &str| app.get(&format!("{path}{query}"), &admin.access).await;
     tokio::time::sleep(std::time::Duration::from_millis(110)).await;
