@@ -85,7 +85,9 @@ impl Service {
         // Long enough for a page to load again, and short beside the timeout even where that is short.
         let grace = LEAVING_GRACE.min(claimed.timeout / 3);
         let until = self.engine.leave(claimed.user, claimed.session, grace).await?;
-        Ok(Alive { until: until.unwrap_or(alive.until), ..alive })
+        let Some(until) = until else { return Ok(alive) };
+        // What readers are told: the grace counts from the moment of saying so, which was the later sign of life.
+        Ok(Alive { last_seen: alive.last_seen.max(until.0.minus(grace)), until })
     }
 
     /// A sign of life without the group commit: for programs that send few.

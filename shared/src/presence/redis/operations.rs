@@ -97,9 +97,19 @@ impl RedisEngine {
         self.keys(user.shard(self.shards))
     }
 
-    /// Runs a call within [`CALL_WITHIN`].
-    async fn within<T>(&self, call: impl Future<Output = redis::RedisResult<T>>) -> Answer<T> {
-        match tokio::time::timeout(CALL_WITHIN, call).await {
+    /// Runs a call within [`CALL_WITHIN`], and once more where the connection was found lost: the first to use it after
+    /// Redis was away, however long ago, would be told of that otherwise. No call of ours does harm twice.
+    async fn within<T, C>(&self, call: impl Fn(ConnectionManager) -> C) -> Answer<T>
+    where
+        C: Future<Output = redis::RedisResult<T>>,
+    {
+        let twice = async {
+            match call(self.connection.clone()).await {
+                Err(error) if error.is_connection_dropped() => call(self.connection.clone()).await,
+                answer => answer,
+            }
+        };
+        match tokio::time::timeout(CALL_WITHIN, twice).await {
             Ok(Ok(answer)) => Ok(answer),
             Ok(Err(error)) if error.code() == Some("SHARDS") => Err(EngineError::OtherShardCount {
                 stored: error.detail().and_then(|d| d.trim().parse().ok()).unwrap_or(0),
@@ -111,8 +121,7 @@ impl RedisEngine {
     }
 
     async fn invoke<T: FromRedisValue>(&self, invocation: &ScriptInvocation<'_>) -> Answer<T> {
-        let mut connection = self.connection.clone();
-        self.within(invocation.invoke_async(&mut connection)).await
+        self.within(|mut connection| async move { invocation.invoke_async(&mut connection).await }).await
     }
 
     fn script<'a>(&self, script: &'a Script, keys: &ShardKeys) -> ScriptInvocation<'a> {
@@ -208,8 +217,7 @@ impl RedisEngine {
 
     /// Says so where Redis may throw keys away when its memory is full: who is online would be wrong then.
     async fn warn_of_eviction(&self) {
-        let mut connection = self.connection.clone();
-        let policy = self.within(async move {
+        let policy = self.within(|mut connection| async move {
             redis::cmd("CONFIG").arg("GET").arg("maxmemory-policy").query_async::<Vec<String>>(&mut connection).await
         });
         // A managed Redis may not tell.
@@ -225,8 +233,7 @@ impl RedisEngine {
     /// # Errors
     /// [`EngineError::Unavailable`].
     pub async fn ping(&self) -> Answer<()> {
-        let mut connection = self.connection.clone();
-        self.within(async move { redis::cmd("PING").query_async::<()>(&mut connection).await }).await
+        self.within(|mut connection| async move { redis::cmd("PING").query_async::<()>(&mut connection).await }).await
     }
 }
 
@@ -312,9 +319,8 @@ impl PresenceEngine for RedisEngine {
 
     async fn admit(&self, user: UserId, after: SessionId) -> Answer<()> {
         let key = format!("{}:ended:u:{user}", self.keys_of(user)?.tag);
-        let mut connection = self.connection.clone();
-        let ttl = ENDED_MEMORY.as_secs();
-        self.within(async move { connection.set_ex::<_, _, ()>(key, after.0, ttl).await }).await
+        let (key, ttl) = (&key, ENDED_MEMORY.as_secs());
+        self.within(|mut connection| async move { connection.set_ex::<_, _, ()>(key, after.0, ttl).await }).await
     }
 
     async fn retime(&self, user: UserId, timeout: Duration) -> Answer<()> {
