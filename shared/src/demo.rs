@@ -86,7 +86,7 @@ fn add(c: &mut AnyConnection, numbers: &mut Numbers, place: usize, hash: &str) -
     let standing = match place % 17 {
         5 => Standing { status: Status::Pending, is_active: true },
         9 => Standing { status: Status::Suspended, is_active: true },
-        13 if place % 2 == 0 => Standing { status: Status::Banned, is_active: true },
+        13 if place.is_multiple_of(2) => Standing { status: Status::Banned, is_active: true },
         15 => Standing { is_active: false, ..Standing::ACTIVE },
         _ => Standing::ACTIVE,
     };

@@ -3,9 +3,10 @@
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::time::Duration;
 
+use super::remembered::Memory;
 use crate::ids::{SessionId, UserId};
 use crate::presence::Reason;
-use crate::presence::engine::{Connect, Connected, ENDED_MEMORY, ROW_FRESHNESS, Restatement, Touch};
+use crate::presence::engine::{Connect, Connected, ROW_FRESHNESS, Restatement, Touch};
 use crate::presence::rule::{HeldSession, Known, survey};
 use crate::presence::transition::{Entry, Epoch, Event, Transition, TransitionId};
 use crate::timestamp::{Deadline, Timestamp};
@@ -54,40 +55,6 @@ pub struct Shard {
     changed: bool,
     /// Whether the journal is writing such changes at this moment.
     writing: bool,
-}
-
-/// What is remembered for [`ENDED_MEMORY`] and then forgotten.
-#[derive(Debug)]
-struct Memory<K, V> {
-    values: HashMap<K, (V, Timestamp)>,
-    forget: VecDeque<(Timestamp, K)>,
-}
-
-impl<K: Copy + Eq + std::hash::Hash, V: Copy> Memory<K, V> {
-    fn new() -> Self {
-        Self { values: HashMap::new(), forget: VecDeque::new() }
-    }
-
-    fn set(&mut self, key: K, value: V, now: Timestamp) {
-        self.sweep(now);
-        let until = now.plus(ENDED_MEMORY);
-        self.values.insert(key, (value, until));
-        self.forget.push_back((until, key));
-    }
-
-    fn get(&self, key: K, now: Timestamp) -> Option<V> {
-        self.values.get(&key).filter(|(_, until)| *until > now).map(|(value, _)| *value)
-    }
-
-    fn sweep(&mut self, now: Timestamp) {
-        while self.forget.front().is_some_and(|(until, _)| *until <= now) {
-            if let Some((_, key)) = self.forget.pop_front()
-                && self.values.get(&key).is_some_and(|(_, until)| *until <= now)
-            {
-                self.values.remove(&key);
-            }
-        }
-    }
 }
 
 /// What a shard begins with after a restart.
