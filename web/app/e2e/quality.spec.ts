@@ -1,0 +1,97 @@
+// How it feels: for those who can't see it, on a phone, with many thousand rows, under a strict policy.
+
+import AxeBuilder from "@axe-core/playwright";
+import type { Page } from "@playwright/test";
+import { admin } from "./support/program";
+import { expect, logIn, openList, row, test } from "./support/test";
+
+async function findings(page: Page) {
+  // Fading dialogs have other colours for a moment.
+  await page.waitForTimeout(400);
+  const { violations } = await new AxeBuilder({ page }).analyze();
+  return violations
+    .filter(({ impact }) => impact === "serious" || impact === "critical")
+    .map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.html).slice(0, 3).join(" ")}`);
+}
+
+// Both forms of the list and both sets of colours.
+for (const [colorScheme, width] of [["light", 1280], ["dark", 390]] as const) {
+  test(`axe finds nothing serious (${colorScheme}, ${width} wide)`, async ({ page, site }) => {
+    test.slow();
+    await page.setViewportSize({ width, height: 844 });
+    await page.emulateMedia({ colorScheme });
+    const person = await site.backstage.create(`axe.${colorScheme}`);
+    await site.backstage.logIn(person, "phone");
+    const barred = [];
+    for (const action of ["ban", "suspend", "deactivate"]) {
+      const one = await site.backstage.create(`axe.${action}.${colorScheme}`);
+      await site.backstage.act(action, one.id, "for the colours");
+      barred.push(one);
+    }
+    await site.backstage.create(`axe.pending.${colorScheme}`, { status: "pending" });
+
+    for (const door of ["/login", "/register", "/nowhere"]) {
+      await page.goto(door);
+      await expect(page.getByRole("heading", { level: 1 })).toBeVisible();
+      expect(await findings(page), door).toEqual([]);
+    }
+    await openList(page);
+    expect(await findings(page), "list").toEqual([]);
+    await row(page, person.username).getByRole("button", { name: /^Suspend/ }).click();
+    expect(await findings(page), "question").toEqual([]);
+    await page.keyboard.press("Escape");
+    await page.getByRole("button", { name: `More actions for ${person.username}` }).click();
+    expect(await findings(page), "menu").toEqual([]);
+    await page.keyboard.press("Escape");
+    for (const path of [`/admin/users/${person.id}`, `/admin/users/${barred[0]?.id}`, "/me"]) {
+      await page.goto(path);
+      await expect(page.getByRole("heading", { level: 1 })).toBeVisible();
+      expect(await findings(page), path).toEqual([]);
+      expect(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), "no sideways scrolling").toBe(true);
+    }
+  });
+}
+
+test("suspending works by keyboard alone, and the focus comes back", async ({ page, site }) => {
+  await site.backstage.create("keyed.kai");
+  await openList(page);
+  const button = row(page, "keyed.kai").getByRole("button", { name: "Suspend keyed.kai" });
+  await button.focus();
+  await page.keyboard.press("Enter");
+  await expect(page.getByLabel("Reason")).toBeFocused();
+  await page.keyboard.press("Escape");
+  await expect(button).toBeFocused();
+  await page.keyboard.press("Enter");
+  await page.getByLabel("Reason").fill("by keyboard");
+  await page.keyboard.press("Enter");
+  await expect(row(page, "keyed.kai")).toContainText("Suspended");
+});
+
+test("nothing is blocked by the policy, no other host is asked, and little is loaded", async ({ page, baseURL }) => {
+  const blocked: string[] = [];
+  const hosts = new Set<string>();
+  page.on("console", (message) => /content security|refused to/i.test(message.text()) && blocked.push(message.text()));
+  page.on("request", (request) => request.url().startsWith("http") && hosts.add(new URL(request.url()).origin));
+  await openList(page);
+  await page.goto("/me");
+  await expect(page.getByRole("heading", { name: admin.username })).toBeVisible();
+  expect(blocked).toEqual([]);
+  expect([...hosts]).toEqual([baseURL]);
+});
+
+test("nothing moves when the data comes", async ({ page }) => {
+  await logIn(page, admin, "/admin-login");
+  await expect(row(page, admin.username)).toBeVisible();
+  await page.addInitScript(() => {
+    const shifts: number[] = [];
+    Object.assign(window, { shifts });
+    new PerformanceObserver((list) => {
+      for (const entry of list.getEntries()) shifts.push((entry as PerformanceEntry & { value: number }).value);
+    }).observe({ type: "layout-shift", buffered: true });
+  });
+  await page.reload();
+  await expect(row(page, admin.username)).toBeVisible();
+  await page.waitForTimeout(2500);
+  const shifts = await page.evaluate(() => (window as unknown as { shifts: number[] }).shifts);
+  expect(shifts.reduce((sum, each) => sum + each, 0)).toBeLessThan(0.02);
+});

@@ -1,0 +1,53 @@
+// The built page with the API behind it, under one address and a strict content security policy: what a browser
+// gets of the program itself, once that has the page built in.
+
+import { readFile } from "node:fs/promises";
+import { createServer, request, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { extname, join, normalize } from "node:path";
+
+const dist = join(import.meta.dirname, "../../../dist");
+const policy =
+  "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; worker-src 'self' blob:; connect-src 'self'; frame-ancestors 'none'";
+const types: Record<string, string> = {
+  ".html": "text/html; charset=utf-8",
+  ".js": "text/javascript; charset=utf-8",
+  ".css": "text/css; charset=utf-8",
+  ".svg": "image/svg+xml",
+};
+
+export async function serve(port: number, api: string): Promise<Server> {
+  const server = createServer((asked, answer) => {
+    if (asked.url?.startsWith("/api/")) proxy(api, asked, answer);
+    else void file(asked, answer);
+  });
+  await new Promise<void>((done) => server.listen(port, "127.0.0.1", done));
+  return server;
+}
+
+/** Whether the program answers with the page itself. */
+export async function hasPage(api: string): Promise<boolean> {
+  const text = await (await fetch(`${api}/admin-login`)).text();
+  return text.includes('id="root"');
+}
+
+async function file(asked: IncomingMessage, answer: ServerResponse) {
+  const path = normalize(new URL(asked.url ?? "/", "http://site").pathname);
+  const name = extname(path) ? path : "/index.html";
+  const body = await readFile(join(dist, name)).catch(() => null);
+  answer.writeHead(body ? 200 : 404, {
+    "Content-Type": types[extname(name)] ?? "application/octet-stream",
+    "Content-Security-Policy": policy,
+    "Cache-Control": "no-cache",
+  });
+  answer.end(body ?? "not found");
+}
+
+function proxy(api: string, asked: IncomingMessage, answer: ServerResponse) {
+  const onward = request(api + asked.url, { method: asked.method, headers: asked.headers }, (got) => {
+    answer.writeHead(got.statusCode ?? 502, got.headers);
+    got.pipe(answer);
+  });
+  // As if the server itself were away: no answer at all.
+  onward.on("error", () => answer.destroy());
+  asked.pipe(onward);
+}

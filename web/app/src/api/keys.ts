@@ -1,0 +1,15 @@
+// The keys of everything that is kept from the server, so that what an action changes is easily found.
+
+export const keys = {
+  me: ["me"] as const,
+  config: ["config"] as const,
+  counts: ["users", "counts"] as const,
+  matching: (filter: unknown) => ["users", "matching", filter] as const,
+  lists: ["users", "list"] as const,
+  list: (filter: unknown) => ["users", "list", filter] as const,
+  user: (id: number) => ["user", id] as const,
+  profile: (id: number) => ["user", id, "profile"] as const,
+  devices: (id: number) => ["user", id, "devices"] as const,
+  history: (id: number) => ["user", id, "history"] as const,
+  audit: (id: number) => ["user", id, "audit"] as const,
+};

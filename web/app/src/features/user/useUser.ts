@@ -1,0 +1,39 @@
+import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
+import { getAudit, getDevices, getHistory, getUser } from "../../api/calls";
+import { keys } from "../../api/keys";
+import { dayStart } from "../../lib/timeline";
+import { useRefreshMs } from "../users/useUsers";
+
+export const DAYS = 7;
+// What changes rarely is asked for less often than who is online.
+const SLOW_MS = 15_000;
+
+export function useUser(id: number) {
+  const refetchInterval = useRefreshMs();
+  return useQuery({ queryKey: keys.profile(id), queryFn: () => getUser(id), refetchInterval });
+}
+
+export function useDevices(id: number) {
+  const refetchInterval = useRefreshMs();
+  return useQuery({ queryKey: keys.devices(id), queryFn: () => getDevices(id), refetchInterval });
+}
+
+export function useHistory(id: number) {
+  const refetchInterval = Math.max(useRefreshMs(), SLOW_MS);
+  return useQuery({
+    queryKey: keys.history(id),
+    queryFn: () => getHistory(id, dayStart(Date.now(), DAYS - 1)),
+    refetchInterval,
+  });
+}
+
+export function useAudit(id: number) {
+  const refetchInterval = Math.max(useRefreshMs(), SLOW_MS);
+  return useInfiniteQuery({
+    queryKey: keys.audit(id),
+    initialPageParam: undefined as number | undefined,
+    queryFn: ({ pageParam }) => getAudit(id, pageParam),
+    getNextPageParam: (page) => page.next_before ?? undefined,
+    refetchInterval,
+  });
+}

@@ -1,0 +1,32 @@
+// What the page says of a user's presence. The rule is the server's; the page holds it once more, so that it
+// can't show a barred account as online, whatever an old answer says.
+
+import type { AccountStatus, Presence, User } from "../api/types";
+
+type Account = Pick<User, "status" | "is_active">;
+
+/** The account status in one word: a bar outranks the deactivation. */
+export function accountStatus(user: Account): AccountStatus {
+  switch (user.status) {
+    case "pending":
+    case "suspended":
+    case "banned":
+      return user.status;
+    default:
+      return user.is_active && user.status === "active" ? "active" : "inactive";
+  }
+}
+
+export function isBarred(user: Account): boolean {
+  return accountStatus(user) !== "active";
+}
+
+export function presenceOf(user: Account & Pick<User, "online_status">): Presence {
+  return user.online_status === "online" && !isBarred(user) ? "online" : "offline";
+}
+
+/** As `presenceOf`, where the answer is so old that nobody's being online is certain any more. */
+export function shownPresence(user: Parameters<typeof presenceOf>[0], certain: boolean): Presence | "was_online" {
+  const presence = presenceOf(user);
+  return presence === "online" && !certain ? "was_online" : presence;
+}

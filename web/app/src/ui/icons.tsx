@@ -1,0 +1,50 @@
+// The few pictures that the page needs, drawn with the text's colour. Decoration: a word or a label stands beside.
+
+import type { ReactNode } from "react";
+
+interface Props {
+  size?: number;
+}
+
+function icon(children: ReactNode) {
+  return function Icon({ size = 18 }: Props) {
+    return (
+      <svg
+        width={size}
+        height={size}
+        viewBox="0 0 24 24"
+        fill="none"
+        stroke="currentColor"
+        strokeWidth={1.8}
+        strokeLinecap="round"
+        strokeLinejoin="round"
+        aria-hidden="true"
+        focusable="false"
+      >
+        {children}
+      </svg>
+    );
+  };
+}
+
+export const SearchIcon = icon(<path d="M10.5 17a6.5 6.5 0 1 0 0-13 6.5 6.5 0 0 0 0 13Zm5-1.5L20 20" />);
+export const DotsIcon = icon(<path d="M5 12h.01M12 12h.01M19 12h.01" strokeWidth={3} />);
+export const PlusIcon = icon(<path d="M12 5v14M5 12h14" />);
+export const CloseIcon = icon(<path d="M6 6l12 12M18 6 6 18" />);
+export const BackIcon = icon(<path d="M19 12H5m6-6-6 6 6 6" />);
+export const SunIcon = icon(<path d="M12 16a4 4 0 1 0 0-8 4 4 0 0 0 0 8ZM12 2v2m0 16v2M2 12h2m16 0h2M5 5l1.4 1.4m11.2 11.2L19 19M19 5l-1.4 1.4M6.4 17.6 5 19" />);
+export const MoonIcon = icon(<path d="M20 14.5A8.5 8.5 0 0 1 9.5 4a8.5 8.5 0 1 0 10.5 10.5Z" />);
+export const ScreenIcon = icon(<path d="M4 5h16v11H4zM9 20h6m-3-4v4" />);
+export const PhoneIcon = icon(<path d="M7 3h10v18H7zM11 18h2" />);
+export const PauseIcon = icon(<path d="M12 21a9 9 0 1 0 0-18 9 9 0 0 0 0 18ZM10 9v6m4-6v6" />);
+export const BanIcon = icon(<path d="M12 21a9 9 0 1 0 0-18 9 9 0 0 0 0 18ZM5.7 5.7l12.6 12.6" />);
+export const CheckIcon = icon(<path d="M12 21a9 9 0 1 0 0-18 9 9 0 0 0 0 18Zm-4-9 3 3 5-6" />);
+export const OffIcon = icon(<path d="M12 3v9m5.7-6.4a8 8 0 1 1-11.4 0" />);
+export const LeaveIcon = icon(<path d="M14 8V5H5v14h9v-3M10 12h11m-3-3 3 3-3 3" />);
+export const EditIcon = icon(<path d="m4 20 1-4L16 5l3 3L8 19l-4 1Zm9.5-12.5 3 3" />);
+export const TrashIcon = icon(<path d="M5 7h14M10 11v6m4-6v6M6 7l1 13h10l1-13M9 7V4h6v3" />);
+export const PeopleIcon = icon(<path d="M9 11a3.5 3.5 0 1 0 0-7 3.5 3.5 0 0 0 0 7Zm-6 9c0-3.3 2.7-5.5 6-5.5s6 2.2 6 5.5m1-16.5a3.5 3.5 0 0 1 0 7m2 4c1.9.8 3 2.6 3 5" />);
+export const PersonIcon = icon(<path d="M12 12a4 4 0 1 0 0-8 4 4 0 0 0 0 8Zm-7 8c0-3.6 3.1-6 7-6s7 2.4 7 6" />);
+export const UpIcon = icon(<path d="m7 14 5-5 5 5" />);
+export const DownIcon = icon(<path d="m7 10 5 5 5-5" />);
+export const WarnIcon = icon(<path d="M12 4 2.5 20h19L12 4Zm0 6v4m0 3v.01" />);

@@ -1,0 +1,35 @@
+/**
+ * Heartbeats and sessions for a Lastseen server.
+ *
+ * @packageDocumentation
+ */
+export { HeartbeatClient } from './heartbeat/client.js';
+export type {
+  HeartbeatAnswer,
+  HeartbeatEvents,
+  HeartbeatOptions,
+  HeartbeatState,
+  HeartbeatStatus,
+  Logger,
+} from './heartbeat/types.js';
+export { Session } from './session/session.js';
+export {
+  memoryStorage,
+  type Tokens,
+  type TokenStorage,
+  webStorage,
+  type WebStorageLike,
+} from './session/storage.js';
+export { sessionIdOf } from './session/token.js';
+export type { Credentials, LoggedIn, LoggedInUser, SessionEvents, SessionOptions } from './session/types.js';
+export { LastseenError, type Problem, type Reason } from './problem.js';
+export type { Clock, TimerHandle } from './time/clock.js';
+export type {
+  ChannelLike,
+  DocumentLike,
+  Environment,
+  EventSource,
+  LocksLike,
+  WorkerLike,
+} from './environment.js';
+export type { Fetch } from './http.js';
