@@ -37,5 +37,15 @@ pub fn command() -> Command {
                         .help("In the stand-alone program's database [else DATABASE_URL says which]"),
                 ),
         )
+        .subcommand(
+            with_settings("seed-demo", "Fill an empty database with believable people, to try the page")
+                .arg(Arg::new("users").long("users").value_parser(clap::value_parser!(u16)).help("How many [60]"))
+                .arg(
+                    Arg::new("standalone")
+                        .long("standalone")
+                        .action(ArgAction::SetTrue)
+                        .help("In the stand-alone program's database [else DATABASE_URL says which]"),
+                ),
+        )
         .subcommand(Command::new("openapi").about("Print the OpenAPI document"))
 }

@@ -11,9 +11,9 @@ use utoipa::ToSchema;
 /// The body of every error.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct ProblemBody {
-    /// Where the code is described, relative to the server.
+    /// The code as a URI.
     #[serde(rename = "type")]
-    #[schema(example = "/api/docs/#user_not_found")]
+    #[schema(example = "urn:lastseen:problem:user_not_found")]
     kind: String,
     /// The code's title.
     title: &'static str,
@@ -76,7 +76,7 @@ impl ResponseError for Problem {
         }
         answer.insert_header((header::CACHE_CONTROL, "no-store"));
         let body = ProblemBody {
-            kind: format!("/api/docs/#{}", refusal.code.word()),
+            kind: format!("urn:lastseen:problem:{}", refusal.code.word()),
             title: refusal.code.title(),
             status: refusal.code.status(),
             detail: refusal.detail,

@@ -8,6 +8,7 @@ use clap::ArgMatches;
 use lastseen_shared::account::hashing::Hasher;
 use lastseen_shared::account::{Email, Password, Username};
 use lastseen_shared::db::{Address, Db};
+use lastseen_shared::demo;
 use lastseen_shared::presence::Engine;
 use lastseen_shared::presence::clock::Clock;
 use lastseen_shared::presence::memory::MemoryEngine;
@@ -47,6 +48,7 @@ pub async fn run() -> Result<(), StartError> {
         "standalone" => standalone(&settings(matches, Form::StandAlone)?).await,
         "serve" => serve(&settings(matches, Form::Distributed)?).await,
         "migrate" => migrate(matches).await,
+        "seed-demo" => seed_demo(matches).await,
         _ => create_admin(matches).await,
     }
 }
@@ -85,20 +87,32 @@ async fn standalone(settings: &Settings) -> Result<(), StartError> {
     let worker = tokio::spawn(lastseen_worker::startup::run(context, settings.worker.clone(), stop.clone()));
     log::info!("listening on http://{}", application.address);
     if let Some(password) = printed {
-        let shown = settings.accounts.first_admin.as_ref().map_or("admin", |admin| admin.username.as_str());
+        let shown = settings.accounts.admin_username.as_str();
         println!("\n  The first admin: {shown}\n  Its password:    {password}\n  (shown this once)\n");
     }
     let handle = application.server.handle();
-    tokio::spawn(async move {
-        let _ = stop.wait_for(|stop| *stop).await;
+    // The jobs end when they are told to stop, or because something is wrong: without them nothing is swept or written.
+    let jobs = tokio::spawn(async move {
+        let mut worker = worker;
+        let ended = tokio::select! {
+            ended = &mut worker => Some(ended),
+            _ = stop.wait_for(|stop| *stop) => None,
+        };
+        let told = ended.is_none();
         handle.stop(true).await;
+        let ended = match ended {
+            Some(ended) => ended,
+            None => worker.await,
+        };
+        match ended {
+            Ok(Ok(())) if told => Ok(()),
+            Ok(Ok(())) => Err(StartError::Refused("the jobs ended".to_owned())),
+            Ok(Err(error)) => Err(StartError::Refused(format!("the jobs ended: {error}"))),
+            Err(error) => Err(StartError::Refused(format!("the jobs ended: {error}"))),
+        }
     });
     let served = application.server.await.map_err(|error| StartError::Bind(application.address, error));
-    match worker.await {
-        Ok(Ok(())) => {}
-        Ok(Err(error)) => log::error!("the jobs ended: {error}"),
-        Err(error) => log::error!("the jobs ended: {error}"),
-    }
+    jobs.await.map_err(|error| StartError::Refused(error.to_string()))??;
     if let Engine::Memory(engine) = &service.engine {
         engine.flush().await.map_err(|error| StartError::Refused(error.to_string()))?;
     }
@@ -172,6 +186,18 @@ async fn migrate(matches: &ArgMatches) -> Result<(), StartError> {
     Ok(())
 }
 
+async fn seed_demo(matches: &ArgMatches) -> Result<(), StartError> {
+    let users = usize::from(matches.get_one::<u16>("users").copied().unwrap_or(60));
+    let db = database(matches)?;
+    db.migrate().await.map_err(|error| StartError::Refused(format!("DATABASE_URL: {error}")))?;
+    let hasher = Hasher::new(10, 1, 1).map_err(lastseen_shared::refusal::Failure::from)?;
+    if !demo::seed(&db, &hasher, users).await? {
+        return Err(StartError::Refused("the database has users already: the demo is for an empty one".to_owned()));
+    }
+    println!("{users} people are there; the password of each is {}.", demo::PASSWORD);
+    Ok(())
+}
+
 async fn create_admin(matches: &ArgMatches) -> Result<(), StartError> {
     let refused = |name: &str| {
         let name = name.to_owned();
@@ -202,7 +228,7 @@ async fn create_admin(matches: &ArgMatches) -> Result<(), StartError> {
     let hasher = Hasher::new(cost, 1, 1).map_err(lastseen_shared::refusal::Failure::from)?;
     let engine = Engine::Memory(MemoryEngine::volatile(1, Clock::System));
     let service = Service::new(db, engine, hasher, settings.presence, settings.accounts);
-    let account = service.make_admin(admin).await?;
+    let account = service.make_admin(admin, true).await?;
     println!("{} is an admin.", account.username);
     if made_up {
         println!("Its password: {password}");

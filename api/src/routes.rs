@@ -6,9 +6,9 @@ use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::guard::{self, Guard};
 use actix_web::http::{Method, Uri, header};
-use actix_web::middleware::Next;
+use actix_web::middleware::{Compress, Next};
 use actix_web::web::{self, ServiceConfig};
-use actix_web::{HttpResponse, ResponseError, Route};
+use actix_web::{HttpResponse, Resource, ResponseError, Route};
 use lastseen_shared::refusal::{Code, Refusal};
 
 use crate::handlers::{accounts, devices, health, insight, me, presence, sessions, users};
@@ -16,7 +16,7 @@ use crate::problem::{Problem, not_found};
 use crate::{openapi, page};
 
 /// A path and the methods that it knows: any other is refused by naming those.
-fn resource(config: &mut ServiceConfig, path: &str, methods: Vec<(Method, Route)>) {
+fn resource(path: &str, methods: Vec<(Method, Route)>) -> Resource {
     let mut names: Vec<String> = methods.iter().map(|(method, _)| method.to_string()).collect();
     if names.iter().any(|name| name == "GET") {
         names.push("HEAD".to_owned());
@@ -32,10 +32,10 @@ fn resource(config: &mut ServiceConfig, path: &str, methods: Vec<(Method, Route)
         };
         resource = resource.route(route.guard(AnyOf(any)));
     }
-    config.service(resource.default_service(web::to(move || {
+    resource.default_service(web::to(move || {
         let allow = allow.clone();
         async move { method_not_allowed(&allow) }
-    })));
+    }))
 }
 
 /// A guard behind a box, which actix's own are not for.
@@ -58,7 +58,7 @@ fn method_not_allowed(allow: &str) -> HttpResponse {
 
 macro_rules! resources {
     ($config:ident: $($path:literal { $($method:ident $handler:expr),+ $(,)? })+) => {
-        $(resource($config, $path, vec![$((Method::$method, web::route().to($handler))),+]);)+
+        $($config.service(resource($path, vec![$((Method::$method, web::route().to($handler))),+]));)+
     };
 }
 
@@ -124,11 +124,13 @@ pub fn routes(config: &mut ServiceConfig) {
         "/healthz" { GET health::alive }
         "/readyz" { GET health::ready }
         "/metrics" { GET health::metrics }
-        "/" { GET page::show }
-        "/login" { GET page::show }
-        "/admin-login" { GET page::show }
-        "/admin" { GET page::show }
-        "/admin/{rest:.*}" { GET page::show }
+    }
+    // The page's own addresses, then its files: what is neither is not found.
+    for path in ["/", "/login", "/register", "/admin-login", "/me", "/admin", "/admin/{rest:.*}"] {
+        config.service(resource(path, vec![(Method::GET, web::route().to(page::show))]).wrap(Compress::default()));
+    }
+    for path in ["/assets/{file:.*}", "/favicon.svg", "/favicon.ico", "/robots.txt"] {
+        config.service(resource(path, vec![(Method::GET, web::route().to(page::file))]).wrap(Compress::default()));
     }
     config.service(openapi::swagger_ui());
     config.default_service(web::to(not_found));

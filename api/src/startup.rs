@@ -17,7 +17,7 @@ use lastseen_shared::presence::memory::MemoryEngine;
 use lastseen_shared::presence::memory::journal::Journal;
 use lastseen_shared::presence::redis::{Redis, RedisClock, RedisEngine};
 use lastseen_shared::presence::{Engine, PresenceEngine};
-use lastseen_shared::refusal::{Failure, Refusal};
+use lastseen_shared::refusal::{Code, Failure, Refusal};
 use lastseen_shared::service::Service;
 use lastseen_shared::settings::{HttpSettings, Secret, Settings};
 use lastseen_shared::telemetry::Metrics;
@@ -215,13 +215,18 @@ pub async fn first_admin(
     if any_admin(service).await? {
         return Ok(false);
     }
-    match service.make_admin(admin).await {
+    let name = admin.username.as_str().to_owned();
+    match service.make_admin(admin, false).await {
         Ok(account) => {
             log::info!("the first admin is {}", account.username);
             Ok(true)
         }
         // Another replica was faster.
-        Err(Failure::Refused(Refusal { .. })) if any_admin(service).await? => Ok(false),
+        Err(Failure::Refused(_)) if any_admin(service).await? => Ok(false),
+        Err(Failure::Refused(Refusal { code: Code::UsernameTaken, .. })) => Err(StartError::Refused(format!(
+            "LASTSEEN_ADMIN_USERNAME {name} is the name of an account that is no admin: choose another, or make it one \
+             with create-admin"
+        ))),
         Err(error) => Err(error.into()),
     }
 }

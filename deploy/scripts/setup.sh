@@ -2,7 +2,7 @@
 # Makes a Debian or Ubuntu machine ready: setup.sh [build|test|page]...
 #
 #   build  what the workspace needs to compile
-#   test   the same, and the servers the tests start
+#   test   the same, and the servers and the browser the tests start
 #   page   Node.js, where there is a page to build
 #
 # Without an argument all of it. Only what is missing is installed; it asks nothing.
@@ -57,6 +57,9 @@ list_test_needs() {
   have redis-server || need redis-server "the tests start their own Redis"
   postgres_bin >/dev/null || need postgresql "the tests start their own PostgreSQL"
   have curl || need curl "asks the programs whether they are ready"
+  if [ -f "$root/web/package.json" ] && [ "$(node_major)" -ge "$needed_node" ]; then
+    have chromium || need chromium "the page is tested in a browser"
+  fi
 }
 
 as_root() {

@@ -88,6 +88,42 @@ test_with_cargo() { # [--doc]
   return $rc
 }
 
+# The page's own tests: their runners' closing lines have forms of their own.
+install_page() {
+  (cd web && npm ci --no-audit --no-fund)
+}
+
+check_page() {
+  (cd web/packages/lastseen-client && npm run -s typecheck && npm run -s lint) &&
+    (cd web/app && npm run -s build && npm run -s size)
+}
+
+test_page() {
+  local rc=0
+  logged env NO_COLOR=1 bash -c 'cd web && npm test --workspaces --if-present' || rc=$?
+  count '^ *Tests '
+  return $rc
+}
+
+test_page_in_browser() {
+  local rc=0
+  logged env NO_COLOR=1 LASTSEEN_API_BIN="$root/target/debug/lastseen-api" bash -c 'cd web/app && npm run -s e2e' || rc=$?
+  count '^ *[0-9]+ (passed|failed|skipped|flaky)'
+  return $rc
+}
+
+test_all_of_page() {
+  step "page install" install_page || return 0
+  step "page checks" check_page || true
+  step "page tests" test_page || true
+  if have chromium && [ -x target/debug/lastseen-api ]; then
+    step "in a browser" test_page_in_browser || true
+  else
+    note "in a browser" "not run" - "(chromium or the program is missing)"
+    failures+=("in a browser")
+  fi
+}
+
 document() {
   RUSTDOCFLAGS=-Dwarnings cargo doc --no-deps --workspace
 }
@@ -117,6 +153,14 @@ else
 fi
 
 step documentation document || true
+
+if [ -f web/package.json ]; then
+  if [ "$(node_major)" -ge "$needed_node" ] && have npm; then
+    test_all_of_page
+  else
+    note page skipped - "(Node.js $needed_node with npm is not there)"
+  fi
+fi
 
 printf '\n'
 printf '%s\n' "${summary[@]}"

@@ -5,6 +5,7 @@ set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 cd "$root"
+bash "$scripts/setup.sh" page
 bash "$scripts/setup.sh" test
 # The tests decide their settings themselves; those of a developer's shell would change what is tested.
 for variable in DATABASE_URL REDIS_URL $(compgen -e LASTSEEN_ || true); do

@@ -3,6 +3,7 @@
 
 pub mod account;
 pub mod db;
+pub mod demo;
 pub mod ids;
 pub mod models;
 pub mod presence;

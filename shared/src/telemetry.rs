@@ -66,7 +66,7 @@ pub struct Metrics {
     pub expired: Counter,
     /// Stream entries that the projector wrote to the database.
     pub projected: Family<Shard, Counter>,
-    /// How far behind the newest transition the projector was at its last look, in seconds.
+    /// How old the oldest entry was that the projector had not written at its last look, in seconds.
     pub projector_lag: Family<Shard, Gauge<f64, AtomicU64>>,
 }
 

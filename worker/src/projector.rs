@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use lastseen_shared::ids::UserId;
-use lastseen_shared::models::projection::{Applied, Offset, apply};
+use lastseen_shared::models::projection::{Applied, Offset, ShardOf, apply};
 use lastseen_shared::presence::PresenceEngine;
 use lastseen_shared::presence::transition::{Entry, Event, TransitionId};
 use lastseen_shared::queue::Job;
@@ -69,7 +69,8 @@ impl Projector {
         let after = offset.as_ref().map_or(TransitionId::START, |offset| offset.id);
         let mut stretch = self.context.engine.transitions(shard, after, BATCH).await?;
         let known_epoch = offset.as_ref().map(|offset| offset.epoch.as_str());
-        if known_epoch != Some(stretch.epoch.id.as_str()) {
+        let anew = known_epoch != Some(stretch.epoch.id.as_str());
+        if anew {
             // The engine's data began anew, and so does the offset.
             if known_epoch.is_some() {
                 log::warn!(
@@ -79,17 +80,22 @@ impl Projector {
             }
             stretch = self.context.engine.transitions(shard, TransitionId::START, BATCH).await?;
         }
-        let Some(last) = stretch.entries.last() else {
+        if stretch.entries.is_empty() && !anew {
             self.offset = Some(offset);
             self.note_lag(None);
             return Ok(Step::UpToDate);
-        };
+        }
+        let last = stretch.entries.last().map_or(TransitionId::START, |entry| entry.id);
         self.note_lag(stretch.entries.first());
-        let next = Offset { epoch: stretch.epoch.id, id: last.id };
+        let next = Offset { epoch: stretch.epoch.id, id: last };
+        let shards = self.context.engine.shards();
         let users = users_of(&stretch.entries);
         let (to, count, entries) = (next.clone(), stretch.entries.len(), stretch.entries);
-        let applied =
-            self.context.db.run(move |connection| apply(connection, shard, offset.as_ref(), &to, &entries)).await?;
+        let applied = self
+            .context
+            .db
+            .run(move |connection| apply(connection, ShardOf { shard, shards }, offset.as_ref(), &to, &entries))
+            .await?;
         if applied == Applied::Overtaken {
             self.offset = None;
             return Ok(Step::Overtaken);
@@ -160,6 +166,8 @@ impl Projector {
         if !self.context.engine.lease(self.shard, holder, LEASE).await? {
             self.offset = None;
             *inherited = false;
+            // What was written under the lease is still to be said.
+            self.forget(READERS_GRACE).await?;
             return Ok(LEASE / 5);
         }
         let step = self.step().await?;

@@ -1,10 +1,10 @@
 //! What admins do with accounts.
 
 use actix_web::{HttpRequest, HttpResponse, web};
-use lastseen_shared::account::{Role, Standing, Status};
+use lastseen_shared::account::{Role, Status};
 use lastseen_shared::models::Account;
 use lastseen_shared::refusal::Refusal;
-use lastseen_shared::service::{AccountEdit, CreateAccount, Service};
+use lastseen_shared::service::{AccountEdit, CreateAccount, Service, StandingChange};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -122,14 +122,13 @@ async fn set(
     service: web::Data<Service>,
     request: HttpRequest,
     body: Body,
+    change: StandingChange,
     action: &'static str,
-    change: impl FnOnce(Standing) -> Standing,
 ) -> Answer {
     let target = user_in_path(&request)?;
     let ReasonBody { reason } = body.json_or_nothing().await?;
-    let before = service.account(target).await?.standing;
     let actor = admin.actor(&service).await?;
-    let account = service.set_standing(actor, target, change(before), action, reason).await?;
+    let account = service.set_standing(actor, target, change, action, reason).await?;
     Ok(HttpResponse::Ok().json(profile(&service, &account).await?))
 }
 
@@ -139,7 +138,7 @@ async fn set(
     (status = 200, body = ProfileAnswer), (status = 401, body = ProblemBody), (status = 403, body = ProblemBody),
     (status = 404, body = ProblemBody), (status = 409, body = ProblemBody), (status = 503, body = ProblemBody)))]
 pub async fn suspend(admin: Admin, service: web::Data<Service>, request: HttpRequest, body: Body) -> Answer {
-    set(admin, service, request, body, "suspend", |s| Standing { status: Status::Suspended, ..s }).await
+    set(admin, service, request, body, StandingChange::Suspend, "suspend").await
 }
 
 /// Ban an account: offline, and all of its sessions ended, when this answers.
@@ -148,7 +147,7 @@ pub async fn suspend(admin: Admin, service: web::Data<Service>, request: HttpReq
     (status = 200, body = ProfileAnswer), (status = 401, body = ProblemBody), (status = 403, body = ProblemBody),
     (status = 404, body = ProblemBody), (status = 409, body = ProblemBody), (status = 503, body = ProblemBody)))]
 pub async fn ban(admin: Admin, service: web::Data<Service>, request: HttpRequest, body: Body) -> Answer {
-    set(admin, service, request, body, "ban", |s| Standing { status: Status::Banned, ..s }).await
+    set(admin, service, request, body, StandingChange::Ban, "ban").await
 }
 
 /// Activate an account: it may log in again. Sessions that were ended stay ended.
@@ -157,7 +156,7 @@ pub async fn ban(admin: Admin, service: web::Data<Service>, request: HttpRequest
     (status = 200, body = ProfileAnswer), (status = 401, body = ProblemBody), (status = 403, body = ProblemBody),
     (status = 404, body = ProblemBody), (status = 503, body = ProblemBody)))]
 pub async fn activate(admin: Admin, service: web::Data<Service>, request: HttpRequest, body: Body) -> Answer {
-    set(admin, service, request, body, "activate", |_| Standing::ACTIVE).await
+    set(admin, service, request, body, StandingChange::Activate, "activate").await
 }
 
 /// Deactivate an account: offline, and all of its sessions ended, when this answers.
@@ -166,7 +165,7 @@ pub async fn activate(admin: Admin, service: web::Data<Service>, request: HttpRe
     (status = 200, body = ProfileAnswer), (status = 401, body = ProblemBody), (status = 403, body = ProblemBody),
     (status = 404, body = ProblemBody), (status = 409, body = ProblemBody), (status = 503, body = ProblemBody)))]
 pub async fn deactivate(admin: Admin, service: web::Data<Service>, request: HttpRequest, body: Body) -> Answer {
-    set(admin, service, request, body, "deactivate", |s| Standing { is_active: false, ..s }).await
+    set(admin, service, request, body, StandingChange::Deactivate, "deactivate").await
 }
 
 /// Log a user out everywhere.
@@ -213,7 +212,7 @@ pub struct AuditAnswer {
     params(("id" = i64, Path), ("limit" = Option<i64>, Query), ("before" = Option<i64>, Query)),
     security(("bearer" = [])), responses(
     (status = 200, body = AuditAnswer), (status = 400, body = ProblemBody), (status = 401, body = ProblemBody),
-    (status = 403, body = ProblemBody), (status = 404, body = ProblemBody), (status = 503, body = ProblemBody)))]
+    (status = 403, body = ProblemBody), (status = 503, body = ProblemBody)))]
 pub async fn audit(_admin: Admin, service: web::Data<Service>, request: HttpRequest) -> Answer {
     let target = user_in_path(&request)?;
     let (mut limit, mut before) = (100, None);

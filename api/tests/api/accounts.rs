@@ -1,11 +1,22 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::app::{ADMIN_PASSWORD, PASSWORD, TestApp};
+use crate::app::{ADMIN_PASSWORD, PASSWORD, TestApp, in_both_forms};
+use lastseen_shared::settings::Form;
 
-#[actix_web::test]
-async fn admins_manage_accounts_and_it_is_written_down() {
-    let app = TestApp::start().await;
+in_both_forms!(
+    admins_manage_accounts_and_it_is_written_down,
+    an_admin_locks_out_neither_itself_nor_the_last,
+    two_admins_who_bar_each_other_leave_one,
+    a_new_role_or_password_ends_the_sessions,
+    ones_own_account,
+    one_device_can_end_another,
+    a_change_is_made_whole_or_not_at_all,
+    whoever_is_made_an_admin_by_the_operator_has_to_log_in_anew,
+);
+
+async fn admins_manage_accounts_and_it_is_written_down(form: Form) {
+    let app = TestApp::start(form).await;
     let admin = app.admin().await;
     let body = json!({ "username": "bob", "email": "bob@example.org", "password": PASSWORD, "role": "user" });
     let made = app.post("/api/users/", &admin.access, &body).await;
@@ -47,9 +58,8 @@ async fn admins_manage_accounts_and_it_is_written_down() {
     );
 }
 
-#[actix_web::test]
-async fn an_admin_locks_out_neither_itself_nor_the_last() {
-    let app = TestApp::start().await;
+async fn an_admin_locks_out_neither_itself_nor_the_last(form: Form) {
+    let app = TestApp::start(form).await;
     let admin = app.admin().await;
     let me = format!("/api/users/{}/", admin.id);
     for action in ["suspend", "ban", "deactivate"] {
@@ -67,9 +77,8 @@ async fn an_admin_locks_out_neither_itself_nor_the_last() {
     assert_eq!(app.get("/api/users/me/", &admin.access).await.status, 200, "still there");
 }
 
-#[actix_web::test]
-async fn two_admins_who_bar_each_other_leave_one() {
-    let app = TestApp::start().await;
+async fn two_admins_who_bar_each_other_leave_one(form: Form) {
+    let app = TestApp::start(form).await;
     for round in 0..5 {
         let one = app.admin().await;
         let name = format!("second{round}");
@@ -91,9 +100,8 @@ async fn two_admins_who_bar_each_other_leave_one() {
     }
 }
 
-#[actix_web::test]
-async fn a_new_role_or_password_ends_the_sessions() {
-    let app = TestApp::start().await;
+async fn a_new_role_or_password_ends_the_sessions(form: Form) {
+    let app = TestApp::start(form).await;
     let admin = app.admin().await;
     let bob = app.user("bob").await;
     let path = format!("/api/users/{}/", bob.id);
@@ -108,9 +116,8 @@ async fn a_new_role_or_password_ends_the_sessions() {
     app.log_in("bob", "another good one").await;
 }
 
-#[actix_web::test]
-async fn ones_own_account() {
-    let app = TestApp::with(&[("LASTSEEN_TIMEOUT_MIN", "1m"), ("LASTSEEN_TIMEOUT_MAX", "10m")]).await;
+async fn ones_own_account(form: Form) {
+    let app = TestApp::with(form, &[("LASTSEEN_TIMEOUT_MIN", "1m"), ("LASTSEEN_TIMEOUT_MAX", "10m")]).await;
     let ann = app.user("ann").await;
     let phone = app.log_in("ann", PASSWORD).await;
     let change = async |body: Value| {
@@ -144,9 +151,8 @@ async fn ones_own_account() {
     assert_eq!(app.get("/api/users/me/", &ann.access).await.code(), "session_ended");
 }
 
-#[actix_web::test]
-async fn one_device_can_end_another() {
-    let app = TestApp::start().await;
+async fn one_device_can_end_another(form: Form) {
+    let app = TestApp::start(form).await;
     let laptop = app.user("ann").await;
     let phone = app.log_in("ann", PASSWORD).await;
     let admin = app.log_in("admin", ADMIN_PASSWORD).await;
@@ -164,4 +170,48 @@ async fn one_device_can_end_another() {
     assert_eq!(end(&other.to_string(), &phone.access).await.code(), "session_not_found");
     let seen = app.get(&format!("/api/users/{}/", laptop.id), &admin.access).await;
     assert_eq!(seen.body["user"]["online_status"], "online");
+}
+
+async fn a_change_is_made_whole_or_not_at_all(form: Form) {
+    let app = TestApp::start(form).await;
+    let admin = app.admin().await;
+    let bob = app.user("bob").await;
+    app.user("ann").await;
+    let changes = async |since: &str| app.get(&format!("/api/users/presence/changes/{since}"), &admin.access).await;
+    let cursor = changes("").await.body["next_cursor"].as_str().unwrap().to_owned();
+    let path = format!("/api/users/{}/", bob.id);
+    for edit in [
+        json!({ "status": "suspended", "email": "ann@example.org" }),
+        json!({ "role": "admin", "username": "ANN" }),
+        json!({ "password": "another good one", "email": "ann@example.org" }),
+        json!({ "status": "banned", "email": "no address" }),
+    ] {
+        let answer = app.send(app.request(Method::PATCH, &path).bearer_auth(&admin.access).json(&edit)).await;
+        assert!([409, 422].contains(&answer.status.as_u16()), "{edit}: {answer:?}");
+    }
+    let own = app.send(app.request(Method::DELETE, "/api/users/me/").bearer_auth(&admin.access)).await;
+    assert_eq!(own.code(), "last_admin");
+    let seen = app.get(&path, &admin.access).await;
+    assert_eq!((&seen.body["user"]["status"], &seen.body["user"]["role"]), (&json!("active"), &json!("user")));
+    assert_eq!(app.get("/api/users/me/", &bob.access).await.status, 200);
+    let told = changes(&format!("?since={cursor}")).await;
+    assert_eq!(told.body["transitions"], json!([]), "nobody went offline for it");
+}
+
+async fn whoever_is_made_an_admin_by_the_operator_has_to_log_in_anew(form: Form) {
+    use lastseen_shared::account::{Email, Password, Username};
+    let app = TestApp::start(form).await;
+    let ann = app.user("ann").await;
+    let admin = |email: &str| lastseen_shared::settings::FirstAdmin {
+        username: Username::parse("ann").unwrap(),
+        email: Email::parse(email).unwrap(),
+        password: Password::choose("a password of the operator".into(), "ann").unwrap(),
+    };
+    assert!(app.service.make_admin(admin("ann@localhost"), false).await.is_err(), "not by accident");
+    let account = app.service.make_admin(admin("boss@example.org"), true).await.unwrap();
+    assert_eq!(account.email, "boss@example.org");
+    let refresh = json!({ "refresh": ann.refresh });
+    let answer = app.send(app.request(Method::POST, "/api/users/token/refresh/").json(&refresh)).await;
+    assert_eq!(answer.code(), "session_ended");
+    app.log_in("ann", "a password of the operator").await;
 }

@@ -1,11 +1,14 @@
-//! An application of its own for each test: its own folder, its own port.
+//! An application of its own for each test: its own folder or database, its own port.
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use diesel::connection::SimpleConnection;
+use diesel::{Connection, PgConnection};
 use lastseen_api::startup::{Application, first_admin};
 use lastseen_shared::service::Service;
 use lastseen_shared::settings::{Form, Raw, Settings};
+use lastseen_shared::timestamp::Timestamp;
 use reqwest::{Method, RequestBuilder, Response, StatusCode};
 use serde_json::{Value, json};
 
@@ -17,7 +20,13 @@ pub struct TestApp {
     pub base: String,
     pub service: Service,
     http: reqwest::Client,
-    folder: PathBuf,
+    left: Left,
+}
+
+/// What is to be removed in the end.
+enum Left {
+    Folder(PathBuf),
+    Database(String, String),
 }
 
 /// What an answer was.
@@ -49,31 +58,47 @@ pub struct User {
 }
 
 impl TestApp {
-    pub async fn start() -> Self {
-        Self::with(&[]).await
+    pub async fn start(form: Form) -> Self {
+        Self::with(form, &[]).await
     }
 
-    pub async fn with(changes: &[(&str, &str)]) -> Self {
+    pub async fn with(form: Form, changes: &[(&str, &str)]) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
-        let name = format!("lastseen-test-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
-        let folder = std::env::temp_dir().join(name);
-        let url = format!("sqlite://{}/lastseen.db", folder.display());
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("lastseen_api_{}_{count}_{}", std::process::id(), Timestamp::now().0);
         let mut values = vec![
-            ("DATABASE_URL", url.as_str()),
-            ("LASTSEEN_BIND", "127.0.0.1:0"),
-            ("LASTSEEN_BCRYPT_COST", "4"),
-            ("LASTSEEN_JWT_SECRET", SECRET),
-            ("LASTSEEN_ADMIN_PASSWORD", ADMIN_PASSWORD),
-            ("LASTSEEN_THREADS", "1"),
+            ("LASTSEEN_BIND", "127.0.0.1:0".to_owned()),
+            ("LASTSEEN_JWT_SECRET", SECRET.to_owned()),
+            ("LASTSEEN_ADMIN_PASSWORD", ADMIN_PASSWORD.to_owned()),
+            ("LASTSEEN_THREADS", "1".to_owned()),
         ];
-        values.extend(changes);
-        let raw = Raw::new(values.into_iter().map(|(k, v)| (k.to_owned(), v.to_owned())));
-        let settings = Settings::check(&raw, Form::StandAlone).unwrap();
+        let left = match form {
+            Form::StandAlone => {
+                let folder = std::env::temp_dir().join(&name);
+                values.push(("DATABASE_URL", format!("sqlite://{}/lastseen.db", folder.display())));
+                values.push(("LASTSEEN_BCRYPT_COST", "4".to_owned()));
+                Left::Folder(folder)
+            }
+            Form::Distributed => {
+                let server = required("TEST_DATABASE_URL");
+                let mut connection = PgConnection::establish(&server).unwrap();
+                connection.batch_execute(&format!("CREATE DATABASE {name}")).unwrap();
+                let (base, _) = server.rsplit_once('/').unwrap();
+                values.push(("DATABASE_URL", format!("{base}/{name}")));
+                values.push(("REDIS_URL", required("TEST_REDIS_URL")));
+                values.push(("LASTSEEN_KEY_PREFIX", format!("{name}:")));
+                values.push(("LASTSEEN_BCRYPT_COST", "10".to_owned()));
+                Left::Database(server, name)
+            }
+        };
+        values.extend(changes.iter().map(|(variable, value)| (*variable, (*value).to_owned())));
+        let raw = Raw::new(values.into_iter().map(|(variable, value)| (variable.to_owned(), value)));
+        let settings = Settings::check(&raw, form).unwrap();
         let application = Application::build(&settings).await.unwrap();
         first_admin(&application.service, settings.accounts.first_admin).await.unwrap();
         actix_web::rt::spawn(application.server);
         let http = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
-        Self { base: format!("http://{}", application.address), service: application.service, http, folder }
+        Self { base: format!("http://{}", application.address), service: application.service, http, left }
     }
 
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
@@ -123,6 +148,37 @@ impl TestApp {
 
 impl Drop for TestApp {
     fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.folder);
+        match &self.left {
+            Left::Folder(folder) => drop(std::fs::remove_dir_all(folder)),
+            Left::Database(server, name) => {
+                if let Ok(mut connection) = PgConnection::establish(server) {
+                    let _ = connection.batch_execute(&format!("DROP DATABASE {name} WITH (FORCE)"));
+                }
+                let client = redis::Client::open(required("TEST_REDIS_URL")).unwrap();
+                if let Ok(mut connection) = client.get_connection() {
+                    let keys: Vec<String> =
+                        redis::cmd("KEYS").arg(format!("{name}:*")).query(&mut connection).unwrap_or_default();
+                    if !keys.is_empty() {
+                        let _ = redis::cmd("DEL").arg(keys).query::<i64>(&mut connection);
+                    }
+                }
+            }
+        }
     }
 }
+
+/// What the distributed form needs from outside: `make test` sets it.
+fn required(variable: &str) -> String {
+    std::env::var(variable).unwrap_or_else(|_| panic!("{variable} is not set: run the tests with `make test`"))
+}
+
+/// Makes a test of each function, in each form.
+macro_rules! in_both_forms {
+    ($($name:ident),+ $(,)?) => {
+        mod stand_alone { $(#[actix_web::test] async fn $name() {
+            super::$name(lastseen_shared::settings::Form::StandAlone).await; })+ }
+        mod distributed { $(#[actix_web::test] async fn $name() {
+            super::$name(lastseen_shared::settings::Form::Distributed).await; })+ }
+    };
+}
+pub(crate) use in_both_forms;

@@ -1,11 +1,19 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::app::{PASSWORD, TestApp};
+use crate::app::{PASSWORD, TestApp, in_both_forms};
+use lastseen_shared::settings::Form;
 
-#[actix_web::test]
-async fn bodies_are_refused_with_what_is_wrong() {
-    let app = TestApp::start().await;
+in_both_forms!(
+    bodies_are_refused_with_what_is_wrong,
+    fields_are_refused_by_name,
+    queries_are_refused_by_name,
+    ids_paths_and_methods,
+    whether_one_may_is_decided_before_the_body_is_read,
+);
+
+async fn bodies_are_refused_with_what_is_wrong(form: Form) {
+    let app = TestApp::start(form).await;
     let deep = format!("{}{}", "[".repeat(500), "]".repeat(500));
     let large = format!("{{\"username\":\"{}\"}}", "x".repeat(100_000));
     let rows: &[(&str, &str, u16, &str, Option<&str>)] = &[
@@ -13,6 +21,7 @@ async fn bodies_are_refused_with_what_is_wrong() {
         ("{", "application/json", 400, "malformed_json", None),
         ("not json", "application/json", 400, "malformed_json", None),
         (&deep, "application/json", 422, "invalid_field", None),
+        (r#"["admin","x",null]"#, "application/json", 422, "invalid_field", None),
         (r#"{"username":"a","password":"x"} {}"#, "application/json", 400, "malformed_json", None),
         ("{\"username\":\"\u{0}\"}", "application/json", 400, "malformed_json", None),
         (&large, "application/json", 413, "body_too_large", None),
@@ -46,9 +55,8 @@ async fn bodies_are_refused_with_what_is_wrong() {
     }
 }
 
-#[actix_web::test]
-async fn fields_are_refused_by_name() {
-    let app = TestApp::start().await;
+async fn fields_are_refused_by_name(form: Form) {
+    let app = TestApp::start(form).await;
     let good = json!({ "username": "ann", "email": "ann@example.org", "password": PASSWORD });
     let rows: Vec<(&str, Value, u16, &str)> = vec![
         ("username", json!("ab"), 422, "invalid_field"),
@@ -90,9 +98,8 @@ async fn fields_are_refused_by_name() {
     }
 }
 
-#[actix_web::test]
-async fn queries_are_refused_by_name() {
-    let app = TestApp::start().await;
+async fn queries_are_refused_by_name(form: Form) {
+    let app = TestApp::start(form).await;
     let admin = app.admin().await;
     let rows = [
         ("all-users/?limit=0", 400, "invalid_query", "limit"),
@@ -134,7 +141,7 @@ async fn queries_are_refused_by_name() {
         assert_eq!((answer.status.as_u16(), answer.code()), (status, code), "{path}");
         assert_eq!(answer.body["field"], field, "{path}");
     }
-    // A cursor of another life of the engine: "1:1@0-0".
+    // A cursor of another life of the engine, or of another number of shards: "1:1@0-0".
     let expired = app.get("/api/users/presence/changes/?since=MToxQDAtMA", &admin.access).await;
     assert_eq!((expired.status.as_u16(), expired.code()), (410, "cursor_expired"));
     let many: Vec<String> = (0..1_001).map(|n| n.to_string()).collect();
@@ -145,9 +152,8 @@ async fn queries_are_refused_by_name() {
     assert_eq!(answer.code(), "invalid_field");
 }
 
-#[actix_web::test]
-async fn ids_paths_and_methods() {
-    let app = TestApp::start().await;
+async fn ids_paths_and_methods(form: Form) {
+    let app = TestApp::start(form).await;
     let admin = app.admin().await;
     for id in ["0", "-1", "999", "99999999999999999999", "abc", "1.5", "%00", "%F0%9F%92%A9"] {
         for (method, tail) in
@@ -183,9 +189,8 @@ async fn ids_paths_and_methods() {
     assert_eq!((head.status.as_u16(), head.body), (200, Value::Null));
 }
 
-#[actix_web::test]
-async fn whether_one_may_is_decided_before_the_body_is_read() {
-    let app = TestApp::start().await;
+async fn whether_one_may_is_decided_before_the_body_is_read(form: Form) {
+    let app = TestApp::start(form).await;
     let user = app.user("ann").await;
     let rubbish = |method: Method, path: &str| app.request(method, path).body("rubbish");
     for (method, path) in

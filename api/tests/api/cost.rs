@@ -1,10 +1,12 @@
 //! What requests cost, as counts.
 
-use crate::app::TestApp;
+use crate::app::{TestApp, in_both_forms};
+use lastseen_shared::settings::Form;
 
-#[actix_web::test]
-async fn a_heartbeat_costs_no_query_and_a_page_one() {
-    let app = TestApp::start().await;
+in_both_forms!(a_heartbeat_costs_no_query_and_a_page_one,);
+
+async fn a_heartbeat_costs_no_query_and_a_page_one(form: Form) {
+    let app = TestApp::start(form).await;
     let admin = app.admin().await;
     for name in ["ann", "bob", "cid"] {
         app.register(name).await;

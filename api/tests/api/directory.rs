@@ -1,24 +1,47 @@
 use reqwest::Method;
 use serde_json::Value;
 
-use crate::app::{Answered, TestApp};
+use crate::app::{Answered, TestApp, in_both_forms};
+use lastseen_shared::settings::Form;
+
+/// What the projector would do, which does not run here.
+async fn write_presence(app: &TestApp) {
+    use lastseen_shared::models::projection::{Offset, ShardOf, apply};
+    use lastseen_shared::presence::PresenceEngine;
+    let shards = app.service.engine.shards();
+    for shard in 0..shards {
+        let stretch = app.service.engine.transitions(shard, Default::default(), 100).await.unwrap();
+        let to = Offset { epoch: stretch.epoch.id.clone(), id: stretch.newest };
+        let write = move |c: &mut _| apply(c, ShardOf { shard, shards }, None, &to, &stretch.entries);
+        app.service.db.run(write).await.unwrap();
+    }
+}
+
+in_both_forms!(
+    pages_follow_each_other_in_every_order,
+    filters_count_what_they_select,
+    an_unchanged_page_is_not_sent_again,
+    history_is_exact_before_any_sweep,
+);
 
 fn names(answer: &Answered) -> Vec<&str> {
     answer.body["users"].as_array().unwrap().iter().map(|user| user["username"].as_str().unwrap()).collect()
 }
 
-#[actix_web::test]
-async fn pages_follow_each_other_in_every_order() {
-    let app = TestApp::start().await;
+async fn pages_follow_each_other_in_every_order(form: Form) {
+    let app = TestApp::start(form).await;
     let admin = app.admin().await;
     for name in ["dora", "Cid", "bob", "Ann", "eve"] {
         assert_eq!(app.register(name).await.status, 201);
     }
     app.log_in("bob", crate::app::PASSWORD).await;
+    write_presence(&app).await;
     for (order, expected) in [
         ("id", vec!["admin", "dora", "Cid", "bob", "Ann", "eve"]),
         ("-id", vec!["eve", "Ann", "bob", "Cid", "dora", "admin"]),
         ("username", vec!["admin", "Ann", "bob", "Cid", "dora", "eve"]),
+        ("last_seen", vec!["dora", "Cid", "Ann", "eve", "admin", "bob"]),
+        ("-last_seen", vec!["bob", "admin", "eve", "Ann", "Cid", "dora"]),
         ("-username", vec!["eve", "dora", "Cid", "bob", "Ann", "admin"]),
     ] {
         for limit in [1, 2, 4, 6, 1000] {
@@ -41,9 +64,8 @@ async fn pages_follow_each_other_in_every_order() {
     }
 }
 
-#[actix_web::test]
-async fn filters_count_what_they_select() {
-    let app = TestApp::start().await;
+async fn filters_count_what_they_select(form: Form) {
+    let app = TestApp::start(form).await;
     let admin = app.admin().await;
     for name in ["per_cent", "percent", "PerCy", "bob"] {
         app.register(name).await;
@@ -79,9 +101,8 @@ async fn filters_count_what_they_select() {
     assert!(app.get("/api/users/all-users/", &percy.access).await.body["users"][0].get("email").is_none());
 }
 
-#[actix_web::test]
-async fn an_unchanged_page_is_not_sent_again() {
-    let app = TestApp::start().await;
+async fn an_unchanged_page_is_not_sent_again(form: Form) {
+    let app = TestApp::start(form).await;
     let admin = app.admin().await;
     app.register("ann").await;
     let page = app.get("/api/users/all-users/", &admin.access).await;
@@ -102,23 +123,23 @@ async fn an_unchanged_page_is_not_sent_again() {
     assert_eq!(again(&tag).await.status, 200);
 }
 
-#[actix_web::test]
-async fn history_is_exact_before_any_sweep() {
-    let app = TestApp::with(&[("LASTSEEN_HEARTBEAT_INTERVAL", "50ms"), ("LASTSEEN_INACTIVITY_TIMEOUT", "100ms")]).await;
+async fn history_is_exact_before_any_sweep(form: Form) {
+    let app =
+        TestApp::with(form, &[("LASTSEEN_HEARTBEAT_INTERVAL", "50ms"), ("LASTSEEN_INACTIVITY_TIMEOUT", "100ms")])
+            .await;
     let admin = app.admin().await;
     let ann = app.user("ann").await;
-    // What the projector would have written, which does not run here.
-    use lastseen_shared::models::projection::{Offset, apply};
-    use lastseen_shared::presence::PresenceEngine;
-    let stretch = app.service.engine.transitions(0, Default::default(), 100).await.unwrap();
-    let to = Offset { epoch: stretch.epoch.id.clone(), id: stretch.newest };
-    app.service.db.run(move |c| apply(c, 0, None, &to, &stretch.entries)).await.unwrap();
+    write_presence(&app).await;
     let path = format!("/api/users/{}/history/", ann.id);
     let history = async |query: &str| app.get(&format!("{path}{query}"), &admin.access).await;
     tokio::time::sleep(std::time::Duration::from_millis(110)).await;
     let closed = app.get(&path, &app.admin().await.access).await;
     let interval = &closed.body["intervals"][0];
-    assert_eq!((&interval["start_reason"], &interval["end_reason"]), (&"login".into(), &"timeout".into()), "{closed:?}");
+    assert_eq!(
+        (&interval["start_reason"], &interval["end_reason"]),
+        (&"login".into(), &"timeout".into()),
+        "{closed:?}"
+    );
     assert_eq!(interval["session_id"], 2);
     assert_eq!(history("?limit=0").await.code(), "invalid_query");
     assert_eq!(history("?from=yesterday").await.body["field"], "from");
@@ -128,5 +149,8 @@ async fn history_is_exact_before_any_sweep() {
     assert_eq!((&now.body["total"], &now.body["online"]), (&2.into(), &1.into()));
     assert_eq!(now.body["by_status"]["active"], 2);
     let config = app.send(app.request(Method::GET, "/api/config/")).await;
-    assert_eq!((&config.body["registration"], &config.body["inactivity_timeout_seconds"]), (&"open".into(), &0.1.into()));
+    assert_eq!(
+        (&config.body["registration"], &config.body["inactivity_timeout_seconds"]),
+        (&"open".into(), &0.1.into())
+    );
 }

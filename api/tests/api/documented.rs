@@ -5,8 +5,15 @@ use reqwest::Method;
 use crate::app::TestApp;
 
 /// Routes that answer without a token.
-const PUBLIC: &[&str] =
-    &["/api/users/register/", "/api/users/login/", "/api/users/token/refresh/", "/api/config/", "/healthz", "/readyz", "/metrics"];
+const PUBLIC: &[&str] = &[
+    "/api/users/register/",
+    "/api/users/login/",
+    "/api/users/token/refresh/",
+    "/api/config/",
+    "/healthz",
+    "/readyz",
+    "/metrics",
+];
 /// Routes of which a user may see its own part.
 const FOR_USERS: &[&str] = &[
     "/api/users/logout/",
@@ -20,7 +27,7 @@ const FOR_USERS: &[&str] = &[
 
 #[actix_web::test]
 async fn every_documented_route_is_there_and_asks_who_calls() {
-    let app = TestApp::start().await;
+    let app = TestApp::start(lastseen_shared::settings::Form::StandAlone).await;
     let document = lastseen_api::openapi::api();
     let json = serde_json::to_value(&document).unwrap();
     let mut checked = 0;
@@ -60,7 +67,7 @@ fn the_document_in_docs_is_the_one_that_is_served() {
 
 #[actix_web::test]
 async fn the_document_and_its_page_are_served() {
-    let app = TestApp::start().await;
+    let app = TestApp::start(lastseen_shared::settings::Form::StandAlone).await;
     let document = app.send(app.request(Method::GET, "/api/openapi.json")).await;
     assert_eq!(document.body["info"]["title"], "Lastseen");
     let page = app.send(app.request(Method::GET, "/api/docs/")).await;

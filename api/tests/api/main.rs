@@ -1,4 +1,4 @@
-//! The API over HTTP, on the stand-alone form in this process: what it refuses, what it costs, what it documents.
+//! The API over HTTP, in both forms, in this process: what it refuses, what it costs, what it documents.
 #![expect(clippy::unwrap_used, reason = "a test that can't go on fails")]
 
 mod accounts;

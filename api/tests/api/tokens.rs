@@ -1,7 +1,15 @@
 use reqwest::Method;
 use serde_json::json;
 
-use crate::app::TestApp;
+use crate::app::{TestApp, in_both_forms};
+use lastseen_shared::settings::Form;
+
+in_both_forms!(
+    only_our_own_tokens_open_the_door,
+    a_session_that_never_was_is_ended,
+    refresh_tokens_turn_and_reuse_is_noticed,
+    wrong_names_and_wrong_passwords_are_answered_alike,
+);
 
 /// A token of this header and payload, signed with HS256 under `secret`.
 fn sign(header: &serde_json::Value, payload: &serde_json::Value, secret: &str) -> String {
@@ -15,9 +23,8 @@ fn payload(app_user: i64, exp: i64) -> serde_json::Value {
             "exp": exp, "jti": "x" })
 }
 
-#[actix_web::test]
-async fn only_our_own_tokens_open_the_door() {
-    let app = TestApp::start().await;
+async fn only_our_own_tokens_open_the_door(form: Form) {
+    let app = TestApp::start(form).await;
     let user = app.user("ann").await;
     let later = 4_000_000_000;
     let hs256 = json!({ "alg": "HS256", "typ": "JWT" });
@@ -58,18 +65,16 @@ async fn only_our_own_tokens_open_the_door() {
     assert_eq!(without.body["field"], "Authorization");
 }
 
-#[actix_web::test]
-async fn a_session_that_never_was_is_ended() {
-    let app = TestApp::start().await;
+async fn a_session_that_never_was_is_ended(form: Form) {
+    let app = TestApp::start(form).await;
     let mut claims = payload(1, 4_000_000_000);
     claims["sid"] = json!(999);
     let token = sign(&json!({ "alg": "HS256" }), &claims, crate::app::SECRET);
     assert_eq!(app.get("/api/users/me/", &token).await.code(), "session_ended");
 }
 
-#[actix_web::test]
-async fn refresh_tokens_turn_and_reuse_is_noticed() {
-    let app = TestApp::start().await;
+async fn refresh_tokens_turn_and_reuse_is_noticed(form: Form) {
+    let app = TestApp::start(form).await;
     let user = app.user("ann").await;
     let refresh = async |token: &str| {
         app.send(app.request(Method::POST, "/api/users/token/refresh/").json(&json!({ "refresh": token }))).await
@@ -94,9 +99,8 @@ async fn refresh_tokens_turn_and_reuse_is_noticed() {
     }
 }
 
-#[actix_web::test]
-async fn wrong_names_and_wrong_passwords_are_answered_alike() {
-    let app = TestApp::start().await;
+async fn wrong_names_and_wrong_passwords_are_answered_alike(form: Form) {
+    let app = TestApp::start(form).await;
     app.user("ann").await;
     let log_in = async |name: &str, password: &str| {
         let body = json!({ "username": name, "password": password });

@@ -30,7 +30,7 @@ CREATE TABLE presence (
     -- 0: never seen.
     last_seen_ms BIGINT NOT NULL DEFAULT 0,
     reason       TEXT
-) WITH (fillfactor = 70);
+);
 CREATE INDEX presence_online ON presence (user_id) WHERE online;
 CREATE INDEX presence_last_seen ON presence (last_seen_ms, user_id);
 

@@ -93,15 +93,42 @@ pub struct Listed {
     pub projected: Projected,
 }
 
-/// A page, and how many users there are in all.
+/// A page, and what is needed to say how many users there are in all.
 #[derive(Clone, Debug)]
 pub struct Page {
     /// The page's users.
     pub users: Vec<Listed>,
-    /// How many the filter selects.
-    pub total: u64,
-    /// How many of those are online; `None` where the filter selects everybody, whom the engine counts.
-    pub online: Option<u64>,
+    /// How many there are, presence aside.
+    pub kind_total: u64,
+    /// How many of those are online, as far as the database counts it.
+    pub online: CountedOnline,
+}
+
+/// How many are online, as far as the database counts it. Counting all who are online would be a walk over all of them,
+/// and the engine has the number anyway.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CountedOnline {
+    /// Nothing was counted: it follows from the engine's number.
+    No,
+    /// The admins who are online, who are few.
+    Admins(u64),
+    /// Those whom the search finds.
+    Found(u64),
+}
+
+impl CountedOnline {
+    /// How many users of a filter are online, presence aside, where so many are online in all: only accounts that are
+    /// active are ever online.
+    #[must_use]
+    pub fn of(self, filter: &Filter, all: u64) -> u64 {
+        match self {
+            Self::Found(online) => online,
+            _ if filter.status.is_some_and(|status| status != Status::Active) => 0,
+            Self::Admins(admins) if filter.role == Some(Role::Admin) => admins,
+            Self::Admins(admins) => all.saturating_sub(admins),
+            Self::No => all,
+        }
+    }
 }
 
 #[derive(QueryableByName)]
@@ -131,21 +158,15 @@ struct Row {
 }
 
 const COLUMNS: &str =
-    "a.id, a.username, a.username_key, a.email, a.role, a.status, a.is_active, p.last_seen_ms, p.reason";
+    "a.id, p.user_id, a.username, a.username_key, a.email, a.role, a.status, a.is_active, p.last_seen_ms, p.reason";
 const TABLES: &str = "accounts a JOIN presence p ON p.user_id = a.id";
 const ACTIVE: &str = "a.status = 'active' AND a.is_active";
 
 impl Filter {
-    /// Whether it selects everybody.
-    #[must_use]
-    pub fn is_open(&self) -> bool {
-        self.search.is_none() && self.online_status.is_none() && self.status.is_none() && self.role.is_none()
-    }
-
     /// Whether the engine's delta is needed to say whom it selects, or how many of those are online.
     #[must_use]
     pub fn needs_corrections(&self) -> bool {
-        !self.is_open()
+        self.search.is_some() || self.online_status.is_some() || self.role.is_some()
     }
 
     /// Everything but presence.
@@ -211,19 +232,22 @@ impl PageQuery {
     pub fn load(&self, connection: &mut AnyConnection, corrections: &Corrections) -> Result<Page, DbError> {
         let mut statement = Statement::on(connection);
         let conditions = self.filter.conditions(&mut statement);
-        let online = if self.filter.is_open() || self.filter.online_status == Some(OnlineStatus::Offline) {
-            "0".to_owned()
-        } else {
-            count_of(&presence_branches(OnlineStatus::Online, corrections, &mut statement), &conditions)
+        let online = match (&self.filter.search, self.filter.role) {
+            (None, None) => "0".to_owned(),
+            (Some(_), _) => {
+                count_of(&presence_branches(OnlineStatus::Online, corrections, &mut statement), &conditions)
+            }
+            (None, Some(_)) => {
+                let online = presence_branches(OnlineStatus::Online, corrections, &mut statement);
+                count_of(&online, "a.role = 'admin'")
+            }
         };
         let branches = match self.filter.online_status {
             Some(wanted) => presence_branches(wanted, corrections, &mut statement),
             None => vec!["TRUE".to_owned()],
         };
-        let total = match self.filter.online_status {
-            Some(OnlineStatus::Online) => online.clone(),
-            Some(OnlineStatus::Offline) => count_of(&branches, &conditions),
-            None if self.filter.search.is_some() => count_of(&branches, &conditions),
+        let total = match self.filter.search {
+            Some(_) => count_of(&["TRUE".to_owned()], &conditions),
             // account_counts has the columns that the conditions are about.
             None => format!("COALESCE((SELECT sum(n) FROM account_counts a WHERE {conditions}), 0)"),
         };
@@ -250,22 +274,32 @@ impl PageQuery {
         ));
         let rows: Vec<Row> = statement.load(connection)?;
         let count = |n: Option<i64>| n.and_then(|n| u64::try_from(n).ok()).unwrap_or(0);
-        let (total, online) = (count(rows.first().map(|r| r.total)), count(rows.first().map(|r| r.online_total)));
+        let (kind_total, online) =
+            (count(rows.first().map(|r| r.total)), count(rows.first().map(|r| r.online_total)));
+        let online = match (&self.filter.search, self.filter.role) {
+            (Some(_), _) => CountedOnline::Found(online),
+            (None, Some(_)) => CountedOnline::Admins(online),
+            (None, None) => CountedOnline::No,
+        };
         let users = rows.into_iter().filter_map(Row::into_listed).collect::<Result<_, _>>()?;
-        Ok(Page { users, total, online: (!self.filter.is_open()).then_some(online) })
+        Ok(Page { users, kind_total, online })
     }
 
     fn place(&self, statement: &mut Statement) -> String {
         let than = if self.descending { "<" } else { ">" };
         match &self.after {
             None => String::new(),
-            Some(After::Id(id)) => format!(" AND a.id {than} {}", statement.value(Value::Int(*id))),
+            // Said of both tables: PostgreSQL would walk one of them from its beginning otherwise.
+            Some(After::Id(id)) => {
+                let id = statement.value(Value::Int(*id));
+                format!(" AND a.id {than} {id} AND p.user_id {than} {id}")
+            }
             Some(After::Username(key)) => {
                 format!(" AND a.username_key {than} {}", statement.value(Value::Text(key.clone())))
             }
             Some(After::LastSeen(ms, id)) => {
                 let (ms, id) = (statement.value(Value::Int(*ms)), statement.value(Value::Int(*id)));
-                format!(" AND (p.last_seen_ms, p.user_id) {than} ({ms}, {id})").replace("p.user_id", "a.id")
+                format!(" AND (p.last_seen_ms, p.user_id) {than} ({ms}, {id})")
             }
         }
     }
@@ -275,7 +309,7 @@ impl PageQuery {
         match self.sort {
             Sort::Id => format!("a.id {way}"),
             Sort::Username => format!("a.username_key {way}"),
-            Sort::LastSeen => format!("p.last_seen_ms {way}, a.id {way}"),
+            Sort::LastSeen => format!("p.last_seen_ms {way}, p.user_id {way}"),
         }
     }
 }

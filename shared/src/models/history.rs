@@ -50,9 +50,8 @@ impl IntervalQuery {
     /// [`DbError`].
     pub fn load(&self, connection: &mut AnyConnection) -> Result<Vec<Interval>, DbError> {
         let (before, before_id) = self.before.map_or((i64::MAX, i64::MAX), |(at, id)| (at.0, id));
-        let older = history::started_at_ms
-            .lt(before)
-            .or(history::started_at_ms.eq(before).and(history::id.lt(before_id)));
+        let older =
+            history::started_at_ms.lt(before).or(history::started_at_ms.eq(before).and(history::id.lt(before_id)));
         let rows: Vec<Row> = history::table
             .left_join(sessions::table.on(sessions::id.nullable().eq(history::session_id)))
             .filter(history::user_id.eq(self.user.0))

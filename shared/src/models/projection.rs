@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use diesel::prelude::*;
-use diesel::sql_types::{BigInt, Bool, Nullable, Text};
+use diesel::sql_types::{Array, BigInt, Bool, Nullable, Text};
 
 use super::sql::{Statement, Value};
 use crate::db::schema::{accounts, presence, presence_history, projector_offsets, sessions};
@@ -20,6 +20,15 @@ pub struct Offset {
     pub epoch: String,
     /// Up to and with which entry.
     pub id: TransitionId,
+}
+
+/// A shard, of how many.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ShardOf {
+    /// Which.
+    pub shard: u32,
+    /// Of how many.
+    pub shards: u32,
 }
 
 /// What became of a batch.
@@ -127,14 +136,17 @@ impl Offset {
 /// [`DbError`]; nothing is written then.
 pub fn apply(
     connection: &mut AnyConnection,
-    shard: u32,
+    shard: ShardOf,
     from: Option<&Offset>,
     to: &Offset,
     entries: &[Entry],
 ) -> Result<Applied, DbError> {
     write_transaction(connection, |connection| {
-        if !Offset::advance(connection, shard, from, to)? {
+        if !Offset::advance(connection, shard.shard, from, to)? {
             return Ok(Applied::Overtaken);
+        }
+        if from.is_some_and(|from| from.epoch != to.epoch) {
+            forget_who_was_online(connection, shard)?;
         }
         let mut by_user: HashMap<UserId, Vec<Transition>> = HashMap::new();
         let mut seen: HashMap<SessionId, Timestamp> = HashMap::new();
@@ -143,12 +155,11 @@ pub fn apply(
                 Event::Transition(t) => {
                     by_user.entry(t.user).or_default().push(t);
                     if let (false, Some(session)) = (t.online, t.session) {
-                        // Where its own is another, it was told just before.
-                        seen.entry(session).or_insert(t.last_seen);
+                        note(&mut seen, session, t.session_seen);
                     }
                 }
                 Event::SessionLeft { session, last_seen, .. } => {
-                    seen.insert(session, last_seen);
+                    note(&mut seen, session, last_seen);
                 }
             }
         }
@@ -160,6 +171,21 @@ pub fn apply(
         write_sessions(connection, &seen)?;
         Ok(Applied::Yes)
     })
+}
+
+/// The engine lost its data: it knows of nobody, and so the database says of nobody that it is online. Who was, comes
+/// back by a heartbeat; its interval stays open for that, until the reconciliation closes it.
+fn forget_who_was_online(connection: &mut AnyConnection, ShardOf { shard, shards }: ShardOf) -> Result<(), DbError> {
+    let mut statement = Statement::on(connection);
+    statement.push(&format!(
+        "UPDATE presence SET online = FALSE, reason = 'timeout' WHERE online AND user_id % {shards} = {shard}"
+    ));
+    statement.execute(connection)?;
+    Ok(())
+}
+
+fn note(seen: &mut HashMap<SessionId, Timestamp>, session: SessionId, at: Timestamp) {
+    seen.entry(session).and_modify(|newest| *newest = (*newest).max(at)).or_insert(at);
 }
 
 fn lock_existing(connection: &mut AnyConnection, ids: Vec<i64>) -> Result<HashSet<i64>, DbError> {
@@ -186,10 +212,10 @@ fn write_presence(connection: &mut AnyConnection, by_user: &HashMap<UserId, Vec<
                 "UPDATE presence p SET online = n.online, last_seen_ms = GREATEST(p.last_seen_ms, n.seen), reason = n.reason \
                  FROM unnest($1, $2, $3, $4) AS n(id, online, seen, reason) WHERE p.user_id = n.id",
             )
-            .bind::<diesel::sql_types::Array<BigInt>, _>(ids)
-            .bind::<diesel::sql_types::Array<Bool>, _>(online)
-            .bind::<diesel::sql_types::Array<BigInt>, _>(seen)
-            .bind::<diesel::sql_types::Array<Text>, _>(reasons)
+            .bind::<Array<BigInt>, _>(ids)
+            .bind::<Array<Bool>, _>(online)
+            .bind::<Array<BigInt>, _>(seen)
+            .bind::<Array<Text>, _>(reasons)
             .execute(pg)?;
         }
         AnyConnection::Sqlite(sqlite) => {
@@ -217,12 +243,12 @@ fn write_history(connection: &mut AnyConnection, by_user: &HashMap<UserId, Vec<T
         .load::<(i64, i64)>(connection)?
         .into_iter()
         .collect();
-    let mut new: Vec<NewInterval> = Vec::new();
+    let (mut closed, mut new) = (Vec::new(), Vec::<NewInterval>::new());
     for (user, transitions) in by_user {
         let interval = open.get(&user.0).copied();
         let change = fold_history(interval.is_some(), transitions);
         if let (Some(id), Some((at, reason))) = (interval, change.close) {
-            close(connection, id, at, reason)?;
+            closed.push((id, at, reason));
         }
         new.extend(change.insert.into_iter().map(|interval| NewInterval {
             user_id: user.0,
@@ -233,6 +259,7 @@ fn write_history(connection: &mut AnyConnection, by_user: &HashMap<UserId, Vec<T
             session_id: interval.session.map(|session| session.0),
         }));
     }
+    close(connection, &closed)?;
     match connection {
         AnyConnection::Postgresql(pg) => {
             // Far below PostgreSQL's 65,535 values a statement.
@@ -260,32 +287,65 @@ struct NewInterval {
     session_id: Option<i64>,
 }
 
-fn close(connection: &mut AnyConnection, id: i64, at: Timestamp, reason: Reason) -> Result<(), DbError> {
-    let mut statement = Statement::on(connection);
-    let (at, reason, id) = (
-        statement.value(Value::Int(at.0)),
-        statement.value(Value::Text(reason.as_str().to_owned())),
-        statement.value(Value::Int(id)),
-    );
-    let later = if statement.is_postgres() { "GREATEST" } else { "max" };
-    statement.push(&format!(
-        "UPDATE presence_history SET ended_at_ms = {later}(started_at_ms, {at}), end_reason = {reason} WHERE id = {id}"
-    ));
-    statement.execute(connection)?;
-    Ok(())
-}
-
-fn write_sessions(connection: &mut AnyConnection, seen: &HashMap<SessionId, Timestamp>) -> Result<(), DbError> {
-    for (session, last_seen) in seen {
-        let older = sessions::table.find(session.0).filter(sessions::last_seen_ms.lt(last_seen.0));
-        diesel::update(older).set(sessions::last_seen_ms.eq(last_seen.0)).execute(connection)?;
+/// Closes intervals: on PostgreSQL in one statement, since each costs a round trip.
+fn close(connection: &mut AnyConnection, closed: &[(i64, Timestamp, Reason)]) -> Result<(), DbError> {
+    match connection {
+        AnyConnection::Postgresql(pg) => {
+            let ids: Vec<i64> = closed.iter().map(|(id, ..)| *id).collect();
+            let ends: Vec<i64> = closed.iter().map(|(_, at, _)| at.0).collect();
+            let reasons: Vec<&str> = closed.iter().map(|(.., reason)| reason.as_str()).collect();
+            diesel::sql_query(
+                "UPDATE presence_history h SET ended_at_ms = GREATEST(h.started_at_ms, n.at), end_reason = n.reason \
+                 FROM unnest($1, $2, $3) AS n(id, at, reason) WHERE h.id = n.id",
+            )
+            .bind::<Array<BigInt>, _>(ids)
+            .bind::<Array<BigInt>, _>(ends)
+            .bind::<Array<Text>, _>(reasons)
+            .execute(pg)?;
+        }
+        AnyConnection::Sqlite(sqlite) => {
+            for (id, at, reason) in closed {
+                diesel::sql_query(
+                    "UPDATE presence_history SET ended_at_ms = max(started_at_ms, ?), end_reason = ? WHERE id = ?",
+                )
+                .bind::<BigInt, _>(at.0)
+                .bind::<Text, _>(reason.as_str())
+                .bind::<BigInt, _>(*id)
+                .execute(sqlite)?;
+            }
+        }
     }
     Ok(())
 }
 
-/// A user whom the database says to be online.
+/// As [`close`]. The rows are locked in the order of their ids, as they are where a user's sessions are ended.
+fn write_sessions(connection: &mut AnyConnection, seen: &HashMap<SessionId, Timestamp>) -> Result<(), DbError> {
+    match connection {
+        AnyConnection::Postgresql(pg) => {
+            let (ids, seen): (Vec<i64>, Vec<i64>) = seen.iter().map(|(session, at)| (session.0, at.0)).unzip();
+            diesel::sql_query(
+                "UPDATE sessions s SET last_seen_ms = n.seen FROM ( \
+                     SELECT o.id, m.seen FROM sessions o JOIN unnest($1, $2) AS m(id, seen) ON o.id = m.id \
+                     WHERE o.last_seen_ms < m.seen ORDER BY o.id FOR NO KEY UPDATE OF o \
+                 ) n WHERE s.id = n.id",
+            )
+            .bind::<Array<BigInt>, _>(ids)
+            .bind::<Array<BigInt>, _>(seen)
+            .execute(pg)?;
+        }
+        AnyConnection::Sqlite(sqlite) => {
+            for (session, at) in seen {
+                let older = sessions::table.find(session.0).filter(sessions::last_seen_ms.lt(at.0));
+                diesel::update(older).set(sessions::last_seen_ms.eq(at.0)).execute(sqlite)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// A user with an online interval that is still open.
 #[derive(QueryableByName, Clone, Copy, Debug)]
-pub struct ProjectedOnline {
+pub struct OpenInterval {
     #[diesel(sql_type = BigInt)]
     user_id: i64,
     #[diesel(sql_type = BigInt)]
@@ -294,8 +354,8 @@ pub struct ProjectedOnline {
     inactivity_timeout_ms: Option<i64>,
 }
 
-impl ProjectedOnline {
-    /// Who.
+impl OpenInterval {
+    /// Whose.
     #[must_use]
     pub fn user(&self) -> UserId {
         UserId(self.user_id)
@@ -313,24 +373,23 @@ impl ProjectedOnline {
         self.inactivity_timeout_ms.map(|ms| std::time::Duration::from_millis(ms.unsigned_abs()))
     }
 
-    /// The next users of a shard, in the order of ids, whom the database says to be online, be it by their presence or
-    /// by an interval that is still open.
+    /// The next open intervals of a shard, in the order of their users' ids.
     ///
     /// # Errors
     /// [`DbError`].
     pub fn page(
         connection: &mut AnyConnection,
-        shard: u32,
-        shards: u32,
+        ShardOf { shard, shards }: ShardOf,
         after: UserId,
         limit: i64,
     ) -> Result<Vec<Self>, DbError> {
         let mut statement = Statement::on(connection);
         let (after, limit) = (statement.value(Value::Int(after.0)), statement.value(Value::Int(limit)));
-        let ours = format!("% {shards} = {shard}");
         statement.push(&format!(
-            "SELECT p.user_id, p.last_seen_ms, a.inactivity_timeout_ms FROM presence p JOIN accounts a ON a.id = p.user_id \
-             WHERE p.user_id > {after} AND p.user_id {ours} AND p.online ORDER BY p.user_id LIMIT {limit}"
+            "SELECT h.user_id, p.last_seen_ms, a.inactivity_timeout_ms FROM presence_history h \
+             JOIN presence p ON p.user_id = h.user_id JOIN accounts a ON a.id = h.user_id \
+             WHERE h.ended_at_ms IS NULL AND h.user_id > {after} AND h.user_id % {shards} = {shard} \
+             ORDER BY h.user_id LIMIT {limit}"
         ));
         Ok(statement.load(connection)?)
     }
@@ -356,7 +415,8 @@ mod tests {
 
     fn t(online: bool, at: i64) -> Transition {
         let reason = if online { Reason::Login } else { Reason::Timeout };
-        Transition { user: UserId(1), online, at: Timestamp(at), last_seen: Timestamp(at), reason, session: None }
+        let at = Timestamp(at);
+        Transition { user: UserId(1), online, at, last_seen: at, reason, session: None, session_seen: at }
     }
 
     #[test]

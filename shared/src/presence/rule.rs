@@ -146,7 +146,12 @@ mod tests {
     const TIMEOUT: Duration = Duration::from_millis(100);
 
     fn session(id: i64, deadline: i64) -> HeldSession {
-        HeldSession { session: SessionId(id), timeout: TIMEOUT, deadline: Deadline(Timestamp(deadline)), leaving: false }
+        HeldSession {
+            session: SessionId(id),
+            timeout: TIMEOUT,
+            deadline: Deadline(Timestamp(deadline)),
+            leaving: false,
+        }
     }
 
     #[test]

@@ -24,7 +24,7 @@ pub struct TransitionId {
 pub enum Event {
     /// The user came online or went offline.
     Transition(Transition),
-    /// A session was taken out while another kept the user online, or had been seen later than it.
+    /// A session was taken out while another kept the user online.
     SessionLeft {
         /// Whose.
         user: UserId,
@@ -50,6 +50,8 @@ pub struct Transition {
     pub reason: Reason,
     /// The session that caused it; `None` where no single one did.
     pub session: Option<SessionId>,
+    /// That session's own last sign of life: another device may have been seen later.
+    pub session_seen: Timestamp,
 }
 
 /// An [`Event`] with its place in the stream.

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use super::barring::Guard;
+use super::barring::{Change, Guard, StandingChange};
 use super::{Outcome, Service};
 use crate::account::{Email, Password, Role, Standing, Status, Username};
-use crate::db::write_transaction;
+use crate::db::{AnyConnection, write_transaction};
 use crate::ids::{SessionId, UserId};
 use crate::models::account::WriteError;
 use crate::models::{Account, AccountChanges, Actor, AuditEntry, NewAccount, Session};
@@ -126,11 +126,13 @@ impl Service {
         Ok(NewAccount { username, email, password_hash, role, standing })
     }
 
-    /// Makes an admin of this name, or makes the account of this name an admin with this password.
+    /// Makes an admin of this name; or, where `promote` allows it, makes the account of this name an admin with this
+    /// password, whose sessions all end: they were somebody's who had the password before.
     ///
     /// # Errors
-    /// `email_taken`, and where the database is away.
-    pub async fn make_admin(&self, admin: FirstAdmin) -> Outcome<Account> {
+    /// `username_taken` where there is such an account and it must not be promoted, `email_taken`, and where the
+    /// database is away.
+    pub async fn make_admin(&self, admin: FirstAdmin, promote: bool) -> Outcome<Account> {
         let password_hash = self.inner.hasher.hash(admin.password.clone()).await?;
         self.db
             .run(move |connection| {
@@ -138,8 +140,13 @@ impl Service {
                     let actor = Actor::operator();
                     let existing = Account::find_for_login(c, admin.username.key())?;
                     let account = match existing {
+                        Some(_) if !promote => return Err(WriteError::UsernameTaken.into()),
                         Some(account) => {
+                            let now = Timestamp::now();
+                            Session::end_all(c, account.id, SessionId::ALL, Reason::EndedByAdmin, now)?;
+                            let own = crate::settings::default_email(&admin.username);
                             let changes = AccountChanges {
+                                email: Some(admin.email).filter(|email| own.as_ref() != Some(email)),
                                 password_hash: Some(password_hash),
                                 role: Some(Role::Admin),
                                 standing: Some(Standing::ACTIVE),
@@ -162,16 +169,14 @@ impl Service {
             .await
     }
 
-    /// Changes an account for an admin.
+    /// Changes an account for an admin, all of it or nothing.
     ///
     /// # Errors
     /// `user_not_found`, `invalid_field`, `weak_password`, `username_taken`, `email_taken`, `not_yourself`,
     /// `last_admin`.
     pub async fn edit_account(&self, actor: Actor, target: UserId, edit: AccountEdit) -> Outcome<Account> {
         let before = self.account(target).await?;
-        let reason = edit.reason.clone();
-        super::barring::check_reason(reason.as_deref())?;
-        let mut changes = AccountChanges {
+        let mut fields = AccountChanges {
             username: edit.username.as_deref().map(username).transpose()?,
             email: edit.email.as_deref().map(email).transpose()?,
             role: edit.role.filter(|role| *role != before.role),
@@ -182,82 +187,18 @@ impl Service {
             self.check_timeout(timeout)?;
         }
         if let Some(text) = edit.password {
-            let name = changes.username.as_ref().map_or(before.username.as_str(), Username::as_str);
+            let name = fields.username.as_ref().map_or(before.username.as_str(), Username::as_str);
             let password = password(text, "password", name)?;
-            changes.password_hash = Some(self.inner.hasher.hash(password).await?);
+            fields.password_hash = Some(self.inner.hasher.hash(password).await?);
         }
-        let ends_sessions = changes.role.is_some() || changes.password_hash.is_some();
-        if edit.status.is_some() || edit.is_active.is_some() {
-            let standing = Standing {
-                status: edit.status.unwrap_or(before.standing.status),
-                is_active: edit.is_active.unwrap_or(before.standing.is_active),
-            };
-            if standing != before.standing {
-                self.set_standing(actor.clone(), target, standing, "change_status", reason.clone()).await?;
-            }
-        }
-        let retimed = changes.inactivity_timeout.is_some();
-        let account = if ends_sessions {
-            if changes.role == Some(Role::User) {
-                self.check_may_take_away(&actor, target).await?;
-            }
-            self.engine.evict(target, self.newest_session(target).await?, Reason::EndedByAdmin).await?;
-            let written = self.write_edit(actor, target, changes, reason).await;
-            self.undo_eviction_unless(target, &written).await;
-            let (account, up_to) = written?;
-            // Once more, for a log-in that read the old row.
-            self.engine.evict(target, up_to, Reason::EndedByAdmin).await?;
-            account
-        } else {
-            self.write_edit(actor, target, changes, reason).await?.0
-        };
-        if retimed {
+        let named = edit.status.is_some() || edit.is_active.is_some();
+        let standing = named.then_some(StandingChange::To { status: edit.status, is_active: edit.is_active });
+        let change = Change { action: "change", fields, standing, reason: edit.reason };
+        let account = self.change_account(actor, target, change).await?;
+        if edit.inactivity_timeout.is_some() {
             self.engine.retime(target, self.timeout_of(&account)).await?;
         }
         Ok(account)
-    }
-
-    /// Writes an edit; where role or password change, it ends the sessions too, and answers the newest of them.
-    async fn write_edit(
-        &self,
-        actor: Actor,
-        target: UserId,
-        changes: AccountChanges,
-        reason: Option<String>,
-    ) -> Outcome<(Account, SessionId)> {
-        self.db
-            .run(move |connection| {
-                write_transaction(connection, |c| {
-                    let guard = Guard::take(c, &actor)?;
-                    if changes.role == Some(Role::User) {
-                        guard.allows_taking_away(target)?;
-                    }
-                    // From here on a log-in waits: it will read the new row.
-                    Account::lock(c, target)?.ok_or(Code::UserNotFound)?;
-                    let newest = Session::newest_of(c, target)?;
-                    if changes.role.is_some() || changes.password_hash.is_some() {
-                        Session::end_all(c, target, newest, Reason::EndedByAdmin, Timestamp::now())?;
-                    }
-                    let account = Account::change(c, target, &changes)?.ok_or(Code::UserNotFound)?;
-                    let changed = serde_json::json!({
-                        "username": changes.username.as_ref().map(Username::as_str),
-                        "email": changes.email.as_ref().map(Email::as_str),
-                        "role": changes.role,
-                        "password": changes.password_hash.is_some(),
-                        "inactivity_timeout_seconds": changes.inactivity_timeout.map(|t| t.map(|t| t.as_secs_f64())),
-                    });
-                    let entry = AuditEntry {
-                        actor: &actor,
-                        action: "change",
-                        target: (account.id, &account.username),
-                        reason: reason.as_deref(),
-                        details: Some(changed.to_string()),
-                    };
-                    entry.write(c)?;
-                    Ok::<_, Failure>((account, newest))
-                })
-            })
-            .await
     }
 
     /// Deletes an account: it is offline, and its tokens are dead, when this answers.
@@ -278,6 +219,16 @@ impl Service {
         reason: Option<String>,
         guarded: bool,
     ) -> Outcome<()> {
+        if !guarded {
+            // Refused before anybody is told that the user went offline.
+            let actor = actor.clone();
+            let check = move |c: &mut AnyConnection| {
+                write_transaction(c, |c| {
+                    Ok::<_, Failure>(Guard::take_for(c, &actor, false)?.leaves_an_admin(target)?)
+                })
+            };
+            self.db.run(check).await?;
+        }
         self.engine.evict(target, SessionId::ALL, Reason::Deleted).await?;
         let deleted = self
             .db

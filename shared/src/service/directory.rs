@@ -131,7 +131,7 @@ impl Service {
             role: query.role,
         };
         let corrections = if filter.needs_corrections() { self.corrections().await? } else { Corrections::default() };
-        let (sort, descending) = (query.sort, query.descending);
+        let (sort, descending, kind) = (query.sort, query.descending, filter.clone());
         // One more than asked for says whether there is a next page.
         let page = PageQuery { filter, sort, descending, after, limit: query.limit + 1 };
         let mut page: Page = self.db.run(move |c| page.load(c, &corrections)).await?;
@@ -141,7 +141,13 @@ impl Service {
         let (mut users, online) = self.see(page.users).await?;
         // Whoever changed between the database's answer and the engine's does not belong to this page any more.
         users.retain(|user| query.online_status.is_none_or(|wanted| user.presence.online_status == wanted));
-        Ok(DirectoryPage { users, total: page.total, online: page.online.unwrap_or(online), next_cursor })
+        let online = page.online.of(&kind, online);
+        let (total, online) = match query.online_status {
+            None => (page.kind_total, online),
+            Some(OnlineStatus::Online) => (online, online),
+            Some(OnlineStatus::Offline) => (page.kind_total.saturating_sub(online), 0),
+        };
+        Ok(DirectoryPage { users, total, online, next_cursor })
     }
 
     /// Whom the database may be wrong about.

@@ -80,7 +80,8 @@ impl Service {
         let counts = self.db.run(accounts_by_standing).await?;
         let online = self.engine.lookup(&[]).await?.online;
         let words = [Status::Active, Status::Pending, Status::Suspended, Status::Banned].map(Status::as_str);
-        let mut by_status: BTreeMap<&'static str, u64> = words.into_iter().chain(["inactive"]).map(|w| (w, 0)).collect();
+        let mut by_status: BTreeMap<&'static str, u64> =
+            words.into_iter().chain(["inactive"]).map(|w| (w, 0)).collect();
         for (standing, n) in &counts {
             let word = if standing.bar() == Some(Bar::Inactive) { "inactive" } else { standing.status.as_str() };
             *by_status.entry(word).or_default() += n;

@@ -18,6 +18,7 @@ mod signs;
 use std::sync::Arc;
 
 pub use accounts::{AccountEdit, CreateAccount};
+pub use barring::StandingChange;
 pub use changes::Changes;
 pub use directory::{DirectoryPage, DirectoryQuery, SeenUser};
 pub use history::{HistoryPage, Now};

@@ -2,6 +2,7 @@
 //! a Redis that lost its data does not bring a query a heartbeat upon the database.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 
@@ -15,6 +16,9 @@ use crate::refusal::Code;
 const BATCH: usize = 500;
 /// Heartbeats that may wait for their rows; past that they are told to come back.
 const MOST_WAITING: usize = 20_000;
+
+/// How long one waits for its row.
+const READ_WITHIN: Duration = Duration::from_secs(5);
 
 type Row = Option<(Session, Account)>;
 type Waiting = (SessionId, oneshot::Sender<Outcome<Row>>);
@@ -40,7 +44,10 @@ impl RowReader {
     pub(super) async fn read(&self, session: SessionId) -> Outcome<Row> {
         let (tell, told) = oneshot::channel();
         self.ask.try_send((session, tell)).map_err(|_| Code::Overloaded)?;
-        told.await.map_err(|_| Code::Overloaded)?
+        match tokio::time::timeout(READ_WITHIN, told).await {
+            Ok(answer) => answer.map_err(|_| Code::Overloaded)?,
+            Err(_) => Err(Code::DatabaseUnavailable.into()),
+        }
     }
 }
 

@@ -45,7 +45,8 @@ impl Service {
     pub async fn revive(&self, claimed: Claimed, mut read_at: Timestamp) -> Outcome<Alive> {
         for _ in 0..TRIES {
             let row = self.inner.rows.read(claimed.session).await?;
-            let account = self.may_be_alive(row)?;
+            // A row of another user's is none of this token's: after a restored backup ids may come again.
+            let account = self.may_be_alive(row.filter(|(session, _)| session.user() == claimed.user))?;
             let connect = Connect {
                 user: claimed.user,
                 session: claimed.session,
@@ -84,7 +85,9 @@ impl Service {
         // Long enough for a page to load again, and short beside the timeout even where that is short.
         let grace = LEAVING_GRACE.min(claimed.timeout / 3);
         let until = self.engine.leave(claimed.user, claimed.session, grace).await?;
-        Ok(Alive { until: until.unwrap_or(alive.until), ..alive })
+        let Some(until) = until else { return Ok(alive) };
+        // What readers are told: the grace counts from the moment of saying so, which was the later sign of life.
+        Ok(Alive { last_seen: alive.last_seen.max(until.0.minus(grace)), until })
     }
 
     /// A sign of life without the group commit: for programs that send few.

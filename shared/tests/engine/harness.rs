@@ -320,12 +320,13 @@ pub fn touch(user: i64, session: i64) -> Touch {
 /// An online transition of a session's.
 pub fn came(user: i64, session: i64, at: Timestamp, reason: Reason) -> Transition {
     let session = Some(SessionId(session));
-    Transition { user: UserId(user), online: true, at, last_seen: at, reason, session }
+    Transition { user: UserId(user), online: true, at, last_seen: at, reason, session, session_seen: at }
 }
 
 /// An offline transition by a session's end.
 pub fn went(user: i64, session: i64, at: Timestamp, last_seen: Timestamp, reason: Reason) -> Transition {
-    Transition { user: UserId(user), online: false, at, last_seen, reason, session: Some(SessionId(session)) }
+    let (user, session) = (UserId(user), Some(SessionId(session)));
+    Transition { user, online: false, at, last_seen, reason, session, session_seen: last_seen }
 }
 
 /// What is known of a user who went offline.

@@ -35,7 +35,7 @@ contract! {
         assert!(restate(h, false).await);
         let last_seen = h.moment(secs(10));
         let session = Some(SessionId(11));
-        let again = Transition { user: UserId(1), online: true, at: now, last_seen, reason: Reason::Login, session };
+        let again = Transition { user: UserId(1), online: true, at: now, last_seen, reason: Reason::Login, session, session_seen: last_seen };
         assert_eq!(h.transitions(1).await, [came(1, 11, h.start, Reason::Login), again]);
         assert!(!restate(h, false).await, "once is enough");
         let until = h.deadline(secs(10) + TIMEOUT);
@@ -46,7 +46,7 @@ contract! {
         assert!(!restate(h, false).await, "the database is right");
         assert!(restate(h, true).await);
         let Restatement { at, last_seen, reason } = restatement(h);
-        let again = Transition { user: UserId(1), online: false, at, last_seen, reason, session: None };
+        let again = Transition { user: UserId(1), online: false, at, last_seen, reason, session: None, session_seen: last_seen };
         assert_eq!(h.transitions(1).await, [again]);
         assert_eq!(h.known(1).await, offline(at, last_seen, reason));
         assert!(!restate(h, true).await, "once is enough");

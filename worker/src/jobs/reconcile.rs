@@ -6,8 +6,9 @@
 
 use std::collections::HashMap;
 
+use lastseen_shared::db::DbError;
 use lastseen_shared::ids::{SessionId, UserId};
-use lastseen_shared::models::projection::{ProjectedOnline, offline_among};
+use lastseen_shared::models::projection::{OpenInterval, ShardOf, offline_among};
 use lastseen_shared::models::{Account, Session};
 use lastseen_shared::presence::engine::Restatement;
 use lastseen_shared::presence::rule::{HeldSession, Known};
@@ -20,6 +21,8 @@ use crate::registry::JobError;
 
 /// Users of one page.
 const PAGE: i64 = 500;
+/// Users of one statement, each with some sessions: far below what a statement takes.
+const PAGE_USERS: usize = 500;
 
 /// Reconciles a shard.
 ///
@@ -37,42 +40,45 @@ async fn take_out_what_is_over(context: &Context, shard: u32) -> Result<(), JobE
     while let Some(place) = from {
         let scan = context.engine.scan(shard, place).await?;
         from = scan.next;
-        let ids: Vec<SessionId> =
-            scan.users.iter().flat_map(|(_, sessions)| sessions.iter().map(|held| held.session)).collect();
-        let users: Vec<UserId> = scan.users.iter().map(|(user, _)| *user).collect();
-        if users.is_empty() {
-            continue;
+        for users in scan.users.chunks(PAGE_USERS) {
+            settle_with_rows(context, users).await?;
         }
-        let (rows, offline) = context
-            .db
-            .run(move |connection| {
-                Ok::<_, lastseen_shared::db::DbError>((
-                    Session::find_many(connection, &ids)?,
-                    offline_among(connection, &users)?,
-                ))
-            })
-            .await?;
-        let rows: HashMap<SessionId, (Session, Account)> = rows.into_iter().map(|row| (row.0.id(), row)).collect();
-        for (user, sessions) in &scan.users {
-            for HeldSession { session, .. } in sessions {
-                if let Some(reason) = over(rows.get(session)) {
-                    log::info!("session {session} of user {user} is over ({reason}): taken out");
-                    context.engine.disconnect(*user, *session, reason).await?;
-                }
+    }
+    Ok(())
+}
+
+async fn settle_with_rows(context: &Context, held: &[(UserId, Vec<HeldSession>)]) -> Result<(), JobError> {
+    let ids: Vec<SessionId> =
+        held.iter().flat_map(|(_, sessions)| sessions.iter().map(|held| held.session)).collect();
+    let users: Vec<UserId> = held.iter().map(|(user, _)| *user).collect();
+    let (rows, offline) = context
+        .db
+        .run(move |connection| {
+            let rows = Session::find_many(connection, &ids)?;
+            Ok::<_, DbError>((rows, offline_among(connection, &users)?))
+        })
+        .await?;
+    let rows: HashMap<SessionId, (Session, Account)> = rows.into_iter().map(|row| (row.0.id(), row)).collect();
+    for (user, sessions) in held {
+        for HeldSession { session, .. } in sessions {
+            if let Some(reason) = over(*user, rows.get(session)) {
+                log::info!("session {session} of user {user} is over ({reason}): taken out");
+                context.engine.disconnect(*user, *session, reason).await?;
             }
         }
-        for user in offline {
-            let nothing = Restatement { at: Timestamp(0), last_seen: Timestamp(0), reason: Reason::Timeout };
-            if context.engine.restate(user, false, nothing).await? {
-                log::info!("user {user} is online, which the database did not know");
-            }
+    }
+    for user in offline {
+        let nothing = Restatement { at: Timestamp(0), last_seen: Timestamp(0), reason: Reason::Timeout };
+        if context.engine.restate(user, false, nothing).await? {
+            log::info!("user {user} is online, which the database did not know");
         }
     }
     Ok(())
 }
 
 /// Why a session is over; `None` where it is not.
-fn over(row: Option<&(Session, Account)>) -> Option<Reason> {
+fn over(user: UserId, row: Option<&(Session, Account)>) -> Option<Reason> {
+    let row = row.filter(|(session, _)| session.user() == user);
     let Some((session, account)) = row else { return Some(Reason::Deleted) };
     if let Some(bar) = account.standing.bar() {
         return Some(bar.reason());
@@ -81,7 +87,7 @@ fn over(row: Option<&(Session, Account)>) -> Option<Reason> {
     session.is_over(Timestamp::now()).then_some(reason)
 }
 
-/// Users whom the database says to be online and the engine knows nothing of. Only once the longest timeout has passed
+/// Users whose interval is open and of whom the engine knows nothing. Only once the longest timeout has passed
 /// since the engine's data began: before that, a heartbeat may still bring them back, and their history should not split.
 async fn close_what_is_gone(context: &Context, shard: u32) -> Result<(), JobError> {
     let (epoch, now) = context.engine.epoch(shard).await?;
@@ -91,9 +97,11 @@ async fn close_what_is_gone(context: &Context, shard: u32) -> Result<(), JobErro
     let shards = context.engine.shards();
     let mut after = UserId(0);
     loop {
-        let page =
-            context.db.run(move |connection| ProjectedOnline::page(connection, shard, shards, after, PAGE)).await?;
-        let users: Vec<UserId> = page.iter().map(ProjectedOnline::user).collect();
+        let page = context
+            .db
+            .run(move |connection| OpenInterval::page(connection, ShardOf { shard, shards }, after, PAGE))
+            .await?;
+        let users: Vec<UserId> = page.iter().map(OpenInterval::user).collect();
         let Some(last) = users.last() else { return Ok(()) };
         after = *last;
         let known = context.engine.lookup(&users).await?.known;
@@ -109,7 +117,7 @@ async fn close_what_is_gone(context: &Context, shard: u32) -> Result<(), JobErro
 
 /// What can be said of a user whose end nobody noted: it was online, as far as is known, when the engine lost its data;
 /// or, where it did not, for its timeout after the last sign of life.
-fn ended(context: &Context, row: &ProjectedOnline, epoch: &Epoch) -> Restatement {
+fn ended(context: &Context, row: &OpenInterval, epoch: &Epoch) -> Restatement {
     let timeout = row.own_timeout().unwrap_or(context.presence.inactivity_timeout);
     let at = if epoch.born > row.last_seen() { epoch.born } else { row.last_seen().plus(timeout) };
     Restatement { at, last_seen: row.last_seen(), reason: Reason::Timeout }

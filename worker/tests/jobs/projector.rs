@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use lastseen_shared::models::Account;
-use lastseen_shared::models::projection::{Applied, Offset, apply};
+use lastseen_shared::models::projection::{Applied, Offset, ShardOf, apply};
 use lastseen_shared::presence::rule::Known;
 use lastseen_shared::presence::transition::TransitionId;
 use lastseen_shared::presence::{PresenceEngine, Reason};
@@ -73,7 +73,12 @@ async fn one_that_dies_before_its_commit_has_written_nothing(world: World) {
     // Everything is written but the commit, which the offset then refuses: what a crash there leaves behind.
     let elsewhere = Offset { epoch: stretch.epoch.id.clone(), id: TransitionId { ms: 1, seq: 1 } };
     let to = Offset { epoch: stretch.epoch.id, id: stretch.newest };
-    let applied = world.context.db.run(move |c| apply(c, 0, Some(&elsewhere), &to, &stretch.entries)).await.unwrap();
+    let applied = world
+        .context
+        .db
+        .run(move |c| apply(c, ShardOf { shard: 0, shards: 1 }, Some(&elsewhere), &to, &stretch.entries))
+        .await
+        .unwrap();
     assert_eq!(applied, Applied::Overtaken);
     assert_eq!(world.projected(ann).await, (false, 0, None));
     assert_eq!(world.history(ann).await, []);
@@ -151,10 +156,14 @@ async fn an_engine_that_lost_its_data_splits_no_history(mut world: World) {
     let mut projector = Projector::new(world.context.clone(), 0);
     catch_up(&mut projector).await;
     world.lose_engine();
-    // Her next heartbeat is unknown, and brings her online again.
-    world.connect(ann, session, Reason::Heartbeat).await;
     let mut projector = Projector::new(world.context.clone(), 0);
     catch_up(&mut projector).await;
+    assert!(!world.projected(ann).await.0, "the database knows of nobody either");
+    catch_up(&mut projector).await;
+    // Her next heartbeat is unknown, and brings her online again.
+    world.connect(ann, session, Reason::Heartbeat).await;
+    catch_up(&mut projector).await;
+    assert!(world.projected(ann).await.0);
     assert_eq!(world.history(ann).await, [(start.0, None, "login".into(), None)]);
     let Queue::Memory(_) = &world.context.queue else { unreachable!() };
     assert_eq!(world.context.queue.depth().await.unwrap().waiting, 1, "the loss is reconciled");

@@ -4,7 +4,8 @@
 --   2 users         hash        user -> "reason|gone|session:timeout_ms,..." while the user has unsettled sessions;
 --                               reason: l (login) or h (heartbeat), gone: newest sign of life of sessions that left
 --   3 unprojected   hash        user -> "id|online|at|last_seen|reason", its last transition, until the database has it
---   4 transitions   stream      every transition (u o a l r s) and every session that left beside others, or seen earlier (u s l)
+--   4 transitions   stream      every transition (u o a l r s, and x where the session's own last sign of life is not
+--                               the user's) and every session that left beside others (u s l)
 --   5 epoch         string      "shards:born_us"
 -- ARGV[1] of every such script that writes: the number of shards this process is set to.
 -- The function clock() stands before this text.
@@ -81,9 +82,13 @@ local function keep(user, found)
   redis.call('HSET', USERS, user, found.reason .. '|' .. gone .. '|' .. table.concat(parts, ','))
 end
 
-local function emit(user, online, at, last_seen, reason, session)
-  local id = redis.call('XADD', TRANSITIONS, '*', 'u', user, 'o', online, 'a', int(at), 'l', int(last_seen),
-    'r', reason, 's', session)
+local function emit(user, online, at, last_seen, reason, session, own)
+  local entry = { 'u', user, 'o', online, 'a', int(at), 'l', int(last_seen), 'r', reason, 's', session }
+  if own and own ~= last_seen then
+    entry[#entry + 1] = 'x'
+    entry[#entry + 1] = int(own)
+  end
+  local id = redis.call('XADD', TRANSITIONS, '*', unpack(entry))
   redis.call('HSET', UNPROJECTED, user,
     id .. '|' .. online .. '|' .. int(at) .. '|' .. int(last_seen) .. '|' .. reason)
 end
@@ -118,8 +123,7 @@ local function take_out(user, found, leaves, at, reason)
   end
   local offline = #left == 0
   for _, session in ipairs(found.sessions) do
-    -- The transition tells of the last one, unless another device was seen later than it.
-    if leaves(session) and not (offline and session == last and seen(session) == found.gone) then
+    if leaves(session) and not (offline and session == last) then
       redis.call('XADD', TRANSITIONS, '*', 'u', user, 's', session.id, 'l', int(seen(session)))
     end
   end
@@ -128,7 +132,7 @@ local function take_out(user, found, leaves, at, reason)
     redis.call('HDEL', USERS, user)
     -- A session without a score has no deadline to date by: part of the data was lost.
     at = at or (last.deadline > 0 and last.deadline or clock())
-    emit(user, '0', math.max(at, found.gone), found.gone, reason, last.id)
+    emit(user, '0', math.max(at, found.gone), found.gone, reason, last.id, seen(last))
   else
     keep(user, found)
   end

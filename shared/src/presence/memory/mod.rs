@@ -6,6 +6,7 @@
 
 pub mod journal;
 mod operations;
+mod remembered;
 pub mod shard;
 
 pub use operations::MemoryEngine;

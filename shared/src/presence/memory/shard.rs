@@ -3,9 +3,10 @@
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::time::Duration;
 
+use super::remembered::Memory;
 use crate::ids::{SessionId, UserId};
 use crate::presence::Reason;
-use crate::presence::engine::{Connect, Connected, ENDED_MEMORY, ROW_FRESHNESS, Restatement, Touch};
+use crate::presence::engine::{Connect, Connected, ROW_FRESHNESS, Restatement, Touch};
 use crate::presence::rule::{HeldSession, Known, survey};
 use crate::presence::transition::{Entry, Epoch, Event, Transition, TransitionId};
 use crate::timestamp::{Deadline, Timestamp};
@@ -54,40 +55,6 @@ pub struct Shard {
     changed: bool,
     /// Whether the journal is writing such changes at this moment.
     writing: bool,
-}
-
-/// What is remembered for [`ENDED_MEMORY`] and then forgotten.
-#[derive(Debug)]
-struct Memory<K, V> {
-    values: HashMap<K, (V, Timestamp)>,
-    forget: VecDeque<(Timestamp, K)>,
-}
-
-impl<K: Copy + Eq + std::hash::Hash, V: Copy> Memory<K, V> {
-    fn new() -> Self {
-        Self { values: HashMap::new(), forget: VecDeque::new() }
-    }
-
-    fn set(&mut self, key: K, value: V, now: Timestamp) {
-        self.sweep(now);
-        let until = now.plus(ENDED_MEMORY);
-        self.values.insert(key, (value, until));
-        self.forget.push_back((until, key));
-    }
-
-    fn get(&self, key: K, now: Timestamp) -> Option<V> {
-        self.values.get(&key).filter(|(_, until)| *until > now).map(|(value, _)| *value)
-    }
-
-    fn sweep(&mut self, now: Timestamp) {
-        while self.forget.front().is_some_and(|(until, _)| *until <= now) {
-            if let Some((_, key)) = self.forget.pop_front()
-                && self.values.get(&key).is_some_and(|(_, until)| *until <= now)
-            {
-                self.values.remove(&key);
-            }
-        }
-    }
 }
 
 /// What a shard begins with after a restart.
@@ -199,16 +166,16 @@ impl Shard {
         self.soil(user);
         for session in gone {
             self.due.remove(&(session.deadline, user, session.session));
-            // The transition tells of the last one, unless another device was seen later than it.
-            let own = session.last_seen();
-            if !(offline && session.session == last.session && own == last_seen) {
-                self.append(Event::SessionLeft { user, session: session.session, last_seen: own }, now);
+            if !(offline && session.session == last.session) {
+                let last_seen = session.last_seen();
+                self.append(Event::SessionLeft { user, session: session.session, last_seen }, now);
             }
         }
         if offline {
             let at = at.unwrap_or(last.deadline.0).max(last_seen);
             let session = Some(last.session);
-            let transition = Transition { user, online: false, at, last_seen, reason, session };
+            let session_seen = last.last_seen();
+            let transition = Transition { user, online: false, at, last_seen, reason, session, session_seen };
             self.append(Event::Transition(transition), now);
         }
         offline
@@ -266,7 +233,9 @@ impl Shard {
         held.sessions.push(HeldSession { session, timeout, deadline, leaving: false });
         if began {
             let session = Some(session);
-            let transition = Transition { user, online: true, at: now, last_seen: now, reason, session };
+            let session_seen = now;
+            let transition =
+                Transition { user, online: true, at: now, last_seen: now, reason, session, session_seen };
             self.append(Event::Transition(transition), now);
         }
         self.due.insert((deadline, user, session));
@@ -433,22 +402,16 @@ impl Shard {
             return false;
         }
         let transition = match held.and_then(|held| Some((held, held.sessions.first()?))) {
-            Some((held, first)) => Transition {
-                user,
-                online: true,
-                at: now,
-                last_seen: held.sessions.iter().map(HeldSession::last_seen).chain(held.gone).max().unwrap_or(now),
-                reason: held.reason,
-                session: Some(first.session),
-            },
-            None => Transition {
-                user,
-                online: false,
-                at: offline.at,
-                last_seen: offline.last_seen,
-                reason: offline.reason,
-                session: None,
-            },
+            Some((held, first)) => {
+                let seen = held.sessions.iter().map(HeldSession::last_seen).chain(held.gone).max().unwrap_or(now);
+                let (reason, session) = (held.reason, Some(first.session));
+                Transition { user, online: true, at: now, last_seen: seen, reason, session, session_seen: seen }
+            }
+            None => {
+                let Restatement { at, last_seen, reason } = offline;
+                let session_seen = last_seen;
+                Transition { user, online: false, at, last_seen, reason, session: None, session_seen }
+            }
         };
         self.append(Event::Transition(transition), now);
         true

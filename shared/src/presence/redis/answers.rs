@@ -87,7 +87,8 @@ fn id(value: &Value) -> Answer<TransitionId> {
 
 fn entry(value: &Value) -> Answer<Entry> {
     let [entry_id, fields] = array(value)? else { return Err(unknown(value)) };
-    let (mut user, mut online, mut at, mut last_seen, mut why, mut session) = (0, None, 0, 0, None, None);
+    let (mut user, mut online, mut at, mut last_seen, mut own) = (0, None, 0, 0, None);
+    let (mut why, mut session) = (None, None);
     for pair in array(fields)?.chunks_exact(2) {
         let field = &pair[1];
         match text(&pair[0])?.as_str() {
@@ -95,6 +96,7 @@ fn entry(value: &Value) -> Answer<Entry> {
             "o" => online = Some(integer(field)? == 1),
             "a" => at = integer(field)?,
             "l" => last_seen = integer(field)?,
+            "x" => own = Some(Timestamp(integer(field)?)),
             "r" => why = Some(reason(&text(field)?)?),
             "s" => session = text(field)?.parse().ok().map(SessionId),
             // A newer writer may say more.
@@ -104,7 +106,16 @@ fn entry(value: &Value) -> Answer<Entry> {
     let (user, last_seen) = (UserId(user), Timestamp(last_seen));
     let event = match (online, why, session) {
         (Some(online), Some(reason), session) => {
-            Event::Transition(Transition { user, online, at: Timestamp(at), last_seen, reason, session })
+            let session_seen = own.unwrap_or(last_seen);
+            Event::Transition(Transition {
+                user,
+                online,
+                at: Timestamp(at),
+                last_seen,
+                reason,
+                session,
+                session_seen,
+            })
         }
         (None, _, Some(session)) => Event::SessionLeft { user, session, last_seen },
         _ => return Err(unknown(value)),

@@ -22,9 +22,10 @@
 
 mod answers;
 mod connection;
+mod engine;
 mod operations;
 mod scripts;
 
 pub use connection::{Redis, RedisSettings};
-pub use operations::RedisEngine;
+pub use engine::RedisEngine;
 pub use scripts::RedisClock;

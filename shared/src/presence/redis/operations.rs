@@ -1,14 +1,12 @@
 //! The operations, each one script or one command.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use redis::aio::{ConnectionManager, MultiplexedConnection};
-use redis::{AsyncCommands, FromRedisValue, Script, ScriptInvocation, Value};
+use redis::{AsyncCommands, Value};
 
-use super::answers::{array, epoch, held_sessions, integer, known, stretch, text, unknown};
-use super::connection::{CALL_WITHIN, Redis, unavailable};
-use super::scripts::{RedisClock, Scripts};
+use super::answers::{array, epoch, held_sessions, integer, stretch, text, unknown};
+use super::connection::unavailable;
+use super::engine::{LONGEST_WAIT, LOOKUP_BATCH, RedisEngine, SWEEP_BATCH, TOUCH_BATCH};
 use crate::ids::{SessionId, UserId};
 use crate::presence::engine::{
     Connect, Connected, Delta, Disconnected, ENDED_MEMORY, Lookup, PresenceEngine, ROW_FRESHNESS, Restatement, Scan,
@@ -21,229 +19,16 @@ use crate::timestamp::{Deadline, Timestamp, millis};
 
 type Answer<T> = Result<T, EngineError>;
 
-/// Past so many sessions that wait for the sweep, a reader that counts sweeps first: it bounds a script's time.
-const OVERDUE_COUNTED: usize = 1_000;
-/// What one call of the sweep may take, for that: about 5 ms of Redis's time.
-const SWEEP_BATCH: usize = 500;
-/// Users of one lookup call: likewise.
-const LOOKUP_BATCH: usize = 1_000;
-/// Heartbeats of one command: likewise, and Lua passes no more than some thousands to a command.
-const TOUCH_BATCH: usize = 1_000;
-
-/// What a wait for transitions may take at the most.
-const LONGEST_WAIT: Duration = Duration::from_secs(10);
-
-/// The presence engine on Redis. Cheap to clone; clones share a connection.
-#[derive(Clone)]
-pub struct RedisEngine {
-    redis: Redis,
-    connection: ConnectionManager,
-    scripts: Arc<Scripts>,
-    shards: u32,
-    keys: Arc<Vec<ShardKeys>>,
-    /// For blocking reads, kept one a shard, made when first waited on: they would hold up everybody else's.
-    waiting: Arc<Vec<tokio::sync::Mutex<Option<MultiplexedConnection>>>>,
-}
-
-/// One shard's keys, made once.
-struct ShardKeys {
-    tag: String,
-    /// sessions, users, unprojected, transitions, epoch: what the scripts' prelude names.
-    common: [String; 5],
-    trimmed: String,
-}
-
-impl ShardKeys {
-    fn new(prefix: &str, shard: u32) -> Self {
-        let tag = format!("{prefix}{{p:{shard}}}");
-        let key = |name: &str| format!("{tag}:{name}");
-        let common = [key("sessions"), key("users"), key("unprojected"), key("transitions"), key("epoch")];
-        Self { common, trimmed: key("trimmed"), tag }
-    }
-}
-
-impl RedisEngine {
-    /// An engine on `redis` with `shards` shards. Connects at the first call.
-    ///
-    /// # Panics
-    /// Outside of a Tokio runtime: the connection's task is started there.
-    ///
-    /// # Errors
-    /// [`EngineError::Unavailable`] where no connection can be prepared.
-    pub fn new(redis: Redis, shards: u32, clock: &RedisClock) -> Answer<Self> {
-        let keys = (0..shards).map(|shard| ShardKeys::new(redis.key_prefix(), shard)).collect();
-        let waiting = (0..shards).map(|_| tokio::sync::Mutex::default()).collect();
-        let connection = redis.shared()?;
-        let scripts = Arc::new(Scripts::new(clock));
-        Ok(Self { redis, connection, scripts, shards, keys: Arc::new(keys), waiting: Arc::new(waiting) })
-    }
-
-    /// The same engine on a connection of its own: what a thread that sends many heartbeats takes.
-    ///
-    /// # Panics
-    /// Outside of a Tokio runtime.
-    ///
-    /// # Errors
-    /// [`EngineError::Unavailable`] where no connection can be prepared.
-    pub fn with_own_connection(&self) -> Answer<Self> {
-        Ok(Self { connection: self.redis.shared()?, ..self.clone() })
-    }
-
-    fn keys(&self, shard: u32) -> Answer<&ShardKeys> {
-        self.keys.get(shard as usize).ok_or_else(|| EngineError::Protocol(format!("no shard {shard}")))
-    }
-
-    fn keys_of(&self, user: UserId) -> Answer<&ShardKeys> {
-        self.keys(user.shard(self.shards))
-    }
-
-    /// Runs a call within [`CALL_WITHIN`].
-    async fn within<T>(&self, call: impl Future<Output = redis::RedisResult<T>>) -> Answer<T> {
-        match tokio::time::timeout(CALL_WITHIN, call).await {
-            Ok(Ok(answer)) => Ok(answer),
-            Ok(Err(error)) if error.code() == Some("SHARDS") => Err(EngineError::OtherShardCount {
-                stored: error.detail().and_then(|d| d.trim().parse().ok()).unwrap_or(0),
-                configured: self.shards,
-            }),
-            Ok(Err(error)) => Err(unavailable(error)),
-            Err(_) => Err(EngineError::Unavailable(format!("no answer within {CALL_WITHIN:?}"))),
-        }
-    }
-
-    async fn invoke<T: FromRedisValue>(&self, invocation: &ScriptInvocation<'_>) -> Answer<T> {
-        let mut connection = self.connection.clone();
-        self.within(invocation.invoke_async(&mut connection)).await
-    }
-
-    fn script<'a>(&self, script: &'a Script, keys: &ShardKeys) -> ScriptInvocation<'a> {
-        let mut invocation = script.prepare_invoke();
-        for key in &keys.common {
-            invocation.key(key);
-        }
-        invocation
-    }
-
-    /// Sweeps a shard until less is overdue than a reader's count allows.
-    async fn make_countable(&self, shard: u32) -> Answer<()> {
-        while self.expire(shard, SWEEP_BATCH).await? == SWEEP_BATCH {}
-        Ok(())
-    }
-
-    /// Sends heartbeats of one shard in one command.
-    async fn touch_some(&self, keys: &ShardKeys, batch: &[Touch]) -> Answer<Touched> {
-        use std::fmt::Write as _;
-        let mut call = self.scripts.touch.prepare_invoke();
-        call.key(&keys.common[0]).key(&keys.common[1]);
-        let mut member = String::with_capacity(40);
-        for touch in batch {
-            member.clear();
-            // Writing to a String does not fail.
-            let _ = write!(member, "{}:{}:{}", touch.user, touch.session, millis(touch.timeout));
-            call.arg(&member);
-        }
-        let answer: Vec<i64> = self.invoke(&call).await?;
-        let (now, deadlines) = answer.split_first().ok_or_else(|| unknown("nothing"))?;
-        if deadlines.len() != batch.len() {
-            return Err(unknown(answer));
-        }
-        let deadlines = deadlines.iter().map(|at| moment(*at).nonzero().map(Deadline)).collect();
-        Ok(Touched { now: moment(*now), deadlines })
-    }
-
-    async fn lookup_shard(&self, shard: u32, users: &[UserId]) -> Answer<Lookup> {
-        let keys = self.keys(shard)?;
-        loop {
-            let mut call = self.script(&self.scripts.lookup, keys);
-            call.arg(OVERDUE_COUNTED);
-            for user in users {
-                call.arg(user.0);
-            }
-            let answer: Vec<Value> = self.invoke(&call).await?;
-            let (online, rest) = answer.split_first().ok_or_else(|| unknown("nothing"))?;
-            match u64::try_from(integer(online)?) {
-                Ok(online) => {
-                    return Ok(Lookup { known: rest.iter().map(known).collect::<Answer<_>>()?, online });
-                }
-                Err(_) => self.make_countable(shard).await?,
-            }
-        }
-    }
-
-    async fn delta_of_shard(&self, shard: u32) -> Answer<Delta> {
-        let keys = self.keys(shard)?;
-        let mut delta = Delta::default();
-        let mut from = "0".to_owned();
-        loop {
-            let mut call = self.script(&self.scripts.delta, keys);
-            call.arg(OVERDUE_COUNTED).arg(&from);
-            let answer: Vec<Value> = self.invoke(&call).await?;
-            let [online, next, rest @ ..] = answer.as_slice() else { return Err(unknown(answer)) };
-            let Ok(online) = u64::try_from(integer(online)?) else {
-                self.make_countable(shard).await?;
-                continue;
-            };
-            delta.online = online;
-            for pair in rest.chunks_exact(2) {
-                delta.users.push((UserId(integer(&pair[0])?), known(&pair[1])?));
-            }
-            from = text(next)?;
-            if from == "0" {
-                return Ok(delta);
-            }
-        }
-    }
-
-    /// Takes or renews the lease that says which process follows a shard's transitions. Answers whether `holder` has it.
-    ///
-    /// # Errors
-    /// [`EngineError::Unavailable`].
-    pub async fn lease(&self, shard: u32, holder: &str, ttl: Duration) -> Answer<bool> {
-        let key = format!("{}:projector", self.keys(shard)?.tag);
-        let script = Script::new(include_str!("../lua/lease.lua"));
-        let mut call = script.key(key);
-        call.arg(holder).arg(millis(ttl));
-        let held: i64 = self.invoke(&call).await?;
-        Ok(held == 1)
-    }
-
-    /// Says so where Redis may throw keys away when its memory is full: who is online would be wrong then.
-    async fn warn_of_eviction(&self) {
-        let mut connection = self.connection.clone();
-        let policy = self.within(async move {
-            redis::cmd("CONFIG").arg("GET").arg("maxmemory-policy").query_async::<Vec<String>>(&mut connection).await
-        });
-        // A managed Redis may not tell.
-        if let Ok(answer) = policy.await
-            && let Some(policy) = answer.get(1).filter(|policy| *policy != "noeviction")
-        {
-            log::warn!("Redis evicts keys when its memory is full (maxmemory-policy {policy}): set it to noeviction");
-        }
-    }
-
-    /// Whether Redis answers.
-    ///
-    /// # Errors
-    /// [`EngineError::Unavailable`].
-    pub async fn ping(&self) -> Answer<()> {
-        let mut connection = self.connection.clone();
-        self.within(async move { redis::cmd("PING").query_async::<()>(&mut connection).await }).await
-    }
-}
-
-fn moment(ms: i64) -> Timestamp {
-    Timestamp(ms)
-}
-
 impl PresenceEngine for RedisEngine {
     fn shards(&self) -> u32 {
         self.shards
     }
 
     async fn start(&self) -> Answer<()> {
-        self.warn_of_eviction().await;
         for shard in 0..self.shards {
             self.epoch(shard).await?;
         }
+        self.warn_of_eviction().await;
         Ok(())
     }
 
@@ -280,7 +65,7 @@ impl PresenceEngine for RedisEngine {
         Ok(match deadline {
             0 => Connected::Ended,
             -1 => Connected::Stale,
-            at => Connected::Live { now: moment(now), deadline: Deadline(moment(at)) },
+            at => Connected::Live { now: Timestamp(now), deadline: Deadline(Timestamp(at)) },
         })
     }
 
@@ -294,7 +79,7 @@ impl PresenceEngine for RedisEngine {
             .arg(reason.as_str())
             .arg(millis(ENDED_MEMORY));
         let (now, offline): (i64, i64) = self.invoke(&call).await?;
-        Ok(Disconnected { now: moment(now), went_offline: offline == 1 })
+        Ok(Disconnected { now: Timestamp(now), went_offline: offline == 1 })
     }
 
     async fn evict(&self, user: UserId, up_to: SessionId, reason: Reason) -> Answer<Disconnected> {
@@ -307,14 +92,13 @@ impl PresenceEngine for RedisEngine {
             .arg(reason.as_str())
             .arg(millis(ENDED_MEMORY));
         let (now, offline): (i64, i64) = self.invoke(&call).await?;
-        Ok(Disconnected { now: moment(now), went_offline: offline == 1 })
+        Ok(Disconnected { now: Timestamp(now), went_offline: offline == 1 })
     }
 
     async fn admit(&self, user: UserId, after: SessionId) -> Answer<()> {
         let key = format!("{}:ended:u:{user}", self.keys_of(user)?.tag);
-        let mut connection = self.connection.clone();
-        let ttl = ENDED_MEMORY.as_secs();
-        self.within(async move { connection.set_ex::<_, _, ()>(key, after.0, ttl).await }).await
+        let (key, ttl) = (&key, ENDED_MEMORY.as_secs());
+        self.within(|mut connection| async move { connection.set_ex::<_, _, ()>(key, after.0, ttl).await }).await
     }
 
     async fn retime(&self, user: UserId, timeout: Duration) -> Answer<()> {
@@ -332,7 +116,7 @@ impl PresenceEngine for RedisEngine {
         let mut call = self.script(&self.scripts.leave, self.keys_of(user)?);
         call.arg(self.shards).arg(user.0).arg(session.0).arg(millis(grace));
         let (_, deadline): (i64, i64) = self.invoke(&call).await?;
-        Ok(moment(deadline).nonzero().map(Deadline))
+        Ok(Timestamp(deadline).nonzero().map(Deadline))
     }
 
     async fn expire(&self, shard: u32, most: usize) -> Answer<usize> {
@@ -484,6 +268,6 @@ impl PresenceEngine for RedisEngine {
         call.arg(self.shards);
         let answer: Value = self.invoke(&call).await?;
         let [id, now] = array(&answer)? else { return Err(unknown(answer)) };
-        Ok((epoch(id)?, moment(integer(now)?)))
+        Ok((epoch(id)?, Timestamp(integer(now)?)))
     }
 }

@@ -53,7 +53,7 @@ fn told(entry: &Entry) -> (i64, Told) {
             let (at, reason, session) = (t.at.0, t.reason.as_str(), t.session.unwrap().0);
             let last_seen = t.last_seen.0;
             assert!(!t.online || last_seen == at);
-            let went = Told::Went { at, last_seen, reason, session };
+            let went = Told::Went { at, last_seen, reason, session, own: t.session_seen.0 };
             (t.user.0, if t.online { Told::Came { at, reason, session } } else { went })
         }
         Event::SessionLeft { user, session, last_seen } => {

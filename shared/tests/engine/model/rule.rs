@@ -23,7 +23,7 @@ impl Session {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Told {
     Came { at: i64, reason: &'static str, session: i64 },
-    Went { at: i64, last_seen: i64, reason: &'static str, session: i64 },
+    Went { at: i64, last_seen: i64, reason: &'static str, session: i64, own: i64 },
     Left { session: i64, last_seen: i64 },
 }
 
@@ -73,13 +73,15 @@ impl User {
     fn leave(&mut self, id: i64, at: i64, reason: Reason) {
         let place = self.sessions.iter().position(|s| s.id == id).unwrap();
         let Session { seen, .. } = self.sessions.remove(place);
-        if self.sessions.is_empty() && seen != self.newest {
-            // Another device was seen later: its own last sign of life is told beside the user's.
-            self.told.push(Told::Left { session: id, last_seen: seen });
-        }
         self.told.push(if self.sessions.is_empty() {
             // Nobody goes offline before the last sign of life.
-            Told::Went { at: at.max(self.newest), last_seen: self.newest, reason: reason.as_str(), session: id }
+            Told::Went {
+                at: at.max(self.newest),
+                last_seen: self.newest,
+                reason: reason.as_str(),
+                session: id,
+                own: seen,
+            }
         } else {
             Told::Left { session: id, last_seen: seen }
         });

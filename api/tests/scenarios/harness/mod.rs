@@ -1,0 +1,203 @@
+//! Starts the service as its operator would, in either form, with everything around it; and takes it all away again.
+//!
+//! - [`process`]: programs and their logs.
+//! - [`database`]: the database, read past the programs.
+//! - [`redis`]: the Redis, shared or of the test's own.
+
+pub mod database;
+pub mod process;
+pub mod redis;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::client::{ADMIN, Client, PASSWORD, Session};
+use database::Database;
+use process::{Folder, Process};
+use redis::{Redis, Server};
+
+/// How often clients are told to send heartbeats here, and the silence that makes offline.
+pub const INTERVAL: Duration = Duration::from_millis(300);
+pub const TIMEOUT: Duration = Duration::from_secs(1);
+/// A sweep that does not come in a test's time.
+pub const NO_SWEEP: (&str, &str) = ("LASTSEEN_SWEEP_CRON", "0 0 0 1 1 *");
+
+/// A timeout that nobody reaches in a test's time.
+pub const PATIENT: (&str, &str) = ("LASTSEEN_INACTIVITY_TIMEOUT", "60s");
+
+/// The two forms of the service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// One process, with SQLite.
+    StandAlone,
+    /// One API and two workers, with PostgreSQL and Redis.
+    Distributed,
+}
+
+/// What is to be started.
+pub struct Setup {
+    form: Form,
+    settings: Vec<(&'static str, String)>,
+    private_redis: bool,
+    workers: usize,
+}
+
+/// The service, running. Its parts end in the order of the fields.
+pub struct System {
+    form: Form,
+    settings: Vec<(&'static str, String)>,
+    /// Where clients send their requests: it moves when the API is started again.
+    pub client: Client,
+    /// The API, or the stand-alone program.
+    pub api: Process,
+    /// The workers; none stand-alone.
+    pub workers: Vec<Process>,
+    /// `None` stand-alone.
+    pub redis: Option<Redis>,
+    /// The database.
+    pub database: Database,
+    folder: Folder,
+}
+
+impl Setup {
+    /// This form with short times.
+    pub fn new(form: Form) -> Self {
+        let settings = [
+            ("LASTSEEN_BIND", "127.0.0.1:0"),
+            ("LASTSEEN_WORKER_BIND", "127.0.0.1:0"),
+            ("LASTSEEN_HEARTBEAT_INTERVAL", "300ms"),
+            ("LASTSEEN_INACTIVITY_TIMEOUT", "1s"),
+            ("LASTSEEN_SWEEP_CRON", "* * * * * *"),
+            ("LASTSEEN_RATE_LIMITS", "off"),
+            ("LASTSEEN_ADMIN_USERNAME", ADMIN),
+            ("LASTSEEN_ADMIN_PASSWORD", PASSWORD),
+            ("LASTSEEN_BCRYPT_COST", if form == Form::StandAlone { "4" } else { "10" }),
+        ];
+        let settings = settings.into_iter().map(|(name, value)| (name, value.to_owned())).collect();
+        Self { form, settings, private_redis: false, workers: 2 }
+    }
+
+    /// Another value of a setting.
+    pub fn with(mut self, (name, value): (&'static str, &str)) -> Self {
+        self.settings.retain(|(other, _)| *other != name);
+        self.settings.push((name, value.to_owned()));
+        self
+    }
+
+    /// With a Redis that the test may empty and end.
+    pub fn with_own_redis(mut self) -> Self {
+        self.private_redis = true;
+        self
+    }
+
+    /// Starts it all.
+    pub async fn start(self) -> System {
+        let Self { form, mut settings, private_redis, workers } = self;
+        let folder = Folder::new();
+        let (database, redis) = match form {
+            Form::StandAlone => (Database::Sqlite(folder.0.join("lastseen.db")), None),
+            Form::Distributed => {
+                let database = Database::postgres();
+                let redis = match private_redis {
+                    true => Redis::Private(Server::start(folder.0.clone()).await),
+                    false => Redis::shared(),
+                };
+                (database, Some(redis))
+            }
+        };
+        settings.push(("DATABASE_URL", database.url()));
+        if let Some(redis) = &redis {
+            settings.push(("REDIS_URL", redis.url()));
+            settings.push(("LASTSEEN_KEY_PREFIX", redis.prefix().to_owned()));
+            settings.push(("LASTSEEN_JWT_SECRET", "a secret of the scenarios, and of theirs alone".to_owned()));
+        }
+        // All at once, as a machine that boots does.
+        let api = spawn_api(form, &settings, &folder);
+        let workers = match form {
+            Form::StandAlone => Vec::new(),
+            Form::Distributed => (0..workers).map(|_| spawn_worker(&settings, &folder)).collect(),
+        };
+        let mut system = System { form, settings, client: Client::new(), api, workers, redis, database, folder };
+        system.wait_for_api().await;
+        system.wait_for_workers().await;
+        system
+    }
+}
+
+fn spawn_api(form: Form, settings: &[(&str, String)], folder: &Folder) -> Process {
+    let command = if form == Form::StandAlone { "standalone" } else { "serve" };
+    Process::spawn("api", env!("CARGO_BIN_EXE_lastseen-api").as_ref(), &[command], settings, &folder.0)
+}
+
+fn spawn_worker(settings: &[(&str, String)], folder: &Folder) -> Process {
+    let program = PathBuf::from(env!("CARGO_BIN_EXE_lastseen-api")).with_file_name("lastseen-worker");
+    assert!(
+        program.is_file(),
+        "{} is missing: run `make test`, or `cargo build --workspace` first",
+        program.display()
+    );
+    Process::spawn("worker", &program, &[], settings, &folder.0)
+}
+
+impl System {
+    /// This form with short times.
+    pub async fn start(form: Form) -> Self {
+        Setup::new(form).start().await
+    }
+
+    /// This form with a timeout that nobody reaches: where nobody is to fall silent, however slow the machine is.
+    pub async fn patient(form: Form) -> Self {
+        Setup::new(form).with(PATIENT).start().await
+    }
+
+    async fn wait_for_api(&mut self) {
+        let address = self.api.must_say("listening on ").await;
+        self.client.moves_to(&address);
+    }
+
+    async fn wait_for_workers(&mut self) {
+        for worker in &mut self.workers {
+            worker.must_say("health and metrics on ").await;
+        }
+    }
+
+    /// Starts the API, or the stand-alone program, again after its end.
+    pub async fn start_api_again(&mut self) {
+        self.api = spawn_api(self.form, &self.settings, &self.folder);
+        self.wait_for_api().await;
+    }
+
+    /// Starts the workers again after their end.
+    pub async fn start_workers_again(&mut self) {
+        for worker in &mut self.workers {
+            *worker = spawn_worker(&self.settings, &self.folder);
+        }
+        self.wait_for_workers().await;
+    }
+
+    /// The first admin, logged in.
+    pub async fn admin(&self) -> Session {
+        self.client.log_in(ADMIN).await
+    }
+
+    /// A new user, logged in.
+    pub async fn user(&self, name: &str) -> Session {
+        self.client.register(name).await;
+        self.client.log_in(name).await
+    }
+}
+
+impl Drop for System {
+    fn drop(&mut self) {
+        let processes = || std::iter::once(&self.api).chain(&self.workers);
+        if std::thread::panicking() {
+            for process in processes() {
+                eprintln!("{}", process.report());
+            }
+        }
+        // All at once, and then each is waited for.
+        for process in std::iter::once(&mut self.api).chain(&mut self.workers) {
+            process.ask_to_end();
+        }
+    }
+}

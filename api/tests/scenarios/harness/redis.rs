@@ -1,0 +1,120 @@
+//! The Redis under test: a part of the one that all tests share, or a server of a test's own.
+
+use std::path::PathBuf;
+
+use super::database::needed;
+use super::process::{Process, unique};
+
+/// Where presence is.
+pub enum Redis {
+    /// Keys of our own on `TEST_REDIS_URL`; deleted with this.
+    Shared { url: String, prefix: String },
+    /// A server of our own.
+    Private(Server),
+}
+
+/// A Redis server that a test may empty and end. It keeps nothing on the disk.
+pub struct Server {
+    program: PathBuf,
+    folder: PathBuf,
+    port: u16,
+    process: Process,
+}
+
+impl Redis {
+    /// A part of the shared one.
+    pub fn shared() -> Self {
+        Self::Shared { url: needed("TEST_REDIS_URL"), prefix: format!("scenario:{}:", unique()) }
+    }
+
+    /// Its address.
+    pub fn url(&self) -> String {
+        match self {
+            Self::Shared { url, .. } => url.clone(),
+            Self::Private(server) => format!("redis://127.0.0.1:{}", server.port),
+        }
+    }
+
+    /// What stands before our keys.
+    pub fn prefix(&self) -> &str {
+        match self {
+            Self::Shared { prefix, .. } => prefix,
+            Self::Private(_) => "",
+        }
+    }
+
+    /// A connection.
+    pub fn connect(&self) -> redis::Connection {
+        redis::Client::open(self.url()).unwrap().get_connection().unwrap()
+    }
+
+    /// The server, where it is the test's own.
+    pub fn server(&mut self) -> &mut Server {
+        match self {
+            Self::Private(server) => server,
+            Self::Shared { .. } => panic!("a test ends no server that others use"),
+        }
+    }
+}
+
+impl Server {
+    /// Starts one on a port that is free, below those that the kernel gives to outgoing connections: one of these
+    /// could take it while the server is down.
+    pub async fn start(folder: PathBuf) -> Self {
+        let program =
+            std::env::var_os("LASTSEEN_TEST_REDIS_SERVER").map_or_else(|| "redis-server".into(), PathBuf::from);
+        for attempt in 0..10 {
+            let mixed = std::process::id()
+                .wrapping_mul(31)
+                .wrapping_add(u32::try_from(crate::time::now() % 12_000).unwrap_or(0));
+            let port = 20_000 + u16::try_from((mixed + attempt * 997) % 12_000).unwrap_or(0);
+            if let Some(process) = serve(&program, &folder, port).await {
+                return Self { program, folder, port, process };
+            }
+        }
+        panic!("no port for {} was free, or it doesn't start", program.display());
+    }
+
+    /// Ends it at once.
+    pub fn kill(&mut self) {
+        self.process.kill();
+    }
+
+    /// Starts it again, on the same port and empty.
+    pub async fn start_again(&mut self) {
+        self.process = serve(&self.program, &self.folder, self.port).await.expect("the port is ours");
+    }
+}
+
+/// `None` where it ends at once, as it does where the port is taken.
+async fn serve(program: &std::path::Path, folder: &std::path::Path, port: u16) -> Option<Process> {
+    let port = port.to_string();
+    let folder_name = folder.to_str().unwrap();
+    let args = ["--port", &port, "--bind", "127.0.0.1", "--dir", folder_name, "--save", "", "--appendonly", "no"];
+    let mut process = Process::spawn("redis", program, &args, &[], folder);
+    process.says("Ready to accept connections").await.ok()?;
+    Some(process)
+}
+
+impl Drop for Redis {
+    fn drop(&mut self) {
+        let Self::Shared { url, prefix } = self else { return };
+        // A server that is gone has forgotten them with the rest.
+        let Some(mut connection) = redis::Client::open(url.as_str()).ok().and_then(|c| c.get_connection().ok())
+        else {
+            return;
+        };
+        let mut scan = redis::cmd("SCAN");
+        let keys: Vec<String> =
+            match scan.cursor_arg(0).arg("MATCH").arg(format!("{prefix}*")).clone().iter(&mut connection) {
+                Ok(keys) => keys.filter_map(Result::ok).collect(),
+                Err(_) => return,
+            };
+        for some in keys.chunks(500) {
+            let _ = redis::cmd("DEL").arg(some).query::<()>(&mut connection);
+        }
+        // The one key without a prefix, apalis's own.
+        let queue = format!("{prefix}{{core:apalis:queues:list}}:jobs:workers");
+        let _ = redis::cmd("ZREM").arg("core:apalis:queues:list").arg(queue).query::<()>(&mut connection);
+    }
+}

@@ -1,0 +1,86 @@
+//! The service as its users and operators meet it: real processes, driven over HTTP, in both forms.
+//!
+//! - [`harness`]: starts a form of the service with everything around it.
+//! - [`client`]: a client of the API; [`sight`]: what others see of a user, in every read.
+//! - [`time`]: polling, and what is true when.
+//! - the rest: the scenarios, a file an area. The table below says which form each is for.
+#![expect(clippy::unwrap_used, reason = "a scenario ends where something is not as it should be")]
+
+mod accounts;
+mod changes;
+mod client;
+mod devices;
+mod directory;
+mod harness;
+mod losses;
+mod presence;
+mod restarts;
+mod sight;
+mod stops;
+mod time;
+mod timeouts;
+mod tokens;
+mod workers;
+
+macro_rules! tests {
+    ($form:ident: $($area:ident::$scenario:ident)*) => {
+        $(
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $scenario() {
+                Box::pin(crate::$area::$scenario(crate::harness::Form::$form)).await;
+            }
+        )*
+    };
+}
+
+/// One test a scenario and form: `standalone::…`, `distributed::…`.
+macro_rules! scenarios {
+    (
+        both { $($area:ident::$scenario:ident)* }
+        standalone { $($alone_area:ident::$alone:ident)* }
+        distributed { $($many_area:ident::$many:ident)* }
+    ) => {
+        mod standalone {
+            tests! { StandAlone: $($area::$scenario)* $($alone_area::$alone)* }
+        }
+        mod distributed {
+            tests! { Distributed: $($area::$scenario)* $($many_area::$many)* }
+        }
+    };
+}
+
+scenarios! {
+    both {
+        presence::heartbeats_keep_a_user_online
+        presence::silence_is_seen_at_the_deadline_without_a_sweep
+        presence::the_database_follows_after_the_next_sweep
+        accounts::a_barred_user_is_offline_at_once_and_can_come_back
+        accounts::no_heartbeat_gets_past_a_suspension
+        accounts::a_deleted_user_is_gone
+        accounts::approval_comes_before_the_first_log_in
+        accounts::registration_can_be_closed
+        devices::one_device_logs_out_and_the_other_falls_silent
+        devices::a_log_out_is_seen_in_the_next_read
+        devices::a_log_out_everywhere_ends_every_device
+        devices::a_page_that_was_closed_is_missed_after_a_short_grace
+        directory::an_admin_sees_every_change
+        changes::every_transition_is_told_once_and_in_order
+        changes::log_ins_at_the_same_time_are_told_once
+        timeouts::a_timeout_of_ones_own
+        timeouts::different_timeouts_end_at_different_times
+        tokens::a_refresh_token_is_turned_and_reuse_ends_the_session
+        stops::a_stop_finishes_what_is_in_hand
+    }
+    standalone {
+        restarts::a_kill_loses_nothing_that_was_acknowledged
+        restarts::a_kill_amid_log_ins_and_log_outs
+        restarts::a_clean_stop_loses_nothing
+    }
+    distributed {
+        stops::an_api_that_was_killed_is_missed_by_nobody
+        losses::everybody_is_back_after_redis_was_emptied
+        losses::nothing_hangs_while_redis_is_away
+        workers::another_worker_finishes_a_sweep
+        workers::reads_are_right_without_workers
+    }
+}

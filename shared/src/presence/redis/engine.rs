@@ -1,0 +1,233 @@
+//! The engine itself: its connection, its keys, and how a script is called.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use redis::aio::{ConnectionManager, MultiplexedConnection};
+use redis::{FromRedisValue, Script, ScriptInvocation, Value};
+
+use super::answers::{integer, known, text, unknown};
+use super::connection::{CALL_WITHIN, Redis, unavailable};
+use super::scripts::{RedisClock, Scripts};
+use crate::ids::UserId;
+use crate::presence::EngineError;
+use crate::presence::engine::{Delta, Lookup, PresenceEngine, Touch, Touched};
+use crate::timestamp::{Deadline, Timestamp, millis};
+
+type Answer<T> = Result<T, EngineError>;
+
+/// Past so many sessions that wait for the sweep, a reader that counts sweeps first: it bounds a script's time.
+pub(super) const OVERDUE_COUNTED: usize = 1_000;
+/// What one call of the sweep may take, for that: about 5 ms of Redis's time.
+pub(super) const SWEEP_BATCH: usize = 500;
+/// Users of one lookup call: likewise.
+pub(super) const LOOKUP_BATCH: usize = 1_000;
+/// Heartbeats of one command: likewise, and Lua passes no more than some thousands to a command.
+pub(super) const TOUCH_BATCH: usize = 1_000;
+
+/// What a wait for transitions may take at the most.
+pub(super) const LONGEST_WAIT: Duration = Duration::from_secs(10);
+
+/// The presence engine on Redis. Cheap to clone; clones share a connection.
+#[derive(Clone)]
+pub struct RedisEngine {
+    pub(super) redis: Redis,
+    pub(super) connection: ConnectionManager,
+    pub(super) scripts: Arc<Scripts>,
+    pub(super) shards: u32,
+    pub(super) keys: Arc<Vec<ShardKeys>>,
+    /// For blocking reads, kept one a shard, made when first waited on: they would hold up everybody else's.
+    pub(super) waiting: Arc<Vec<tokio::sync::Mutex<Option<MultiplexedConnection>>>>,
+}
+
+/// One shard's keys, made once.
+pub(super) struct ShardKeys {
+    pub(super) tag: String,
+    /// sessions, users, unprojected, transitions, epoch: what the scripts' prelude names.
+    pub(super) common: [String; 5],
+    pub(super) trimmed: String,
+}
+
+impl ShardKeys {
+    fn new(prefix: &str, shard: u32) -> Self {
+        let tag = format!("{prefix}{{p:{shard}}}");
+        let key = |name: &str| format!("{tag}:{name}");
+        let common = [key("sessions"), key("users"), key("unprojected"), key("transitions"), key("epoch")];
+        Self { common, trimmed: key("trimmed"), tag }
+    }
+}
+
+impl RedisEngine {
+    /// An engine on `redis` with `shards` shards. Connects at the first call.
+    ///
+    /// # Panics
+    /// Outside of a Tokio runtime: the connection's task is started there.
+    ///
+    /// # Errors
+    /// [`EngineError::Unavailable`] where no connection can be prepared.
+    pub fn new(redis: Redis, shards: u32, clock: &RedisClock) -> Answer<Self> {
+        let keys = (0..shards).map(|shard| ShardKeys::new(redis.key_prefix(), shard)).collect();
+        let waiting = (0..shards).map(|_| tokio::sync::Mutex::default()).collect();
+        let connection = redis.shared()?;
+        let scripts = Arc::new(Scripts::new(clock));
+        Ok(Self { redis, connection, scripts, shards, keys: Arc::new(keys), waiting: Arc::new(waiting) })
+    }
+
+    /// The same engine on a connection of its own: what a thread that sends many heartbeats takes.
+    ///
+    /// # Panics
+    /// Outside of a Tokio runtime.
+    ///
+    /// # Errors
+    /// [`EngineError::Unavailable`] where no connection can be prepared.
+    pub fn with_own_connection(&self) -> Answer<Self> {
+        Ok(Self { connection: self.redis.shared()?, ..self.clone() })
+    }
+
+    pub(super) fn keys(&self, shard: u32) -> Answer<&ShardKeys> {
+        self.keys.get(shard as usize).ok_or_else(|| EngineError::Protocol(format!("no shard {shard}")))
+    }
+
+    pub(super) fn keys_of(&self, user: UserId) -> Answer<&ShardKeys> {
+        self.keys(user.shard(self.shards))
+    }
+
+    /// Runs a call within [`CALL_WITHIN`], and once more where the connection was found lost: the first to use it after
+    /// Redis was away, however long ago, would be told of that otherwise. No call of ours does harm twice.
+    pub(super) async fn within<T, C>(&self, call: impl Fn(ConnectionManager) -> C) -> Answer<T>
+    where
+        C: Future<Output = redis::RedisResult<T>>,
+    {
+        let twice = async {
+            match call(self.connection.clone()).await {
+                Err(error) if error.is_connection_dropped() => call(self.connection.clone()).await,
+                answer => answer,
+            }
+        };
+        match tokio::time::timeout(CALL_WITHIN, twice).await {
+            Ok(Ok(answer)) => Ok(answer),
+            Ok(Err(error)) if error.code() == Some("SHARDS") => Err(EngineError::OtherShardCount {
+                stored: error.detail().and_then(|d| d.trim().parse().ok()).unwrap_or(0),
+                configured: self.shards,
+            }),
+            Ok(Err(error)) => Err(unavailable(error)),
+            Err(_) => Err(EngineError::Unavailable(format!("no answer within {CALL_WITHIN:?}"))),
+        }
+    }
+
+    pub(super) async fn invoke<T: FromRedisValue>(&self, invocation: &ScriptInvocation<'_>) -> Answer<T> {
+        self.within(|mut connection| async move { invocation.invoke_async(&mut connection).await }).await
+    }
+
+    pub(super) fn script<'a>(&self, script: &'a Script, keys: &ShardKeys) -> ScriptInvocation<'a> {
+        let mut invocation = script.prepare_invoke();
+        for key in &keys.common {
+            invocation.key(key);
+        }
+        invocation
+    }
+
+    /// Sweeps a shard until less is overdue than a reader's count allows.
+    pub(super) async fn make_countable(&self, shard: u32) -> Answer<()> {
+        while self.expire(shard, SWEEP_BATCH).await? == SWEEP_BATCH {}
+        Ok(())
+    }
+
+    /// Sends heartbeats of one shard in one command.
+    pub(super) async fn touch_some(&self, keys: &ShardKeys, batch: &[Touch]) -> Answer<Touched> {
+        use std::fmt::Write as _;
+        let mut call = self.scripts.touch.prepare_invoke();
+        call.key(&keys.common[0]).key(&keys.common[1]);
+        let mut member = String::with_capacity(40);
+        for touch in batch {
+            member.clear();
+            // Writing to a String does not fail.
+            let _ = write!(member, "{}:{}:{}", touch.user, touch.session, millis(touch.timeout));
+            call.arg(&member);
+        }
+        let answer: Vec<i64> = self.invoke(&call).await?;
+        let (now, deadlines) = answer.split_first().ok_or_else(|| unknown("nothing"))?;
+        if deadlines.len() != batch.len() {
+            return Err(unknown(answer));
+        }
+        let deadlines = deadlines.iter().map(|at| Timestamp(*at).nonzero().map(Deadline)).collect();
+        Ok(Touched { now: Timestamp(*now), deadlines })
+    }
+
+    pub(super) async fn lookup_shard(&self, shard: u32, users: &[UserId]) -> Answer<Lookup> {
+        let keys = self.keys(shard)?;
+        loop {
+            let mut call = self.script(&self.scripts.lookup, keys);
+            call.arg(OVERDUE_COUNTED);
+            for user in users {
+                call.arg(user.0);
+            }
+            let answer: Vec<Value> = self.invoke(&call).await?;
+            let (online, rest) = answer.split_first().ok_or_else(|| unknown("nothing"))?;
+            match u64::try_from(integer(online)?) {
+                Ok(online) => {
+                    return Ok(Lookup { known: rest.iter().map(known).collect::<Answer<_>>()?, online });
+                }
+                Err(_) => self.make_countable(shard).await?,
+            }
+        }
+    }
+
+    pub(super) async fn delta_of_shard(&self, shard: u32) -> Answer<Delta> {
+        let keys = self.keys(shard)?;
+        let mut delta = Delta::default();
+        let mut from = "0".to_owned();
+        loop {
+            let mut call = self.script(&self.scripts.delta, keys);
+            call.arg(OVERDUE_COUNTED).arg(&from);
+            let answer: Vec<Value> = self.invoke(&call).await?;
+            let [online, next, rest @ ..] = answer.as_slice() else { return Err(unknown(answer)) };
+            let Ok(online) = u64::try_from(integer(online)?) else {
+                self.make_countable(shard).await?;
+                continue;
+            };
+            delta.online = online;
+            for pair in rest.chunks_exact(2) {
+                delta.users.push((UserId(integer(&pair[0])?), known(&pair[1])?));
+            }
+            from = text(next)?;
+            if from == "0" {
+                return Ok(delta);
+            }
+        }
+    }
+
+    /// Takes or renews the lease that says which process follows a shard's transitions. Answers whether `holder` has it.
+    ///
+    /// # Errors
+    /// [`EngineError::Unavailable`].
+    pub async fn lease(&self, shard: u32, holder: &str, ttl: Duration) -> Answer<bool> {
+        let key = format!("{}:projector", self.keys(shard)?.tag);
+        let script = Script::new(include_str!("../lua/lease.lua"));
+        let mut call = script.key(key);
+        call.arg(holder).arg(millis(ttl));
+        let held: i64 = self.invoke(&call).await?;
+        Ok(held == 1)
+    }
+
+    /// Says so where Redis may throw keys away when its memory is full: who is online would be wrong then.
+    pub(super) async fn warn_of_eviction(&self) {
+        let policy = self.within(|mut connection| async move {
+            redis::cmd("CONFIG").arg("GET").arg("maxmemory-policy").query_async::<Vec<String>>(&mut connection).await
+        });
+        // A managed Redis may not tell.
+        if let Ok(answer) = policy.await
+            && let Some(policy) = answer.get(1).filter(|policy| *policy != "noeviction")
+        {
+            log::warn!("Redis evicts keys when its memory is full (maxmemory-policy {policy}): set it to noeviction");
+        }
+    }
+
+    /// Whether Redis answers.
+    ///
+    /// # Errors
+    /// [`EngineError::Unavailable`].
+    pub async fn ping(&self) -> Answer<()> {
+        self.within(|mut connection| async move { redis::cmd("PING").query_async::<()>(&mut connection).await }).await
+    }
+}
