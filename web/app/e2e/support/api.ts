@@ -37,6 +37,10 @@ export class Backstage {
     return { id: user.id, username, password: PASSWORD };
   }
 
+  async everyone(): Promise<{ id: number; username: string; status: string; is_active: boolean }[]> {
+    return (await call(this.address, "GET", "/api/users/all-users/?limit=1000", undefined, this.token)).users;
+  }
+
   act(action: string, id: number, reason?: string) {
     return call(this.address, "POST", `/api/users/${id}/${action}/`, { reason }, this.token);
   }

@@ -1,10 +1,11 @@
 // The real program, started for a test in a folder of its own on a free port, with short times.
 
-import { spawn, type ChildProcess } from "node:child_process";
+import { execFile, spawn, type ChildProcess } from "node:child_process";
 import { mkdtemp, rm } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
+import { promisify } from "node:util";
 
 const binary = resolve(process.env.LASTSEEN_API_BIN ?? join(import.meta.dirname, "../../../../target/debug/lastseen-api"));
 
@@ -35,14 +36,38 @@ export class Program {
     return program;
   }
 
+  /** With people in it who have a week behind them. */
+  static async demo(people: number, settings: Record<string, string> = {}): Promise<Program> {
+    const folder = await mkdtemp(join(tmpdir(), "lastseen-e2e-"));
+    const database = { DATABASE_URL: `sqlite://${join(folder, "demo.db")}` };
+    const program = new Program(folder, await freePort(), { ...settings, ...database });
+    const { cwd, env } = program.surroundings();
+    await promisify(execFile)(binary, ["seed-demo", "--users", String(people)], { cwd, env });
+    await program.start();
+    return program;
+  }
+
   get address() {
     return `http://127.0.0.1:${this.port}`;
   }
 
   async start() {
-    const child = spawn(binary, ["standalone"], {
+    const child = spawn(binary, ["standalone"], { ...this.surroundings(), stdio: ["ignore", "pipe", "pipe"] });
+    this.child = child;
+    child.stdout?.on("data", (text) => (this.log += text));
+    child.stderr?.on("data", (text) => (this.log += text));
+    for (let tries = 0; tries < 200; tries += 1) {
+      if (child.exitCode !== null) break;
+      const answer = await fetch(`${this.address}/healthz`).catch(() => null);
+      if (answer?.ok) return;
+      await new Promise((done) => setTimeout(done, 50));
+    }
+    throw new Error(`${binary} did not start:\n${this.log}`);
+  }
+
+  private surroundings() {
+    return {
       cwd: this.folder,
-      stdio: ["ignore", "pipe", "pipe"],
       env: {
         PATH: process.env.PATH,
         LASTSEEN_BIND: `127.0.0.1:${this.port}`,
@@ -55,17 +80,7 @@ export class Program {
         LASTSEEN_RATE_LIMITS: "off",
         ...this.settings,
       },
-    });
-    this.child = child;
-    child.stdout?.on("data", (text) => (this.log += text));
-    child.stderr?.on("data", (text) => (this.log += text));
-    for (let tries = 0; tries < 200; tries += 1) {
-      if (child.exitCode !== null) break;
-      const answer = await fetch(`${this.address}/healthz`).catch(() => null);
-      if (answer?.ok) return;
-      await new Promise((done) => setTimeout(done, 50));
-    }
-    throw new Error(`${binary} did not start:\n${this.log}`);
+    };
   }
 
   async stop() {

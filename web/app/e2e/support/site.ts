@@ -24,10 +24,13 @@ export async function serve(port: number, api: string): Promise<Server> {
   return server;
 }
 
-/** Whether the program answers with the page itself. */
+/** Whether the program answers with the page itself, as it was built last. */
 export async function hasPage(api: string): Promise<boolean> {
-  const text = await (await fetch(`${api}/admin-login`)).text();
-  return text.includes('id="root"');
+  const [theirs, ours] = await Promise.all([
+    fetch(`${api}/admin-login`).then((answer) => answer.text()),
+    readFile(join(dist, "index.html"), "utf8"),
+  ]);
+  return theirs === ours;
 }
 
 async function file(asked: IncomingMessage, answer: ServerResponse) {
