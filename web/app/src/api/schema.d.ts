@@ -1409,14 +1409,6 @@ export interface paths {
                         "application/json": components["schemas"]["ProblemBody"];
                     };
                 };
-                404: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["ProblemBody"];
-                    };
-                };
                 503: {
                     headers: {
                         [name: string]: unknown;
@@ -2252,8 +2244,15 @@ export interface components {
              */
             online_until: string;
         };
-        /** @description A heartbeat has nothing to say but that it is there. */
-        HeartbeatBody: Record<string, never>;
+        /** @description A heartbeat's body, which may be absent. */
+        HeartbeatBody: {
+            /**
+             * @description True where the page is being closed or reloaded: without another heartbeat the user is offline after a short
+             *     grace, at most 10 seconds.
+             * @default false
+             */
+            leaving?: boolean;
+        };
         /** @description A page of intervals. */
         HistoryAnswer: {
             /** @description The newest first. */
@@ -2418,8 +2417,8 @@ export interface components {
             /** @description The code's title. */
             title: string;
             /**
-             * @description Where the code is described, relative to the server.
-             * @example /api/docs/#user_not_found
+             * @description The code as a URI.
+             * @example urn:lastseen:problem:user_not_found
              */
             type: string;
         };
