@@ -1,6 +1,6 @@
 //! The page: files built from `web/` and embedded, where they were there when this program was built.
 
-use actix_web::http::header;
+use actix_web::http::{Method, StatusCode, header};
 use actix_web::{HttpRequest, HttpResponse};
 use lastseen_shared::refusal::Code;
 use rust_embed::RustEmbed;
@@ -32,6 +32,26 @@ pub async fn show() -> HttpResponse {
         .insert_header((header::REFERRER_POLICY, "same-origin"))
         .insert_header((header::CACHE_CONTROL, "no-cache"))
         .body(html)
+}
+
+/// What no route knows: a file beside the page's own; for a browser, the page, which says that there is nothing; and a
+/// problem for everybody else.
+pub async fn other(request: HttpRequest) -> Answer {
+    let wants_html = request
+        .headers()
+        .get(header::ACCEPT)
+        .is_some_and(|accept| accept.to_str().is_ok_and(|accept| accept.contains("text/html")));
+    let reads = [Method::GET, Method::HEAD].contains(request.method());
+    let is_api = request.path() == "/api" || request.path().starts_with("/api/");
+    if !reads || is_api {
+        return Err(Code::NotFound.into());
+    }
+    if Files::get("index.html").is_some() && wants_html {
+        let mut answer = show().await;
+        *answer.status_mut() = StatusCode::NOT_FOUND;
+        return Ok(answer);
+    }
+    file(request).await
 }
 
 /// Answers one of the page's files.

@@ -87,8 +87,3 @@ impl ResponseError for Problem {
         answer.content_type("application/problem+json").body(json)
     }
 }
-
-/// The answer for a path that there is not.
-pub async fn not_found() -> Answer {
-    Err(Code::NotFound.into())
-}

@@ -12,7 +12,7 @@ use actix_web::{HttpResponse, Resource, ResponseError, Route};
 use lastseen_shared::refusal::{Code, Refusal};
 
 use crate::handlers::{accounts, devices, health, insight, me, presence, sessions, users};
-use crate::problem::{Problem, not_found};
+use crate::problem::Problem;
 use crate::{openapi, page};
 
 /// A path and the methods that it knows: any other is refused by naming those.
@@ -129,9 +129,8 @@ pub fn routes(config: &mut ServiceConfig) {
     for path in ["/", "/login", "/register", "/admin-login", "/me", "/admin", "/admin/{rest:.*}"] {
         config.service(resource(path, vec![(Method::GET, web::route().to(page::show))]).wrap(Compress::default()));
     }
-    for path in ["/assets/{file:.*}", "/favicon.svg", "/favicon.ico", "/robots.txt"] {
-        config.service(resource(path, vec![(Method::GET, web::route().to(page::file))]).wrap(Compress::default()));
-    }
+    let files = resource("/assets/{file:.*}", vec![(Method::GET, web::route().to(page::file))]);
+    config.service(files.wrap(Compress::default()));
     config.service(openapi::swagger_ui());
-    config.default_service(web::to(not_found));
+    config.default_service(web::to(page::other));
 }

@@ -14,8 +14,8 @@ use crate::auth::Caller;
 use crate::problem::{Answer, Problem, ProblemBody};
 use crate::shapes::{UserAnswer, UserShape, UsersAnswer};
 
-/// Which page of which users. The names are the query's; values are read by [`parse`], so that each problem names its
-/// parameter.
+/// Which page of which users. Described for the OpenAPI document; the values are read one by one, so that each problem
+/// names its parameter.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query)]
 #[expect(dead_code, reason = "describes the query for the OpenAPI document")]

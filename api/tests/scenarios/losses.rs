@@ -82,7 +82,6 @@ pub async fn everybody_is_back_after_redis_was_emptied(form: Form) {
     assert!(answers.iter().flatten().all(|answer| answer.status == 200), "{answers:#?}");
     let first = |answers: &Vec<Answer>| answers.iter().find(|one| one.asked >= emptied).unwrap().answered;
     let last = answers.iter().map(first).max().unwrap();
-    eprintln!("{} ms until all were answered, {} ms until all were seen", last - emptied, back - emptied);
     assert!(back <= last + POLL_AND_READ, "{} ms after the last came back", back - last);
     assert!(last - emptied < 2_000, "{} ms until all had sent a heartbeat and were answered", last - emptied);
     assert_eq!(

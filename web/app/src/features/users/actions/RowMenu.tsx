@@ -54,7 +54,8 @@ export function RowMenu({ myId, onDeleted, children }: Props) {
       {asked ? (
         <Menu key={asked.user.id} opened onClose={close} position="bottom-end" width={180} returnFocus={false}>
           <Menu.Target>
-            <span style={at(asked.button)} />
+            {/* Stands where the row's button is, for the menu to open at; nobody sees or reaches it. */}
+            <button type="button" aria-hidden tabIndex={-1} style={at(asked.button)} />
           </Menu.Target>
           <Menu.Dropdown aria-label={texts.actions.more(asked.user.username)}>
             <Items user={asked.user} myId={myId} onDeleted={onDeleted} />
@@ -67,7 +68,7 @@ export function RowMenu({ myId, onDeleted, children }: Props) {
 
 function at(button: HTMLElement) {
   const { left, top, width, height } = button.getBoundingClientRect();
-  return { position: "fixed", pointerEvents: "none", left, top, width, height } as const;
+  return { position: "fixed", pointerEvents: "none", visibility: "hidden", left, top, width, height } as const;
 }
 
 function Items({ user, myId, onDeleted }: { user: User; myId: number; onDeleted?: (() => void) | undefined }) {
