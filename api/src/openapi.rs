@@ -2,6 +2,7 @@
 
 use actix_web::HttpResponse;
 use lastseen_shared::refusal::Code;
+use utoipa::openapi::path::Operation;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 use utoipa_swagger_ui::{Config, SwaggerUi};
@@ -32,6 +33,12 @@ impl Modify for Additions {
         let scheme = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("JWT").build();
         let components = document.components.get_or_insert_with(Default::default);
         components.add_security_scheme("bearer", SecurityScheme::Http(scheme));
+        for item in document.paths.paths.values_mut() {
+            for operation in [&mut item.get, &mut item.post, &mut item.patch, &mut item.delete].into_iter().flatten()
+            {
+                name(operation);
+            }
+        }
         let rows =
             Code::ALL.iter().map(|code| format!("| {} | `{}` | {} |", code.status(), code.word(), code.title()));
         let rows: Vec<String> = rows.collect();
@@ -40,6 +47,13 @@ impl Modify for Additions {
             "Who is online, and who was last seen when.\n\nEvery error is `application/problem+json` with one of these \
              codes:\n\n{table}"
         ));
+    }
+}
+
+/// Handlers of different areas are named alike: the area makes an operation's id the only one of its name.
+fn name(operation: &mut Operation) {
+    if let (Some([area, ..]), Some(handler)) = (operation.tags.as_deref(), &operation.operation_id) {
+        operation.operation_id = Some(format!("{area}_{handler}"));
     }
 }
 

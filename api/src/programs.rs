@@ -170,7 +170,11 @@ fn database(matches: &ArgMatches) -> Result<Db, StartError> {
         None if matches.try_get_one::<bool>("standalone").ok().flatten() == Some(&true) => {
             Address::Sqlite("data/lastseen.db".into())
         }
-        None => return Err(StartError::Refused("DATABASE_URL is required".to_owned())),
+        None => {
+            return Err(StartError::Refused(
+                "DATABASE_URL is required, or --standalone for the file in ./data".to_owned(),
+            ));
+        }
     };
     Db::new(address, 2).map_err(|error| StartError::Refused(format!("DATABASE_URL: {error}")))
 }

@@ -58,6 +58,15 @@ async fn every_documented_route_is_there_and_asks_who_calls() {
 }
 
 #[test]
+fn every_operation_has_an_id_of_its_own() {
+    let json = serde_json::to_value(lastseen_api::openapi::api()).unwrap();
+    let operations = json["paths"].as_object().unwrap().values().flat_map(|item| item.as_object().unwrap().values());
+    let ids: Vec<&str> = operations.map(|operation| operation["operationId"].as_str().unwrap()).collect();
+    let distinct: std::collections::HashSet<_> = ids.iter().collect();
+    assert_eq!(distinct.len(), ids.len(), "{ids:?}");
+}
+
+#[test]
 fn the_document_in_docs_is_the_one_that_is_served() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/openapi.json");
     let kept = std::fs::read_to_string(path).unwrap_or_default();

@@ -36,6 +36,8 @@ test("who isn't logged in comes to the door, and from there where it wanted", as
 test("somebody registers, changes the own time-out and password, and sees the devices", async ({ page, site }) => {
   await page.goto("/login");
   await page.getByRole("link", { name: "Make an account" }).click();
+  // The log-in page stays until the other has been loaded, and has fields that are named alike.
+  await expect(page.getByRole("heading", { name: "Make an account" })).toBeVisible();
   await page.getByLabel("Name").fill("new.nia");
   await page.getByLabel("E-mail address").fill("new.nia@example.org");
   await page.getByLabel("Password", { exact: true }).fill("short");
