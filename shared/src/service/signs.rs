@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{Outcome, Service};
 use crate::ids::{SessionId, UserId};
 use crate::models::{Account, Session};
-use crate::presence::engine::{Connect, Connected, Touch};
+use crate::presence::engine::{Connect, Connected};
 use crate::presence::{PresenceEngine, Reason};
 use crate::refusal::{Code, Refusal};
 use crate::timestamp::{Deadline, Timestamp};
@@ -88,18 +88,5 @@ impl Service {
         let Some(until) = until else { return Ok(alive) };
         // What readers are told: the grace counts from the moment of saying so, which was the later sign of life.
         Ok(Alive { last_seen: alive.last_seen.max(until.0.minus(grace)), until })
-    }
-
-    /// A sign of life without the group commit: for programs that send few.
-    ///
-    /// # Errors
-    /// As [`Self::revive`].
-    pub async fn sign_of_life(&self, claimed: Claimed) -> Outcome<Alive> {
-        let touch = Touch { user: claimed.user, session: claimed.session, timeout: claimed.timeout };
-        let touched = self.engine.touch(claimed.user.shard(self.engine.shards()), &[touch]).await?;
-        match touched.deadlines.first().copied().flatten() {
-            Some(until) => Ok(Alive { last_seen: touched.now, until }),
-            None => self.revive(claimed, touched.now).await,
-        }
     }
 }
