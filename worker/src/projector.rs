@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use lastseen_shared::ids::UserId;
 use lastseen_shared::models::projection::{Applied, Offset, ShardOf, apply};
 use lastseen_shared::presence::PresenceEngine;
+use lastseen_shared::presence::engine::Work;
 use lastseen_shared::presence::transition::{Entry, Event, TransitionId};
 use lastseen_shared::queue::Job;
 use lastseen_shared::telemetry::Shard;
@@ -163,7 +164,7 @@ impl Projector {
 
     /// One turn of following. Answers how long to pause.
     async fn turn(&mut self, holder: &str, inherited: &mut bool) -> Result<Duration, JobError> {
-        if !self.context.engine.lease(self.shard, holder, LEASE).await? {
+        if !self.context.engine.lease(Work::Project, self.shard, holder, LEASE).await? {
             self.offset = None;
             *inherited = false;
             // What was written under the lease is still to be said.

@@ -4,10 +4,13 @@
 //! passed are taken out, and if none is left the user's offline transition, dated at the last deadline, is appended
 //! before anything else happens. So no order of calls brings a dead session back unseen.
 
+use std::collections::HashMap;
 use std::future::Future;
 use std::time::Duration;
 
 use super::Reason;
+use super::availability::Profile;
+use super::cursor::Place;
 use super::memory::MemoryEngine;
 use super::redis::RedisEngine;
 use super::rule::{HeldSession, Known};
@@ -64,7 +67,7 @@ pub struct Touched {
 }
 
 /// A session that comes online: at log-in, or by a heartbeat that `touch` did not know.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Connect {
     /// Whose.
     pub user: UserId,
@@ -72,6 +75,8 @@ pub struct Connect {
     pub session: SessionId,
     /// The user's inactivity timeout.
     pub timeout: Duration,
+    /// What the user shows, and to whom.
+    pub profile: Profile,
     /// [`Reason::Login`] or [`Reason::Heartbeat`].
     pub reason: Reason,
     /// The engine's time *before* the account and the session row were read.
@@ -103,13 +108,49 @@ pub struct Disconnected {
     pub went_offline: bool,
 }
 
+/// How many users are online in all, invisible ones left out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// All of them.
+    pub online: u64,
+    /// Those of them whom not everyone may see to be online.
+    pub limited: u64,
+    /// Those who are away.
+    pub away: u64,
+    /// Those who are not to be disturbed.
+    pub dnd: u64,
+}
+
 /// The answer to a lookup.
 #[derive(Clone, Debug)]
 pub struct Lookup {
+    /// What is known of each user, in the order asked for. Of an invisible user it is what was known when it became
+    /// invisible: for everybody else it went offline then.
+    pub known: Vec<Known>,
+    /// The truth about those of them who are invisible and have a live session: [`Known::Online`].
+    pub hidden: HashMap<UserId, Known>,
+    /// How many are online in all.
+    pub counts: Counts,
+}
+
+/// Users at one moment of their shards' transitions.
+#[derive(Clone, Debug, Default)]
+pub struct Snapshot {
     /// What is known of each user, in the order asked for.
     pub known: Vec<Known>,
-    /// How many users are online in all.
-    pub online: u64,
+    /// As in [`Lookup::hidden`].
+    pub hidden: HashMap<UserId, Known>,
+    /// The newest transition of each shard that was asked: what is known has all up to it, and none after it.
+    pub places: Vec<(u32, Place)>,
+}
+
+/// The answer to a sweep.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Expired {
+    /// How many sessions and choices were taken out: fewer than asked for means that none is left.
+    pub taken: usize,
+    /// How long until the next one is due, as it stands; `None` where nothing is held.
+    pub next: Option<Duration>,
 }
 
 /// Users of whom the database may not yet say what is true.
@@ -118,7 +159,7 @@ pub struct Delta {
     /// Each with what is known of it.
     pub users: Vec<(UserId, Known)>,
     /// How many users are online in all.
-    pub online: u64,
+    pub counts: Counts,
 }
 
 /// One page of the users that an engine holds sessions of.
@@ -126,8 +167,8 @@ pub struct Delta {
 pub struct Scan {
     /// Where to go on; `None` at the end.
     pub next: Option<u64>,
-    /// Each user with its sessions, live or not yet settled.
-    pub users: Vec<(UserId, Vec<HeldSession>)>,
+    /// Each user with its sessions, live or not yet settled, and what the engine takes its profile for.
+    pub users: Vec<(UserId, Vec<HeldSession>, Profile)>,
 }
 
 type Answer<T> = Result<T, EngineError>;
@@ -173,6 +214,16 @@ pub trait PresenceEngine: Send + Sync {
     /// Changes a user's inactivity timeout: its sessions' deadlines become their last sign of life and this.
     fn retime(&self, user: UserId, timeout: Duration) -> impl Future<Output = Answer<()>> + Send;
 
+    /// Changes what a user shows, or who may see it, and tells whoever watches: a user who becomes invisible goes
+    /// offline by log-out for everybody else, and comes online by log-in afterwards. `before` is what the database held.
+    fn present(&self, user: UserId, before: &Profile, after: &Profile) -> impl Future<Output = Answer<()>> + Send;
+
+    /// Says whether nobody has touched a session's device for long. Answers whether the session is live.
+    fn idle(&self, user: UserId, session: SessionId, idle: bool) -> impl Future<Output = Answer<bool>> + Send;
+
+    /// Appends that what two users are to each other has changed.
+    fn relate(&self, user: UserId, other: UserId) -> impl Future<Output = Answer<()>> + Send;
+
     /// A session says that it is leaving (its page is being closed or reloaded): it has `grace` for a timeout from now
     /// on, unless its own is no longer. Answers its deadline, or `None` where it is not live.
     fn leave(
@@ -182,9 +233,12 @@ pub trait PresenceEngine: Send + Sync {
         grace: Duration,
     ) -> impl Future<Output = Answer<Option<Deadline>>> + Send;
 
-    /// Settles users of a shard whose sessions have passed their deadline, at most `most` sessions. Answers how many
-    /// sessions it took out: fewer than `most` means that none is left.
-    fn expire(&self, shard: u32, most: usize) -> impl Future<Output = Answer<usize>> + Send;
+    /// Settles users of a shard whose sessions have passed their deadline, or whose choice its end: at most `most` of
+    /// them.
+    fn expire(&self, shard: u32, most: usize) -> impl Future<Output = Answer<Expired>> + Send;
+
+    /// Settles these users, and answers what is known of them then, and of which place in the transitions that is true.
+    fn snapshot(&self, users: &[UserId]) -> impl Future<Output = Answer<Snapshot>> + Send;
 
     /// What is known of each user, and how many are online in all, at one moment a shard. Changes nothing.
     fn lookup(&self, users: &[UserId]) -> impl Future<Output = Answer<Lookup>> + Send;
@@ -242,6 +296,15 @@ pub struct Restatement {
     pub reason: Reason,
 }
 
+/// Work on a shard that one process does at a time, so that the others need not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Work {
+    /// Following the transitions into the database.
+    Project,
+    /// Sweeping between the sweep's ticks.
+    Expire,
+}
+
 /// One of the two engines. A `match`, not a trait object: no heartbeat pays for an allocation.
 #[derive(Clone)]
 #[expect(clippy::large_enum_variant, reason = "there are a few of them in a process, none in a collection")]
@@ -253,14 +316,14 @@ pub enum Engine {
 }
 
 impl Engine {
-    /// Takes or renews the lease on following a shard's transitions, for `ttl`. Answers whether `holder` has it: in one
-    /// process always.
+    /// Takes or renews the lease on some work for a shard, for `ttl`. Answers whether `holder` has it: in one process
+    /// always.
     ///
     /// # Errors
     /// [`EngineError::Unavailable`].
-    pub async fn lease(&self, shard: u32, holder: &str, ttl: Duration) -> Answer<bool> {
+    pub async fn lease(&self, work: Work, shard: u32, holder: &str, ttl: Duration) -> Answer<bool> {
         match self {
-            Self::Redis(engine) => engine.lease(shard, holder, ttl).await,
+            Self::Redis(engine) => engine.lease(work, shard, holder, ttl).await,
             Self::Memory(_) => Ok(true),
         }
     }
@@ -320,7 +383,11 @@ impl PresenceEngine for Engine {
         async fn admit(&self, user: UserId, after: SessionId) -> ();
         async fn retime(&self, user: UserId, timeout: Duration) -> ();
         async fn leave(&self, user: UserId, session: SessionId, grace: Duration) -> Option<Deadline>;
-        async fn expire(&self, shard: u32, most: usize) -> usize;
+        async fn present(&self, user: UserId, before: &Profile, after: &Profile) -> ();
+        async fn idle(&self, user: UserId, session: SessionId, idle: bool) -> bool;
+        async fn relate(&self, user: UserId, other: UserId) -> ();
+        async fn expire(&self, shard: u32, most: usize) -> Expired;
+        async fn snapshot(&self, users: &[UserId]) -> Snapshot;
         async fn lookup(&self, users: &[UserId]) -> Lookup;
         async fn sessions(&self, user: UserId) -> Vec<HeldSession>;
         async fn delta(&self) -> Delta;

@@ -6,8 +6,10 @@
 //! - [`memory`]: the engine of the stand-alone program, with a journal in SQLite.
 //! - [`group`]: all heartbeats that wait in a thread, in one command.
 //! - [`transition`]: changes of presence, their ids and cursors.
+//! - [`availability`]: what users say of themselves, and who may see it.
 //! - [`clock`]: where an engine's time comes from.
 
+pub mod availability;
 pub mod clock;
 pub mod cursor;
 pub mod engine;

@@ -10,6 +10,7 @@ use serde::Serialize;
 use crate::account::Standing;
 use crate::ids::SessionId;
 use crate::presence::Reason;
+use crate::presence::availability::Shown;
 use crate::timestamp::{Deadline, Timestamp};
 
 /// One session as an engine holds it.
@@ -24,6 +25,8 @@ pub struct HeldSession {
     /// Whether it said that it is leaving: the timeout is a grace then, and its next sign of life takes the slow path,
     /// which gives it its own back.
     pub leaving: bool,
+    /// Whether nobody has touched the device for long, as its client says.
+    pub idle: bool,
 }
 
 impl HeldSession {
@@ -35,7 +38,7 @@ impl HeldSession {
 }
 
 /// What an engine knows of a user at one moment.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Known {
     /// At least one deadline lies ahead.
     Online {
@@ -45,6 +48,8 @@ pub enum Known {
         last_seen: Timestamp,
         /// What began it.
         reason: Reason,
+        /// What is shown of it.
+        shown: Shown,
     },
     /// Offline since so short a time that the database may not say so yet.
     Offline {
@@ -79,7 +84,7 @@ pub enum OnlineStatus {
 }
 
 /// What a reader sees of a user.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Presence {
     /// Online or not.
     pub online_status: OnlineStatus,
@@ -89,6 +94,8 @@ pub struct Presence {
     pub online_until: Option<Deadline>,
     /// Why.
     pub reason: Option<Reason>,
+    /// What is shown beside that; nothing where it is offline.
+    pub shown: Shown,
 }
 
 impl Presence {
@@ -106,14 +113,16 @@ pub fn presence(standing: Standing, known: Known, projected: Projected) -> Prese
         online_status: OnlineStatus::Offline,
         last_seen,
         online_until: None,
+        shown: Shown::default(),
         reason: standing.bar().map(super::super::account::Bar::reason).or(reason),
     };
     match known {
-        Known::Online { until, last_seen, reason } if standing.bar().is_none() => Presence {
+        Known::Online { until, last_seen, reason, shown } if standing.bar().is_none() => Presence {
             online_status: OnlineStatus::Online,
             last_seen: Some(last_seen),
             online_until: Some(until),
             reason: Some(reason),
+            shown,
         },
         // Sessions of a barred account are on their way out.
         Known::Online { last_seen, .. } => offline(Some(last_seen), None),

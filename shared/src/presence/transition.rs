@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::ids::{SessionId, UserId};
 use crate::presence::Reason;
+use crate::presence::availability::{Privacy, Shown};
 use crate::timestamp::Timestamp;
 
 /// A place in one shard's transitions: growing, never used twice within an epoch.
@@ -19,12 +20,31 @@ pub struct TransitionId {
 }
 
 /// What one entry of a shard's stream tells.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Event {
-    /// The user came online or went offline.
+    /// The user came online or went offline. An invisible one does neither: becoming invisible is going offline by
+    /// log-out, becoming visible again is coming online by log-in, and what happens in between is told to nobody.
     Transition(Transition),
-    /// A session was taken out while another kept the user online.
+    /// An online user shows something else, and stays online.
+    Shown(Transition),
+    /// Who may see what of a user was changed.
+    Privacy {
+        /// Whose.
+        user: UserId,
+        /// What held before.
+        before: Privacy,
+        /// What holds now.
+        after: Privacy,
+    },
+    /// What two users are to each other has changed: contacts, or one has blocked the other, or neither any more.
+    Relation {
+        /// The one.
+        user: UserId,
+        /// The other.
+        other: UserId,
+    },
+    /// A session was taken out while another kept the user online, or the user was invisible.
     SessionLeft {
         /// Whose.
         user: UserId,
@@ -36,7 +56,7 @@ pub enum Event {
 }
 
 /// A change of a user's presence.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Transition {
     /// Whose.
     pub user: UserId,
@@ -52,10 +72,16 @@ pub struct Transition {
     pub session: Option<SessionId>,
     /// That session's own last sign of life: another device may have been seen later.
     pub session_seen: Timestamp,
+    /// What is shown of it from now on, where it is online.
+    #[serde(default)]
+    pub shown: Shown,
+    /// Who may see that.
+    #[serde(default)]
+    pub privacy: Privacy,
 }
 
 /// An [`Event`] with its place in the stream.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
     /// Its place.
     pub id: TransitionId,

@@ -1,0 +1,11 @@
+DROP TABLE notifications;
+DROP TABLE contacts;
+DROP INDEX accounts_private;
+ALTER TABLE accounts
+    DROP COLUMN availability,
+    DROP COLUMN availability_text,
+    DROP COLUMN availability_emoji,
+    DROP COLUMN availability_until_ms,
+    DROP COLUMN online_visibility,
+    DROP COLUMN last_seen_visibility,
+    DROP COLUMN away_after_ms;

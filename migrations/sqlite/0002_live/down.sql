@@ -1,0 +1,12 @@
+DROP TABLE notifications;
+DROP TABLE contacts;
+DROP INDEX accounts_private;
+ALTER TABLE accounts DROP COLUMN availability;
+ALTER TABLE accounts DROP COLUMN availability_text;
+ALTER TABLE accounts DROP COLUMN availability_emoji;
+ALTER TABLE accounts DROP COLUMN availability_until_ms;
+ALTER TABLE accounts DROP COLUMN online_visibility;
+ALTER TABLE accounts DROP COLUMN last_seen_visibility;
+ALTER TABLE accounts DROP COLUMN away_after_ms;
+ALTER TABLE engine_users DROP COLUMN profile;
+ALTER TABLE engine_sessions DROP COLUMN idle;
