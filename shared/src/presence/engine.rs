@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use super::Reason;
 use super::availability::Profile;
+pub use super::counts::Counts;
 use super::cursor::Place;
 use super::memory::MemoryEngine;
 use super::redis::RedisEngine;
@@ -108,19 +109,6 @@ pub struct Disconnected {
     pub went_offline: bool,
 }
 
-/// How many users are online in all, invisible ones left out.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Counts {
-    /// All of them.
-    pub online: u64,
-    /// Those of them whom not everyone may see to be online.
-    pub limited: u64,
-    /// Those who are away.
-    pub away: u64,
-    /// Those who are not to be disturbed.
-    pub dnd: u64,
-}
-
 /// The answer to a lookup.
 #[derive(Clone, Debug)]
 pub struct Lookup {
@@ -140,7 +128,9 @@ pub struct Snapshot {
     pub known: Vec<Known>,
     /// As in [`Lookup::hidden`].
     pub hidden: HashMap<UserId, Known>,
-    /// The newest transition of each shard that was asked: what is known has all up to it, and none after it.
+    /// The newest transition of each shard that was asked: what is known has all up to it, and none after it. Of more
+    /// than a thousand users of one shard it is the place of the first thousand: what is known of the others may have
+    /// transitions after it already.
     pub places: Vec<(u32, Place)>,
 }
 
