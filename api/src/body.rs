@@ -6,7 +6,7 @@ use actix_web::{FromRequest, HttpMessage, HttpRequest, web};
 use futures_util::StreamExt;
 use lastseen_shared::refusal::{Code, Refusal};
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 
 use crate::problem::Problem;
 
@@ -90,7 +90,8 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     let parsed = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
         let path = error.path().to_string();
         let inner = error.into_inner();
-        if !inner.is_data() {
+        // serde_json calls a number where a word of a closed set should be a fault of syntax, which it is not.
+        if !inner.is_data() && serde_json::from_slice::<IgnoredAny>(bytes).is_err() {
             return Refusal::new(Code::MalformedJson, inner.to_string());
         }
         let text = inner.to_string();

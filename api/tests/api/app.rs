@@ -122,6 +122,48 @@ impl TestApp {
         self.send(self.request(Method::POST, path).bearer_auth(access).json(body)).await
     }
 
+    pub async fn patch_me(&self, access: &str, body: &Value) -> Answered {
+        self.send(self.request(Method::PATCH, "/api/users/me/").bearer_auth(access).json(body)).await
+    }
+
+    pub async fn delete(&self, path: &str, access: &str) -> Answered {
+        self.send(self.request(Method::DELETE, path).bearer_auth(access)).await
+    }
+
+    /// Makes two users contacts.
+    pub async fn befriend(&self, one: &User, other: &User) {
+        for (from, to) in [(one, other), (other, one)] {
+            let asked = self.post("/api/contacts/", &from.access, &json!({ "user_id": to.id })).await;
+            assert_eq!(asked.status, 201, "{asked:?}");
+        }
+    }
+
+    pub async fn block(&self, one: &User, other: &User) {
+        let path = format!("/api/contacts/{}/block/", other.id);
+        let blocked = self.post(&path, &one.access, &json!({})).await;
+        assert_eq!(blocked.status, 200, "{blocked:?}");
+    }
+
+    /// What the projector would do, which does not run here; answers how many notifications it made.
+    pub async fn project(&self) -> usize {
+        use lastseen_shared::models::projection::{Applied, Offset, ShardOf, apply};
+        use lastseen_shared::presence::PresenceEngine;
+        let (shards, mut made) = (self.service.engine.shards(), 0);
+        for shard in 0..shards {
+            let from = self.service.db.run(move |c| Offset::load(c, shard)).await.unwrap();
+            let after = from.as_ref().map(|offset| offset.id).unwrap_or_default();
+            let stretch = self.service.engine.transitions(shard, after, 1_000).await.unwrap();
+            let Some(last) = stretch.entries.last() else { continue };
+            let to = Offset { epoch: stretch.epoch.id.clone(), id: last.id };
+            let telling = self.service.presence().telling();
+            let write =
+                move |c: &mut _| apply(c, ShardOf { shard, shards }, from.as_ref(), &to, &stretch.entries, telling);
+            let Applied::Yes(notifications) = self.service.db.run(write).await.unwrap() else { panic!("overtaken") };
+            made += notifications.len();
+        }
+        made
+    }
+
     pub async fn log_in(&self, name: &str, password: &str) -> User {
         let body = json!({ "username": name, "password": password });
         let answer = self.send(self.request(Method::POST, "/api/users/login/").json(&body)).await;

@@ -4,20 +4,6 @@ use serde_json::Value;
 use crate::app::{Answered, TestApp, in_both_forms};
 use lastseen_shared::settings::Form;
 
-/// What the projector would do, which does not run here.
-async fn write_presence(app: &TestApp) {
-    use lastseen_shared::models::projection::{Offset, ShardOf, apply};
-    use lastseen_shared::presence::PresenceEngine;
-    let shards = app.service.engine.shards();
-    for shard in 0..shards {
-        let stretch = app.service.engine.transitions(shard, Default::default(), 100).await.unwrap();
-        let to = Offset { epoch: stretch.epoch.id.clone(), id: stretch.newest };
-        let telling = app.service.presence().telling();
-        let write = move |c: &mut _| apply(c, ShardOf { shard, shards }, None, &to, &stretch.entries, telling);
-        app.service.db.run(write).await.unwrap();
-    }
-}
-
 in_both_forms!(
     pages_follow_each_other_in_every_order,
     filters_count_what_they_select,
@@ -36,7 +22,7 @@ async fn pages_follow_each_other_in_every_order(form: Form) {
         assert_eq!(app.register(name).await.status, 201);
     }
     app.log_in("bob", crate::app::PASSWORD).await;
-    write_presence(&app).await;
+    app.project().await;
     for (order, expected) in [
         ("id", vec!["admin", "dora", "Cid", "bob", "Ann", "eve"]),
         ("-id", vec!["eve", "Ann", "bob", "Cid", "dora", "admin"]),
@@ -130,7 +116,7 @@ async fn history_is_exact_before_any_sweep(form: Form) {
             .await;
     let admin = app.admin().await;
     let ann = app.user("ann").await;
-    write_presence(&app).await;
+    app.project().await;
     let path = format!("/api/users/{}/history/", ann.id);
     let history = async |query: &str| app.get(&format!("{path}{query}"), &admin.access).await;
     tokio::time::sleep(std::time::Duration::from_millis(110)).await;

@@ -4,7 +4,13 @@
 mod accounts;
 mod app;
 mod bad_input;
+mod contacts;
 mod cost;
 mod directory;
 mod documented;
+mod notifications;
+mod privacy;
+mod profile;
+mod sight;
 mod tokens;
+mod ways_out;

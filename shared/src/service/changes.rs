@@ -127,7 +127,7 @@ impl Service {
             viewer,
         };
         let mut changes = Vec::new();
-        for entry in entries {
+        for entry in &entries {
             changes.extend(sight.change(entry)?);
         }
         Ok(changes)
@@ -155,7 +155,7 @@ struct Sighted {
 
 impl Sighted {
     /// What an entry tells the viewer, if anything.
-    fn change(&self, entry: Entry) -> Result<Option<Change>, Code> {
+    fn change(&self, entry: &Entry) -> Result<Option<Change>, Code> {
         let id = entry.id;
         match &entry.event {
             Event::Transition(t) | Event::Shown(t) => Ok(self.transition(id, t)),
