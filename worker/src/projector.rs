@@ -198,9 +198,9 @@ impl Projector {
 fn users_of(entries: &[Entry]) -> Vec<UserId> {
     let mut users: Vec<UserId> = entries
         .iter()
-        .filter_map(|entry| match entry.event {
+        .filter_map(|entry| match &entry.event {
             Event::Transition(transition) => Some(transition.user),
-            Event::SessionLeft { .. } => None,
+            Event::Shown(_) | Event::Privacy { .. } | Event::Relation { .. } | Event::SessionLeft { .. } => None,
         })
         .collect();
     users.sort_unstable();

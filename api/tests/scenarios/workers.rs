@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use futures_util::{StreamExt, stream};
 use lastseen_shared::ids::{SessionId, UserId};
+use lastseen_shared::presence::availability::Profile;
 use lastseen_shared::presence::engine::{Connect, Connected};
 use lastseen_shared::presence::redis::{RedisClock, RedisEngine, RedisSettings};
 use lastseen_shared::presence::{PresenceEngine, Reason};
@@ -30,7 +31,7 @@ async fn bring_online(engine: &RedisEngine, users: &[i64], sessions: &[i64]) -> 
     let connects = users.iter().zip(sessions).map(|(user, session)| {
         let (user, session) = (UserId(*user), SessionId(*session));
         let timeout = Duration::from_millis(1_500);
-        let connect = Connect { user, session, timeout, reason: Reason::Login, read_at };
+        let connect = Connect { user, session, timeout, profile: Profile::default(), reason: Reason::Login, read_at };
         async move {
             match engine.connect(connect).await.unwrap() {
                 Connected::Live { deadline, .. } => (user.0, deadline.0.0),

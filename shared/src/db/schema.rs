@@ -13,6 +13,13 @@ diesel::table! {
         status -> Text,
         is_active -> Bool,
         inactivity_timeout_ms -> Nullable<BigInt>,
+        availability -> Text,
+        availability_text -> Nullable<Text>,
+        availability_emoji -> Nullable<Text>,
+        availability_until_ms -> Nullable<BigInt>,
+        online_visibility -> Text,
+        last_seen_visibility -> Text,
+        away_after_ms -> Nullable<BigInt>,
         created_at_ms -> BigInt,
         updated_at_ms -> BigInt,
     }
@@ -89,6 +96,28 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    contacts (user_id, other_id) {
+        user_id -> BigInt,
+        other_id -> BigInt,
+        state -> Text,
+        since_ms -> BigInt,
+        notify -> Nullable<Text>,
+        notified_at_ms -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    notifications (id) {
+        id -> BigInt,
+        user_id -> BigInt,
+        kind -> Text,
+        subject_id -> BigInt,
+        at_ms -> BigInt,
+        read_at_ms -> Nullable<BigInt>,
+    }
+}
+
 diesel::joinable!(sessions -> accounts (user_id));
 diesel::joinable!(presence -> accounts (user_id));
 diesel::allow_tables_to_appear_in_same_query!(
@@ -97,5 +126,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     sessions,
     presence_history,
     audit_log,
-    account_counts
+    account_counts,
+    contacts,
+    notifications
 );

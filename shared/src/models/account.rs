@@ -8,6 +8,7 @@ use crate::account::{Email, Role, Standing, Status, Username};
 use crate::db::schema::{accounts, presence, presence_history};
 use crate::db::{AnyConnection, DbError, on_either, violates, write_transaction};
 use crate::ids::UserId;
+use crate::presence::availability::{Choice, Privacy, Profile, Shown, Words};
 use crate::timestamp::{Timestamp, millis};
 
 /// An account.
@@ -27,6 +28,12 @@ pub struct Account {
     pub standing: Standing,
     /// The user's own inactivity timeout, where one was chosen.
     pub inactivity_timeout: Option<Duration>,
+    /// What the user has chosen to show; it may have ended since.
+    pub choice: Choice,
+    /// Who may see it.
+    pub privacy: Privacy,
+    /// How long nobody must have touched a device for it to be away, where the user chose that.
+    pub away_after: Option<Duration>,
     /// When it was made.
     pub created_at: Timestamp,
 }
@@ -42,6 +49,13 @@ pub(super) struct AccountRow {
     status: String,
     is_active: bool,
     inactivity_timeout_ms: Option<i64>,
+    availability: String,
+    availability_text: Option<String>,
+    availability_emoji: Option<String>,
+    availability_until_ms: Option<i64>,
+    online_visibility: String,
+    last_seen_visibility: String,
+    away_after_ms: Option<i64>,
     created_at_ms: i64,
 }
 
@@ -75,6 +89,12 @@ pub struct AccountChanges {
     pub standing: Option<Standing>,
     /// The user's own timeout; `Some(None)` goes back to the operator's.
     pub inactivity_timeout: Option<Option<Duration>>,
+    /// What the user chooses to show.
+    pub choice: Option<Choice>,
+    /// Who may see it.
+    pub privacy: Option<Privacy>,
+    /// The user's own time until a device is away; `Some(None)` goes back to the operator's.
+    pub away_after: Option<Option<Duration>>,
 }
 
 #[derive(Insertable)]
@@ -104,6 +124,13 @@ struct ChangeRow<'a> {
     status: Option<&'a str>,
     is_active: Option<bool>,
     inactivity_timeout_ms: Option<Option<i64>>,
+    availability: Option<&'a str>,
+    availability_text: Option<Option<&'a str>>,
+    availability_emoji: Option<Option<&'a str>>,
+    availability_until_ms: Option<Option<i64>>,
+    online_visibility: Option<&'a str>,
+    last_seen_visibility: Option<&'a str>,
+    away_after_ms: Option<Option<i64>>,
     updated_at_ms: i64,
 }
 
@@ -145,6 +172,18 @@ impl TryFrom<AccountRow> for Account {
             role: row.role.parse().map_err(DbError::Content)?,
             standing: standing(&row.status, row.is_active)?,
             inactivity_timeout: row.inactivity_timeout_ms.map(|ms| Duration::from_millis(ms.unsigned_abs())),
+            choice: Choice {
+                shown: Shown {
+                    availability: row.availability.parse().map_err(DbError::Content)?,
+                    words: Words::of(row.availability_text, row.availability_emoji),
+                },
+                until: row.availability_until_ms.map(Timestamp),
+            },
+            privacy: Privacy {
+                online: row.online_visibility.parse().map_err(DbError::Content)?,
+                last_seen: row.last_seen_visibility.parse().map_err(DbError::Content)?,
+            },
+            away_after: row.away_after_ms.map(|ms| Duration::from_millis(ms.unsigned_abs())),
             created_at: Timestamp(row.created_at_ms),
         })
     }
@@ -155,6 +194,12 @@ pub(super) fn standing(status: &str, is_active: bool) -> Result<Standing, DbErro
 }
 
 impl Account {
+    /// What the engine keeps of the user beside its sessions.
+    #[must_use]
+    pub fn profile(&self) -> Profile {
+        Profile { choice: self.choice.clone(), privacy: self.privacy }
+    }
+
     /// The account of this id.
     ///
     /// # Errors
@@ -223,6 +268,7 @@ impl Account {
         id: UserId,
         changes: &AccountChanges,
     ) -> Result<Option<Self>, WriteError> {
+        let words = changes.choice.as_ref().map(|choice| choice.shown.words.as_deref());
         let row = ChangeRow {
             username: changes.username.as_ref().map(Username::as_str),
             username_key: changes.username.as_ref().map(Username::key),
@@ -233,6 +279,13 @@ impl Account {
             status: changes.standing.map(|standing| standing.status.as_str()),
             is_active: changes.standing.map(|standing| standing.is_active),
             inactivity_timeout_ms: changes.inactivity_timeout.map(|timeout| timeout.map(millis)),
+            availability: changes.choice.as_ref().map(|choice| choice.shown.availability.as_str()),
+            availability_text: words.map(|words| words.and_then(|words| words.text.as_deref())),
+            availability_emoji: words.map(|words| words.and_then(|words| words.emoji.as_deref())),
+            availability_until_ms: changes.choice.as_ref().map(|choice| choice.until.map(|until| until.0)),
+            online_visibility: changes.privacy.map(|privacy| privacy.online.as_str()),
+            last_seen_visibility: changes.privacy.map(|privacy| privacy.last_seen.as_str()),
+            away_after_ms: changes.away_after.map(|after| after.map(millis)),
             updated_at_ms: Timestamp::now().0,
         };
         diesel::update(accounts::table.find(id.0)).set(&row).execute(connection)?;

@@ -151,16 +151,18 @@ pub fn apply(
         let mut by_user: HashMap<UserId, Vec<Transition>> = HashMap::new();
         let mut seen: HashMap<SessionId, Timestamp> = HashMap::new();
         for entry in entries {
-            match entry.event {
+            match &entry.event {
                 Event::Transition(t) => {
-                    by_user.entry(t.user).or_default().push(t);
+                    by_user.entry(t.user).or_default().push(t.clone());
                     if let (false, Some(session)) = (t.online, t.session) {
                         note(&mut seen, session, t.session_seen);
                     }
                 }
                 Event::SessionLeft { session, last_seen, .. } => {
-                    note(&mut seen, session, last_seen);
+                    note(&mut seen, *session, *last_seen);
                 }
+                // What is shown, and to whom, is in the account's row and the contacts': written before it was told.
+                Event::Shown(_) | Event::Privacy { .. } | Event::Relation { .. } => {}
             }
         }
         // Whoever was deleted meanwhile has no presence to be written; whoever is there is kept from being deleted.
@@ -412,11 +414,23 @@ pub fn offline_among(connection: &mut AnyConnection, users: &[UserId]) -> Result
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::presence::availability::{Privacy, Shown};
 
     fn t(online: bool, at: i64) -> Transition {
         let reason = if online { Reason::Login } else { Reason::Timeout };
         let at = Timestamp(at);
-        Transition { user: UserId(1), online, at, last_seen: at, reason, session: None, session_seen: at }
+        let (shown, privacy) = (Shown::default(), Privacy::default());
+        Transition {
+            user: UserId(1),
+            online,
+            at,
+            last_seen: at,
+            reason,
+            session: None,
+            session_seen: at,
+            shown,
+            privacy,
+        }
     }
 
     #[test]

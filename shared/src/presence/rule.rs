@@ -140,7 +140,7 @@ pub fn survey(sessions: &[HeldSession], gone: Option<Timestamp>, began: Reason, 
     let last_seen = sessions.iter().map(HeldSession::last_seen).chain(gone).max()?;
     let farthest = sessions.iter().map(|s| s.deadline).max()?;
     Some(if farthest.is_ahead(now) {
-        Known::Online { until: farthest, last_seen, reason: began }
+        Known::Online { until: farthest, last_seen, reason: began, shown: Shown::default() }
     } else {
         // A clock that was set back would have some go offline before they were last seen.
         Known::Offline { at: farthest.0.max(last_seen), last_seen, reason: Reason::Timeout }
@@ -160,7 +160,12 @@ mod tests {
             timeout: TIMEOUT,
             deadline: Deadline(Timestamp(deadline)),
             leaving: false,
+            idle: false,
         }
+    }
+
+    fn online(until: Deadline, last_seen: i64, reason: Reason) -> Known {
+        Known::Online { until, last_seen: Timestamp(last_seen), reason, shown: Shown::default() }
     }
 
     #[test]
@@ -178,20 +183,19 @@ mod tests {
         let sessions = [session(1, 1_000), session(2, 1_050)];
         let known = survey(&sessions, Some(Timestamp(970)), Reason::Heartbeat, Timestamp(1_020));
         let until = Deadline(Timestamp(1_050));
-        assert_eq!(known, Some(Known::Online { until, last_seen: Timestamp(970), reason: Reason::Heartbeat }));
+        assert_eq!(known, Some(online(until, 970, Reason::Heartbeat)));
     }
 
     #[test]
     fn a_barred_account_is_offline_whatever_the_engine_says() {
-        let online =
-            Known::Online { until: Deadline(Timestamp(1_000)), last_seen: Timestamp(900), reason: Reason::Login };
+        let online = online(Deadline(Timestamp(1_000)), 900, Reason::Login);
         let offline = Known::Offline { at: Timestamp(950), last_seen: Timestamp(900), reason: Reason::Logout };
         let projected = Projected { last_seen: Some(Timestamp(5)), reason: Some(Reason::Timeout) };
         for status in [Status::Active, Status::Pending, Status::Suspended, Status::Banned] {
             for is_active in [true, false] {
                 let standing = Standing { status, is_active };
-                for known in [online, offline, Known::Settled] {
-                    let seen = presence(standing, known, projected);
+                for known in [online.clone(), offline.clone(), Known::Settled] {
+                    let seen = presence(standing, known.clone(), projected);
                     let expected = known == online && standing == Standing::ACTIVE;
                     assert_eq!(seen.is_online(), expected, "{standing:?} {known:?}");
                     assert_eq!(seen.online_until.is_some(), expected);

@@ -6,6 +6,7 @@ use super::{Outcome, Service};
 use crate::ids::UserId;
 use crate::models::directory::by_ids;
 use crate::presence::PresenceEngine;
+use crate::presence::availability::Shown;
 use crate::presence::cursor::{Cursor, Place};
 use crate::presence::rule::{OnlineStatus, Presence};
 use crate::presence::transition::{Event, Stretch, Transition, TransitionId};
@@ -48,7 +49,9 @@ impl Service {
         let mut entries: Vec<(TransitionId, usize, Event)> = stretches
             .iter()
             .enumerate()
-            .flat_map(|(shard, stretch)| stretch.entries.iter().map(move |entry| (entry.id, shard, entry.event)))
+            .flat_map(|(shard, stretch)| {
+                stretch.entries.iter().map(move |entry| (entry.id, shard, entry.event.clone()))
+            })
             .collect();
         entries.sort_unstable_by_key(|(id, shard, _)| (*id, *shard));
         entries.truncate(MOST);
@@ -59,8 +62,8 @@ impl Service {
         let transitions = entries
             .into_iter()
             .filter_map(|(id, _, event)| match event {
-                Event::Transition(transition) => Some((id, transition)),
-                Event::SessionLeft { .. } => None,
+                Event::Transition(transition) | Event::Shown(transition) => Some((id, transition)),
+                Event::Privacy { .. } | Event::Relation { .. } | Event::SessionLeft { .. } => None,
             })
             .collect();
         let transitions = self.as_seen(transitions).await?;
@@ -69,7 +72,7 @@ impl Service {
 
     async fn stretch(&self, shard: u32, since: Option<&Cursor>) -> Outcome<Stretch> {
         const SWEPT_AT_A_TIME: usize = 500;
-        while self.engine.expire(shard, SWEPT_AT_A_TIME).await? == SWEPT_AT_A_TIME {}
+        while self.engine.expire(shard, SWEPT_AT_A_TIME).await?.taken >= SWEPT_AT_A_TIME {}
         let place = since.and_then(|cursor| cursor.places.get(shard as usize));
         let Some(place) = place else { return Ok(self.engine.transitions(shard, TransitionId::START, 1).await?) };
         let stretch = self.engine.transitions(shard, place.id, MOST).await?;
@@ -101,6 +104,7 @@ impl Service {
                 online_status: if online { OnlineStatus::Online } else { OnlineStatus::Offline },
                 last_seen: t.last_seen.nonzero(),
                 online_until: None,
+                shown: if online { t.shown.clone() } else { Shown::default() },
                 reason: Some(match bar.flatten() {
                     Some(bar) => bar.reason(),
                     None => t.reason,

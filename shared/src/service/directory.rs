@@ -167,7 +167,7 @@ impl Service {
             let presence = presence(listed.standing, known, listed.projected);
             SeenUser { listed, presence }
         });
-        Ok((seen.collect(), lookup.online))
+        Ok((seen.collect(), lookup.counts.online))
     }
 
     /// Users by their ids, those that there are, in the order asked for, each once.

@@ -63,7 +63,7 @@ impl Service {
         let more = intervals.len() as i64 > limit;
         intervals.truncate(usize::try_from(limit).unwrap_or(0));
         if let Some(open) = intervals.iter_mut().find(|interval| interval.ended.is_none())
-            && let Some(Known::Offline { at, reason, .. }) = self.engine.lookup(&[user]).await?.known.first().copied()
+            && let Some(Known::Offline { at, reason, .. }) = self.engine.lookup(&[user]).await?.known.first().cloned()
         {
             open.ended = Some((at.max(open.started_at), reason));
         }
@@ -78,7 +78,7 @@ impl Service {
     /// Where the engine or the database is away.
     pub async fn now(&self) -> Outcome<Now> {
         let counts = self.db.run(accounts_by_standing).await?;
-        let online = self.engine.lookup(&[]).await?.online;
+        let online = self.engine.lookup(&[]).await?.counts.online;
         let words = [Status::Active, Status::Pending, Status::Suspended, Status::Banned].map(Status::as_str);
         let mut by_status: BTreeMap<&'static str, u64> =
             words.into_iter().chain(["inactive"]).map(|w| (w, 0)).collect();

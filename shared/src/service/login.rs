@@ -112,7 +112,9 @@ impl Service {
             })
             .await?;
         let timeout = self.timeout_of(&account);
-        let connect = Connect { user, session, timeout, reason: Reason::Login, read_at };
+        let profile = account.profile();
+        let shown = profile.choice.at(now);
+        let connect = Connect { user, session, timeout, profile, reason: Reason::Login, read_at };
         let connected = self.engine.connect(connect).await;
         if let Ok(Connected::Live { now, deadline }) = connected {
             for old in surplus {
@@ -120,7 +122,7 @@ impl Service {
                     log::warn!("session {old} of user {user} is one too many, but could not be ended: {error}");
                 }
             }
-            let known = Known::Online { until: deadline, last_seen: now, reason: Reason::Login };
+            let known = Known::Online { until: deadline, last_seen: now, reason: Reason::Login, shown };
             let projected = Projected { last_seen: None, reason: None };
             let presence = presence(account.standing, known, projected);
             return Ok(Some(LoggedIn { account, session, refresh: seed.token(session), presence }));

@@ -51,6 +51,7 @@ impl Service {
                 user: claimed.user,
                 session: claimed.session,
                 timeout: self.timeout_of(&account),
+                profile: account.profile(),
                 reason: Reason::Heartbeat,
                 read_at,
             };

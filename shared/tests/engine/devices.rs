@@ -2,11 +2,10 @@
 
 use lastseen_shared::ids::{SessionId, UserId};
 use lastseen_shared::presence::Reason;
-use lastseen_shared::presence::rule::Known;
 use lastseen_shared::presence::transition::{Event, Transition};
 use lastseen_shared::timestamp::Timestamp;
 
-use crate::harness::{Harness, TIMEOUT, came, offline, secs, touch, went};
+use crate::harness::{Harness, TIMEOUT, came, offline, online, secs, touch, went};
 
 fn left(user: i64, session: i64, last_seen: Timestamp) -> Event {
     Event::SessionLeft { user: UserId(user), session: SessionId(session), last_seen }
@@ -21,7 +20,7 @@ contract! {
         assert!(!h.logout(1, 11).await);
         let until = h.deadline(secs(10) + TIMEOUT);
         let last_seen = h.moment(secs(10));
-        assert_eq!(h.known(1).await, Known::Online { until, last_seen, reason: Reason::Login });
+        assert_eq!(h.known(1).await, online(until, last_seen, Reason::Login));
         assert_eq!(h.touch(1, 11).await, None);
         let came = Event::Transition(came(1, 11, h.start, Reason::Login));
         assert_eq!(h.events(1).await, [came, left(1, 11, h.start)]);
@@ -35,7 +34,7 @@ contract! {
         h.touch(1, 11).await;
         h.at(secs(10) + TIMEOUT);
         let (until, last_seen) = (h.deadline(secs(70) + TIMEOUT), h.moment(secs(70)));
-        assert_eq!(h.known(1).await, Known::Online { until, last_seen, reason: Reason::Login });
+        assert_eq!(h.known(1).await, online(until, last_seen, Reason::Login));
         h.at(secs(70) + TIMEOUT);
         assert_eq!(h.known(1).await, offline(until.0, last_seen, Reason::Timeout));
         h.sweep().await;
@@ -56,7 +55,7 @@ contract! {
         h.at(secs(80));
         assert!(!h.logout(1, 11).await);
         let until = h.deadline(TIMEOUT);
-        assert_eq!(h.known(1).await, Known::Online { until, last_seen, reason: Reason::Login });
+        assert_eq!(h.known(1).await, online(until, last_seen, Reason::Login));
         h.at(TIMEOUT);
         assert_eq!(h.known(1).await, offline(until.0, last_seen, Reason::Timeout));
         h.sweep().await;

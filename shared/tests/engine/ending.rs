@@ -112,7 +112,7 @@ contract! {
     async fn a_row_that_was_read_long_ago_is_stale(h: &Harness) {
         let slow = h.fresh(1, 11, Reason::Login).await;
         h.at(ROW_FRESHNESS);
-        let just = h.engine.connect(slow).await.unwrap();
+        let just = h.engine.connect(slow.clone()).await.unwrap();
         assert_eq!(live(just).0, h.moment(ROW_FRESHNESS + slow.timeout));
         h.logout(1, 11).await;
         let slow = h.fresh(3, 31, Reason::Login).await;
@@ -131,7 +131,7 @@ contract! {
         evict(h, 3, SessionId::ALL).await;
         for later in [ROW_FRESHNESS, ROW_FRESHNESS + ms(3), ENDED_MEMORY, ENDED_MEMORY + ms(3), ENDED_MEMORY * 10] {
             h.at(later);
-            for slow in [slow, evicted] {
+            for slow in [slow.clone(), evicted.clone()] {
                 // Redis forgets by its own clock, which this test does not move.
                 let answer = h.engine.connect(slow).await.unwrap();
                 assert!(matches!(answer, Connected::Ended | Connected::Stale), "{answer:?} after {later:?}");

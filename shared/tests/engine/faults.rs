@@ -3,8 +3,9 @@
 use std::future::Future;
 use std::time::{Duration, Instant};
 
-use lastseen_shared::ids::UserId;
-use lastseen_shared::presence::engine::EngineError;
+use lastseen_shared::ids::{SessionId, UserId};
+use lastseen_shared::presence::availability::Profile;
+use lastseen_shared::presence::engine::{EngineError, Work};
 use lastseen_shared::presence::rule::Known;
 use lastseen_shared::presence::{PresenceEngine as _, Reason, TransitionId};
 
@@ -24,8 +25,9 @@ async fn assert_unavailable(h: &Harness) {
     }
     let connect = lastseen_shared::presence::engine::Connect {
         user: UserId(1),
-        session: lastseen_shared::ids::SessionId(11),
+        session: SessionId(11),
         timeout: secs(120),
+        profile: Profile::default(),
         reason: Reason::Login,
         read_at: h.start,
     };
@@ -35,9 +37,9 @@ async fn assert_unavailable(h: &Harness) {
     tokio::join!(
         refused("touch", h.engine.touch(1, &batch)),
         refused("connect", h.engine.connect(connect)),
-        refused("disconnect", h.engine.disconnect(UserId(1), connect.session, Reason::Logout)),
-        refused("evict", h.engine.evict(UserId(1), connect.session, Reason::Banned)),
-        refused("admit", h.engine.admit(UserId(1), connect.session)),
+        refused("disconnect", h.engine.disconnect(UserId(1), SessionId(11), Reason::Logout)),
+        refused("evict", h.engine.evict(UserId(1), SessionId(11), Reason::Banned)),
+        refused("admit", h.engine.admit(UserId(1), SessionId(11))),
         refused("retime", h.engine.retime(UserId(1), secs(60))),
         refused("expire", h.engine.expire(1, 10)),
         refused("lookup", h.engine.lookup(&users)),
@@ -95,7 +97,7 @@ async fn a_redis_that_forgot_the_scripts_is_told_them_again() {
     forget();
     assert_eq!(h.online().await, 1);
     forget();
-    assert_eq!(h.engine.expire(1, 10).await.unwrap(), 0);
+    assert_eq!(h.engine.expire(1, 10).await.unwrap().taken, 0);
 }
 
 #[tokio::test]
@@ -182,10 +184,10 @@ async fn another_number_of_shards_is_refused() {
 async fn one_process_at_a_time_holds_a_lease() {
     let h = Harness::redis();
     let (one, two) = (h.beside(SHARDS), h.beside(SHARDS));
-    assert!(one.lease(0, "one", secs(60)).await.unwrap());
-    assert!(one.lease(0, "one", secs(60)).await.unwrap());
-    assert!(!two.lease(0, "two", secs(60)).await.unwrap());
-    assert!(two.lease(1, "two", secs(60)).await.unwrap());
+    assert!(one.lease(Work::Project, 0, "one", secs(60)).await.unwrap());
+    assert!(one.lease(Work::Project, 0, "one", secs(60)).await.unwrap());
+    assert!(!two.lease(Work::Project, 0, "two", secs(60)).await.unwrap());
+    assert!(two.lease(Work::Project, 1, "two", secs(60)).await.unwrap());
 }
 
 #[tokio::test]
@@ -195,7 +197,7 @@ async fn what_is_left_over_of_lost_data_does_not_hold_up_the_sweep() {
     h.login(3, 31).await;
     h.command::<()>(&["HDEL", &h.key("{p:1}:users"), "1"]).unwrap();
     h.at(secs(500));
-    assert_eq!(h.engine.expire(1, 10).await.unwrap(), 2);
-    assert_eq!(h.engine.expire(1, 10).await.unwrap(), 0);
+    assert_eq!(h.engine.expire(1, 10).await.unwrap().taken, 2);
+    assert_eq!(h.engine.expire(1, 10).await.unwrap().taken, 0);
     assert_eq!(h.online().await, 0);
 }

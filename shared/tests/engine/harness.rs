@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use lastseen_shared::db::{Address, Db};
 use lastseen_shared::ids::{SessionId, UserId};
+use lastseen_shared::presence::availability::{Privacy, Profile, Shown};
 use lastseen_shared::presence::clock::{Clock, ManualClock};
 use lastseen_shared::presence::engine::{Connect, Connected, Touch};
 use lastseen_shared::presence::memory::MemoryEngine;
@@ -240,7 +241,8 @@ impl Harness {
     /// A session of which the row is read now.
     pub async fn fresh(&self, user: i64, session: i64, reason: Reason) -> Connect {
         let (user, session) = (UserId(user), SessionId(session));
-        Connect { user, session, timeout: TIMEOUT, reason, read_at: self.engine.now(user).await.unwrap() }
+        let read_at = self.engine.now(user).await.unwrap();
+        Connect { user, session, timeout: TIMEOUT, profile: Profile::default(), reason, read_at }
     }
 
     pub async fn login(&self, user: i64, session: i64) -> Connected {
@@ -264,11 +266,11 @@ impl Harness {
     }
 
     pub async fn known(&self, user: i64) -> Known {
-        self.engine.lookup(&[UserId(user)]).await.unwrap().known[0]
+        self.engine.lookup(&[UserId(user)]).await.unwrap().known.remove(0)
     }
 
     pub async fn online(&self) -> u64 {
-        self.engine.lookup(&[]).await.unwrap().online
+        self.engine.lookup(&[]).await.unwrap().counts.online
     }
 
     /// A user's shard's entries.
@@ -280,8 +282,8 @@ impl Harness {
     /// What happened to one user.
     pub async fn events(&self, user: i64) -> Vec<Event> {
         let of = |event: &Event| match event {
-            Event::Transition(transition) => transition.user,
-            Event::SessionLeft { user, .. } => *user,
+            Event::Transition(transition) | Event::Shown(transition) => transition.user,
+            Event::Privacy { user, .. } | Event::Relation { user, .. } | Event::SessionLeft { user, .. } => *user,
         };
         self.entries(user).await.into_iter().map(|e| e.event).filter(|e| of(e) == UserId(user)).collect()
     }
@@ -290,7 +292,7 @@ impl Harness {
     pub async fn transitions(&self, user: i64) -> Vec<Transition> {
         let transition = |event| match event {
             Event::Transition(transition) => Some(transition),
-            Event::SessionLeft { .. } => None,
+            _ => None,
         };
         self.events(user).await.into_iter().filter_map(transition).collect()
     }
@@ -298,7 +300,7 @@ impl Harness {
     /// Settles everything that is overdue.
     pub async fn sweep(&self) {
         for shard in 0..SHARDS {
-            while self.engine.expire(shard, 1_000).await.unwrap() == 1_000 {}
+            while self.engine.expire(shard, 1_000).await.unwrap().taken >= 1_000 {}
         }
     }
 }
@@ -320,13 +322,30 @@ pub fn touch(user: i64, session: i64) -> Touch {
 /// An online transition of a session's.
 pub fn came(user: i64, session: i64, at: Timestamp, reason: Reason) -> Transition {
     let session = Some(SessionId(session));
-    Transition { user: UserId(user), online: true, at, last_seen: at, reason, session, session_seen: at }
+    let (shown, privacy) = (Shown::default(), Privacy::default());
+    Transition {
+        user: UserId(user),
+        online: true,
+        at,
+        last_seen: at,
+        reason,
+        session,
+        session_seen: at,
+        shown,
+        privacy,
+    }
 }
 
 /// An offline transition by a session's end.
 pub fn went(user: i64, session: i64, at: Timestamp, last_seen: Timestamp, reason: Reason) -> Transition {
     let (user, session) = (UserId(user), Some(SessionId(session)));
-    Transition { user, online: false, at, last_seen, reason, session, session_seen: last_seen }
+    let (shown, privacy) = (Shown::default(), Privacy::default());
+    Transition { user, online: false, at, last_seen, reason, session, session_seen: last_seen, shown, privacy }
+}
+
+/// What is known of a user who is online and shows nothing else.
+pub fn online(until: Deadline, last_seen: Timestamp, reason: Reason) -> Known {
+    Known::Online { until, last_seen, reason, shown: Shown::default() }
 }
 
 /// What is known of a user who went offline.

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use lastseen_shared::ids::{SessionId, UserId};
+use lastseen_shared::presence::availability::Profile;
 use lastseen_shared::presence::clock::{Clock, ManualClock};
 use lastseen_shared::presence::engine::{Connect, EngineError, Restatement};
 use lastseen_shared::presence::memory::MemoryEngine;
@@ -40,7 +41,7 @@ async fn seen(h: &Harness, users: std::ops::Range<i64>) -> (Vec<Known>, u64, Vec
         entries.push(stretch.entries);
         epochs.push(stretch.epoch);
     }
-    (lookup.known, lookup.online, entries, epochs)
+    (lookup.known, lookup.counts.online, entries, epochs)
 }
 
 /// Makes users of every kind, up to ten seconds after the start.
@@ -235,7 +236,14 @@ async fn nobody_is_shown_an_entry_that_a_crash_could_take_back() {
 fn a_change_waits_for_the_journal_until_it_is_written() {
     let mut shard = Shard::new(Epoch { id: "1:0".to_owned(), born: START }, Kept::default());
     let (user, session) = (UserId(1), SessionId(10));
-    let connect = Connect { user, session, timeout: TIMEOUT, reason: Reason::Login, read_at: START };
+    let connect = Connect {
+        user,
+        session,
+        timeout: TIMEOUT,
+        profile: Profile::default(),
+        reason: Reason::Login,
+        read_at: START,
+    };
     shard.connect(&connect, START);
     assert!(shard.is_changed());
     let unwritten = shard.take_unwritten();

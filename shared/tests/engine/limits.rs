@@ -6,7 +6,7 @@ use lastseen_shared::presence::rule::Known;
 use lastseen_shared::presence::transition::Event;
 use lastseen_shared::presence::{Engine, PresenceEngine as _, Reason};
 
-use crate::harness::{Harness, TIMEOUT, offline, secs, touch};
+use crate::harness::{Harness, TIMEOUT, offline, online, secs, touch};
 
 /// More than a Lua call takes as arguments.
 const MANY: i64 = 9_000;
@@ -15,7 +15,7 @@ const MANY: i64 = 9_000;
 async fn fill(h: &Harness, user: i64, last: i64) {
     let read = h.fresh(user, 1, Reason::Login).await;
     if let Engine::Memory(engine) = &h.engine {
-        let connects = (1..=last).map(|n| engine.connect(Connect { session: SessionId(n), ..read }));
+        let connects = (1..=last).map(|n| engine.connect(Connect { session: SessionId(n), ..read.clone() }));
         futures_util::future::join_all(connects).await;
         return;
     }
@@ -66,7 +66,7 @@ contract! {
         assert!(!h.engine.evict(user, SessionId(session.0 - 1), Reason::Banned).await.unwrap().went_offline);
         assert!(h.engine.evict(user, SessionId::ALL, Reason::Banned).await.unwrap().went_offline);
         let entries = h.entries(user.0).await;
-        assert!(matches!(entries[1].event, Event::Transition(t) if t.user == user && t.session == Some(session)));
+        assert!(matches!(&entries[1].event, Event::Transition(t) if t.user == user && t.session == Some(session)));
     }
 
     async fn a_user_with_thousands_of_sessions_hinders_nobody(h: &Harness) {
@@ -75,7 +75,7 @@ contract! {
         fill(h, 1, MANY).await;
         h.login(1, MANY + 1).await;
         let until = h.deadline(TIMEOUT);
-        assert_eq!(h.known(1).await, Known::Online { until, last_seen: h.start, reason: Reason::Login });
+        assert_eq!(h.known(1).await, online(until, h.start, Reason::Login));
         assert_eq!(h.engine.sessions(UserId(1)).await.unwrap().len(), usize::try_from(MANY + 1).unwrap());
         h.engine.retime(UserId(1), TIMEOUT * 2).await.unwrap();
         assert_eq!(h.touch(1, 77).await, Some(h.deadline(TIMEOUT * 2)));

@@ -1,6 +1,7 @@
 //! Many callers at once: whatever the order, each user's story is one that makes sense.
 
 use lastseen_shared::ids::{SessionId, UserId};
+use lastseen_shared::presence::availability::Profile;
 use lastseen_shared::presence::engine::Connect;
 use lastseen_shared::presence::rule::Known;
 use lastseen_shared::presence::{Engine, PresenceEngine as _, Reason};
@@ -44,7 +45,8 @@ async fn call_at_random(engine: Engine, seed: u64) {
                 // Sessions that were ended stay so: the larger ids are of new log-ins.
                 let session = SessionId(next(&mut state) + 100);
                 let read_at = engine.now(user).await.unwrap();
-                let connect = Connect { user, session, timeout: TIMEOUT, reason: Reason::Login, read_at };
+                let profile = Profile::default();
+                let connect = Connect { user, session, timeout: TIMEOUT, profile, reason: Reason::Login, read_at };
                 engine.connect(connect).await.unwrap();
                 if next(&mut state) % 2 == 0 {
                     engine.disconnect(user, session, Reason::Logout).await.unwrap();

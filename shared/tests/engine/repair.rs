@@ -1,12 +1,12 @@
 //! Transitions that say again what is true, for a database that missed one.
 
-use lastseen_shared::ids::{SessionId, UserId};
+use lastseen_shared::ids::UserId;
 use lastseen_shared::presence::engine::Restatement;
 use lastseen_shared::presence::rule::Known;
 use lastseen_shared::presence::transition::Transition;
 use lastseen_shared::presence::{PresenceEngine as _, Reason, TransitionId};
 
-use crate::harness::{Harness, TIMEOUT, came, offline, secs};
+use crate::harness::{Harness, TIMEOUT, came, offline, online, secs, went};
 
 /// What the database knows of a user who is offline.
 fn restatement(h: &Harness) -> Restatement {
@@ -34,19 +34,18 @@ contract! {
         let now = h.at(secs(20));
         assert!(restate(h, false).await);
         let last_seen = h.moment(secs(10));
-        let session = Some(SessionId(11));
-        let again = Transition { user: UserId(1), online: true, at: now, last_seen, reason: Reason::Login, session, session_seen: last_seen };
+        let again = Transition { last_seen, session_seen: last_seen, ..came(1, 11, now, Reason::Login) };
         assert_eq!(h.transitions(1).await, [came(1, 11, h.start, Reason::Login), again]);
         assert!(!restate(h, false).await, "once is enough");
         let until = h.deadline(secs(10) + TIMEOUT);
-        assert_eq!(h.known(1).await, Known::Online { until, last_seen, reason: Reason::Login });
+        assert_eq!(h.known(1).await, online(until, last_seen, Reason::Login));
     }
 
     async fn an_offline_user_is_restated_for_a_database_that_says_online(h: &Harness) {
         assert!(!restate(h, false).await, "the database is right");
         assert!(restate(h, true).await);
         let Restatement { at, last_seen, reason } = restatement(h);
-        let again = Transition { user: UserId(1), online: false, at, last_seen, reason, session: None, session_seen: last_seen };
+        let again = Transition { session: None, ..went(1, 0, at, last_seen, reason) };
         assert_eq!(h.transitions(1).await, [again]);
         assert_eq!(h.known(1).await, offline(at, last_seen, reason));
         assert!(!restate(h, true).await, "once is enough");

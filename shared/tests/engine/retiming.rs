@@ -2,12 +2,11 @@
 
 use lastseen_shared::ids::UserId;
 use lastseen_shared::presence::engine::{Connect, Touch};
-use lastseen_shared::presence::rule::Known;
 use lastseen_shared::presence::transition::{Event, Transition};
 use lastseen_shared::presence::{PresenceEngine as _, Reason};
 use std::time::Duration;
 
-use crate::harness::{Harness, TIMEOUT, came, live, offline, secs, touch, went};
+use crate::harness::{Harness, TIMEOUT, came, live, offline, online, secs, touch, went};
 
 async fn retime(h: &Harness, user: i64, timeout: Duration) {
     h.engine.retime(UserId(user), timeout).await.unwrap();
@@ -19,7 +18,7 @@ contract! {
         h.at(secs(20));
         retime(h, 1, secs(300)).await;
         let until = h.deadline(secs(300));
-        assert_eq!(h.known(1).await, Known::Online { until, last_seen: h.start, reason: Reason::Login });
+        assert_eq!(h.known(1).await, online(until, h.start, Reason::Login));
         retime(h, 1, secs(25)).await;
         h.at(secs(25));
         assert_eq!(h.known(1).await, offline(h.moment(secs(25)), h.start, Reason::Timeout));
@@ -59,7 +58,7 @@ contract! {
         h.at(secs(70));
         retime(h, 1, secs(30)).await;
         let (until, last_seen) = (h.deadline(secs(90)), h.moment(secs(60)));
-        assert_eq!(h.known(1).await, Known::Online { until, last_seen, reason: Reason::Login });
+        assert_eq!(h.known(1).await, online(until, last_seen, Reason::Login));
         assert_eq!(h.touch(1, 11).await, None);
         assert!(matches!(h.events(1).await[1], Event::SessionLeft { last_seen, .. } if last_seen == h.start));
     }

@@ -128,15 +128,15 @@ contract! {
         let entries = h.entries(1).await;
         let of = |user: i64, online: bool| {
             let found = entries.iter().find(|entry| {
-                matches!(entry.event, Event::Transition(t) if t.user == UserId(user) && t.online == online)
+                matches!(&entry.event, Event::Transition(t) if t.user == UserId(user) && t.online == online)
             });
             found.unwrap().id
         };
         // The database is at the log-ins: what came after is still the engine's to tell.
         h.engine.projected(1, of(3, true), &[UserId(1), UserId(3)]).await.unwrap();
-        assert_eq!((h.known(1).await, h.known(3).await), (gone, gone));
+        assert_eq!((h.known(1).await, h.known(3).await), (gone.clone(), gone.clone()));
         h.engine.projected(1, of(1, false), &[UserId(1), UserId(3)]).await.unwrap();
-        assert_eq!((h.known(1).await, h.known(3).await), (Known::Settled, gone));
+        assert_eq!((h.known(1).await, h.known(3).await), (Known::Settled, gone.clone()));
         // Named or not at all, which means everybody.
         h.engine.projected(1, of(3, false), &[UserId(1)]).await.unwrap();
         assert_eq!(h.known(3).await, gone);

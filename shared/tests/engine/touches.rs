@@ -57,7 +57,7 @@ async fn a_page_of_users_is_one_command_a_shard() {
     h.engine.lookup(&users).await.unwrap();
     counted(&h);
     let lookup = h.engine.lookup(&users).await.unwrap();
-    assert_eq!((lookup.online, lookup.known.len()), (50, 100));
+    assert_eq!((lookup.counts.online, lookup.known.len()), (50, 100));
     let commands = counted(&h);
     assert_eq!(commands["evalsha"], u64::from(SHARDS));
     let writing = ["zadd", "zrem", "hset", "hdel", "xadd", "set"];

@@ -4,14 +4,14 @@ use lastseen_shared::ids::UserId;
 use lastseen_shared::presence::rule::Known;
 use lastseen_shared::presence::{PresenceEngine as _, Reason};
 
-use crate::harness::{Harness, TIMEOUT, came, live, ms, offline, secs, touch, went};
+use crate::harness::{Harness, TIMEOUT, came, live, ms, offline, online, secs, touch, went};
 
 contract! {
     async fn is_online_when_connect_answers(h: &Harness) {
         assert_eq!(h.known(1).await, Known::Settled);
         assert_eq!(live(h.login(1, 11).await), h.deadline(TIMEOUT));
         let (until, last_seen) = (h.deadline(TIMEOUT), h.start);
-        assert_eq!(h.known(1).await, Known::Online { until, last_seen, reason: Reason::Login });
+        assert_eq!(h.known(1).await, online(until, last_seen, Reason::Login));
         assert_eq!(h.online().await, 1);
     }
 
@@ -33,7 +33,7 @@ contract! {
             let now = h.at(secs(beat));
             let until = h.deadline(secs(beat) + TIMEOUT);
             assert_eq!(h.touch(1, 11).await, Some(until));
-            assert_eq!(h.known(1).await, Known::Online { until, last_seen: now, reason: Reason::Login });
+            assert_eq!(h.known(1).await, online(until, now, Reason::Login));
         }
         h.at(secs(298) + TIMEOUT);
         assert_eq!(h.known(1).await, offline(h.moment(secs(298) + TIMEOUT), h.moment(secs(298)), Reason::Timeout));
@@ -79,7 +79,7 @@ contract! {
         ];
         assert_eq!(h.transitions(1).await, expected);
         let until = h.deadline(TIMEOUT * 2 + secs(7));
-        assert_eq!(h.known(1).await, Known::Online { until, last_seen: late, reason: Reason::Heartbeat });
+        assert_eq!(h.known(1).await, online(until, late, Reason::Heartbeat));
     }
 
     async fn connecting_a_live_session_again_is_a_heartbeat(h: &Harness) {
@@ -101,7 +101,7 @@ contract! {
         assert_eq!(h.touch(1, 11).await, Some(until));
         assert_eq!(live(h.login(1, 11).await), until);
         let last_seen = h.moment(secs(60));
-        assert_eq!(h.known(1).await, Known::Online { until, last_seen, reason: Reason::Login });
+        assert_eq!(h.known(1).await, online(until, last_seen, Reason::Login));
     }
 
     async fn nobody_goes_offline_before_the_last_sign_of_life(h: &Harness) {

@@ -10,6 +10,7 @@ use lastseen_shared::db::DbError;
 use lastseen_shared::ids::{SessionId, UserId};
 use lastseen_shared::models::projection::{OpenInterval, ShardOf, offline_among};
 use lastseen_shared::models::{Account, Session};
+use lastseen_shared::presence::availability::Profile;
 use lastseen_shared::presence::engine::Restatement;
 use lastseen_shared::presence::rule::{HeldSession, Known};
 use lastseen_shared::presence::transition::Epoch;
@@ -47,10 +48,10 @@ async fn take_out_what_is_over(context: &Context, shard: u32) -> Result<(), JobE
     Ok(())
 }
 
-async fn settle_with_rows(context: &Context, held: &[(UserId, Vec<HeldSession>)]) -> Result<(), JobError> {
+async fn settle_with_rows(context: &Context, held: &[(UserId, Vec<HeldSession>, Profile)]) -> Result<(), JobError> {
     let ids: Vec<SessionId> =
-        held.iter().flat_map(|(_, sessions)| sessions.iter().map(|held| held.session)).collect();
-    let users: Vec<UserId> = held.iter().map(|(user, _)| *user).collect();
+        held.iter().flat_map(|(_, sessions, _)| sessions.iter().map(|held| held.session)).collect();
+    let users: Vec<UserId> = held.iter().map(|(user, ..)| *user).collect();
     let (rows, offline) = context
         .db
         .run(move |connection| {
@@ -59,7 +60,7 @@ async fn settle_with_rows(context: &Context, held: &[(UserId, Vec<HeldSession>)]
         })
         .await?;
     let rows: HashMap<SessionId, (Session, Account)> = rows.into_iter().map(|row| (row.0.id(), row)).collect();
-    for (user, sessions) in held {
+    for (user, sessions, _) in held {
         for HeldSession { session, .. } in sessions {
             if let Some(reason) = over(*user, rows.get(session)) {
                 log::info!("session {session} of user {user} is over ({reason}): taken out");

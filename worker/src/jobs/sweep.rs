@@ -14,7 +14,7 @@ const AT_A_TIME: usize = 5_000;
 /// The engine's.
 pub async fn run(context: &Context, shard: u32) -> Result<(), EngineError> {
     loop {
-        let expired = context.engine.expire(shard, AT_A_TIME).await?;
+        let expired = context.engine.expire(shard, AT_A_TIME).await?.taken;
         context.metrics.expired.inc_by(expired as u64);
         if expired > 0 {
             log::debug!("shard {shard}: {expired} sessions expired");

@@ -12,6 +12,7 @@ use lastseen_shared::db::schema::{presence, presence_history};
 use lastseen_shared::db::{Address, Db, write_transaction};
 use lastseen_shared::ids::{SessionId, UserId};
 use lastseen_shared::models::{Account, NewAccount, NewSession, Session};
+use lastseen_shared::presence::availability::Profile;
 use lastseen_shared::presence::clock::{Clock, ManualClock};
 use lastseen_shared::presence::engine::{Connect, Connected};
 use lastseen_shared::presence::memory::MemoryEngine;
@@ -116,7 +117,7 @@ impl World {
 
     pub async fn connect(&self, user: UserId, session: SessionId, reason: Reason) {
         let read_at = self.clock.now();
-        let connect = Connect { user, session, timeout: TIMEOUT, reason, read_at };
+        let connect = Connect { user, session, timeout: TIMEOUT, profile: Profile::default(), reason, read_at };
         let connected = self.context.engine.connect(connect).await.unwrap();
         assert!(matches!(connected, Connected::Live { .. }), "{connected:?}");
     }

@@ -178,6 +178,7 @@ fn load(connection: &mut SqliteConnection, shards: u32, fresh: &Epoch) -> Result
             timeout: Duration::from_millis(row.timeout_ms.unsigned_abs()),
             deadline: Deadline(Timestamp(row.deadline_ms)),
             leaving: row.leaving,
+            idle: false,
         };
         let reason = row.reason.parse().map_err(|error| LoadError::Engine(unavailable(error)))?;
         let Some((_, kept)) = all.get_mut(user.shard(shards) as usize) else { continue };

@@ -1,5 +1,6 @@
 //! The operations, each under its shard's lock, then in the journal.
 
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -8,9 +9,11 @@ use tokio::sync::Notify;
 use super::journal::{Journal, JournalHandle};
 use super::shard::{Kept, Shard};
 use crate::ids::{SessionId, UserId};
+use crate::presence::availability::Profile;
 use crate::presence::clock::Clock;
 use crate::presence::engine::{
-    Connect, Connected, Delta, Disconnected, Lookup, PresenceEngine, Restatement, Scan, Touch, Touched,
+    Connect, Connected, Counts, Delta, Disconnected, Expired, Lookup, PresenceEngine, Restatement, Scan, Snapshot,
+    Touch, Touched,
 };
 use crate::presence::rule::HeldSession;
 use crate::presence::transition::{Epoch, Stretch, TransitionId};
@@ -195,15 +198,32 @@ impl PresenceEngine for MemoryEngine {
         self.change(self.shard_of(user), |shard, now| shard.leave(user, session, grace, now)).await
     }
 
-    async fn expire(&self, shard: u32, most: usize) -> Answer<usize> {
-        self.change(shard, |state, now| state.expire(most, now)).await
+    async fn present(&self, _user: UserId, _before: &Profile, _after: &Profile) -> Answer<()> {
+        Err(EngineError::Protocol("present".to_owned()))
+    }
+
+    async fn idle(&self, _user: UserId, _session: SessionId, _idle: bool) -> Answer<bool> {
+        Err(EngineError::Protocol("idle".to_owned()))
+    }
+
+    async fn relate(&self, _user: UserId, _other: UserId) -> Answer<()> {
+        Err(EngineError::Protocol("relate".to_owned()))
+    }
+
+    async fn snapshot(&self, _users: &[UserId]) -> Answer<Snapshot> {
+        Err(EngineError::Protocol("snapshot".to_owned()))
+    }
+
+    async fn expire(&self, shard: u32, most: usize) -> Answer<Expired> {
+        self.change(shard, |state, now| Expired { taken: state.expire(most, now), next: None }).await
     }
 
     async fn lookup(&self, users: &[UserId]) -> Answer<Lookup> {
         let states: Vec<_> = self.inner.shards().collect();
         let now = self.inner.clock.now();
         let known = users.iter().map(|user| states[self.shard_of(*user) as usize].known(*user, now)).collect();
-        Ok(Lookup { known, online: states.iter().map(|state| state.online(now)).sum() })
+        let online = states.iter().map(|state| state.online(now)).sum();
+        Ok(Lookup { known, hidden: HashMap::new(), counts: Counts { online, ..Counts::default() } })
     }
 
     async fn sessions(&self, user: UserId) -> Answer<Vec<HeldSession>> {
@@ -214,7 +234,7 @@ impl PresenceEngine for MemoryEngine {
         let now = self.inner.clock.now();
         let mut all = Delta::default();
         for state in self.inner.shards() {
-            all.online += state.online(now);
+            all.counts.online += state.online(now);
             all.users.extend(state.delta(now));
         }
         Ok(all)
@@ -264,7 +284,10 @@ impl PresenceEngine for MemoryEngine {
             }
             ids.sort_unstable();
             let next = ids.last().filter(|_| more).map(|last| last.0.unsigned_abs());
-            Scan { next, users: ids.into_iter().map(|user| (user, state.sessions(user))).collect() }
+            Scan {
+                next,
+                users: ids.into_iter().map(|user| (user, state.sessions(user), Profile::default())).collect(),
+            }
         })
     }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::remembered::Memory;
 use crate::ids::{SessionId, UserId};
 use crate::presence::Reason;
+use crate::presence::availability::{Privacy, Shown};
 use crate::presence::engine::{Connect, Connected, ROW_FRESHNESS, Restatement, Touch};
 use crate::presence::rule::{HeldSession, Known, survey};
 use crate::presence::transition::{Entry, Epoch, Event, Transition, TransitionId};
@@ -113,8 +114,8 @@ impl Shard {
         };
         for entry in kept.entries {
             // The projector forgets at its start what the database already has.
-            if let Event::Transition(transition) = entry.event {
-                shard.unprojected.insert(transition.user, (entry.id, transition));
+            if let Event::Transition(transition) = &entry.event {
+                shard.unprojected.insert(transition.user, (entry.id, transition.clone()));
             }
             shard.log.push_back(entry);
         }
@@ -134,10 +135,10 @@ impl Shard {
             TransitionId { ms: self.newest.ms, seq: self.newest.seq + 1 }
         };
         let entry = Entry { id: self.newest, event };
-        if let Event::Transition(transition) = event {
-            self.unprojected.insert(transition.user, (entry.id, transition));
+        if let Event::Transition(transition) = &entry.event {
+            self.unprojected.insert(transition.user, (entry.id, transition.clone()));
         }
-        self.log.push_back(entry);
+        self.log.push_back(entry.clone());
         self.fresh.push(entry);
         self.changed = true;
     }
@@ -175,7 +176,17 @@ impl Shard {
             let at = at.unwrap_or(last.deadline.0).max(last_seen);
             let session = Some(last.session);
             let session_seen = last.last_seen();
-            let transition = Transition { user, online: false, at, last_seen, reason, session, session_seen };
+            let transition = Transition {
+                user,
+                online: false,
+                at,
+                last_seen,
+                reason,
+                session,
+                session_seen,
+                shown: Shown::default(),
+                privacy: Privacy::default(),
+            };
             self.append(Event::Transition(transition), now);
         }
         offline
@@ -211,7 +222,7 @@ impl Shard {
 
     /// See [`crate::presence::PresenceEngine::connect`].
     pub fn connect(&mut self, connect: &Connect, now: Timestamp) -> Connected {
-        let Connect { user, session, reason, read_at, .. } = *connect;
+        let &Connect { user, session, reason, read_at, .. } = connect;
         let ended = self.ended_users.get(user, now).is_some_and(|up_to| session <= up_to);
         if ended || self.ended_sessions.get(session, now).is_some() {
             return Connected::Ended;
@@ -230,12 +241,21 @@ impl Shard {
             self.due.remove(&(before.deadline, user, session));
             deadline = deadline.max(Deadline(before.last_seen().plus(timeout)));
         }
-        held.sessions.push(HeldSession { session, timeout, deadline, leaving: false });
+        held.sessions.push(HeldSession { session, timeout, deadline, leaving: false, idle: false });
         if began {
             let session = Some(session);
             let session_seen = now;
-            let transition =
-                Transition { user, online: true, at: now, last_seen: now, reason, session, session_seen };
+            let transition = Transition {
+                user,
+                online: true,
+                at: now,
+                last_seen: now,
+                reason,
+                session,
+                session_seen,
+                shown: Shown::default(),
+                privacy: Privacy::default(),
+            };
             self.append(Event::Transition(transition), now);
         }
         self.due.insert((deadline, user, session));
@@ -351,7 +371,7 @@ impl Shard {
     #[must_use]
     pub fn entries(&self, after: TransitionId, most: usize) -> Vec<Entry> {
         let from = self.log.partition_point(|entry| entry.id <= after);
-        self.log.range(from..).take_while(|entry| entry.id <= self.durable).take(most).copied().collect()
+        self.log.range(from..).take_while(|entry| entry.id <= self.durable).take(most).cloned().collect()
     }
 
     /// The newest entry's id that may be shown, and the newest that was forgotten.
@@ -405,12 +425,32 @@ impl Shard {
             Some((held, first)) => {
                 let seen = held.sessions.iter().map(HeldSession::last_seen).chain(held.gone).max().unwrap_or(now);
                 let (reason, session) = (held.reason, Some(first.session));
-                Transition { user, online: true, at: now, last_seen: seen, reason, session, session_seen: seen }
+                Transition {
+                    user,
+                    online: true,
+                    at: now,
+                    last_seen: seen,
+                    reason,
+                    session,
+                    session_seen: seen,
+                    shown: Shown::default(),
+                    privacy: Privacy::default(),
+                }
             }
             None => {
                 let Restatement { at, last_seen, reason } = offline;
                 let session_seen = last_seen;
-                Transition { user, online: false, at, last_seen, reason, session: None, session_seen }
+                Transition {
+                    user,
+                    online: false,
+                    at,
+                    last_seen,
+                    reason,
+                    session: None,
+                    session_seen,
+                    shown: Shown::default(),
+                    privacy: Privacy::default(),
+                }
             }
         };
         self.append(Event::Transition(transition), now);

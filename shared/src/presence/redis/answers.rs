@@ -5,6 +5,7 @@ use std::time::Duration;
 use redis::{Value, from_redis_value_ref};
 
 use crate::ids::{SessionId, UserId};
+use crate::presence::availability::{Privacy, Shown};
 use crate::presence::rule::{HeldSession, Known};
 use crate::presence::transition::{Entry, Epoch, Event, Stretch, Transition, TransitionId};
 use crate::presence::{EngineError, Reason};
@@ -44,7 +45,7 @@ pub(super) fn known(value: &Value) -> Answer<Known> {
             let last_seen = Timestamp(integer(last_seen)?);
             let reason = reason(&text(why)?)?;
             Ok(match integer(kind)? {
-                1 => Known::Online { until: Deadline(at), last_seen, reason },
+                1 => Known::Online { until: Deadline(at), last_seen, reason, shown: Shown::default() },
                 _ => Known::Offline { at, last_seen, reason },
             })
         }
@@ -63,6 +64,7 @@ pub(super) fn held_sessions(value: &Value) -> Answer<Vec<HeldSession>> {
             deadline: Deadline(Timestamp(part[2])),
             // The scripts keep that to themselves.
             leaving: false,
+            idle: false,
         })
         .collect())
 }
@@ -115,6 +117,8 @@ fn entry(value: &Value) -> Answer<Entry> {
                 reason,
                 session,
                 session_seen,
+                shown: Shown::default(),
+                privacy: Privacy::default(),
             })
         }
         (None, _, Some(session)) => Event::SessionLeft { user, session, last_seen },

@@ -1,5 +1,6 @@
 //! The engine itself: its connection, its keys, and how a script is called.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use super::connection::{CALL_WITHIN, Redis, unavailable};
 use super::scripts::{RedisClock, Scripts};
 use crate::ids::UserId;
 use crate::presence::EngineError;
-use crate::presence::engine::{Delta, Lookup, PresenceEngine, Touch, Touched};
+use crate::presence::engine::{Counts, Delta, Lookup, PresenceEngine, Touch, Touched, Work};
 use crate::timestamp::{Deadline, Timestamp, millis};
 
 type Answer<T> = Result<T, EngineError>;
@@ -129,7 +130,7 @@ impl RedisEngine {
 
     /// Sweeps a shard until less is overdue than a reader's count allows.
     pub(super) async fn make_countable(&self, shard: u32) -> Answer<()> {
-        while self.expire(shard, SWEEP_BATCH).await? == SWEEP_BATCH {}
+        while self.expire(shard, SWEEP_BATCH).await?.taken >= SWEEP_BATCH {}
         Ok(())
     }
 
@@ -166,7 +167,9 @@ impl RedisEngine {
             let (online, rest) = answer.split_first().ok_or_else(|| unknown("nothing"))?;
             match u64::try_from(integer(online)?) {
                 Ok(online) => {
-                    return Ok(Lookup { known: rest.iter().map(known).collect::<Answer<_>>()?, online });
+                    let known = rest.iter().map(known).collect::<Answer<_>>()?;
+                    let counts = Counts { online, ..Counts::default() };
+                    return Ok(Lookup { known, hidden: HashMap::new(), counts });
                 }
                 Err(_) => self.make_countable(shard).await?,
             }
@@ -186,7 +189,7 @@ impl RedisEngine {
                 self.make_countable(shard).await?;
                 continue;
             };
-            delta.online = online;
+            delta.counts.online = online;
             for pair in rest.chunks_exact(2) {
                 delta.users.push((UserId(integer(&pair[0])?), known(&pair[1])?));
             }
@@ -197,12 +200,16 @@ impl RedisEngine {
         }
     }
 
-    /// Takes or renews the lease that says which process follows a shard's transitions. Answers whether `holder` has it.
+    /// Takes or renews the lease on some work for a shard. Answers whether `holder` has it.
     ///
     /// # Errors
     /// [`EngineError::Unavailable`].
-    pub async fn lease(&self, shard: u32, holder: &str, ttl: Duration) -> Answer<bool> {
-        let key = format!("{}:projector", self.keys(shard)?.tag);
+    pub async fn lease(&self, work: Work, shard: u32, holder: &str, ttl: Duration) -> Answer<bool> {
+        let name = match work {
+            Work::Project => "projector",
+            Work::Expire => "expirer",
+        };
+        let key = format!("{}:{name}", self.keys(shard)?.tag);
         let script = Script::new(include_str!("../lua/lease.lua"));
         let mut call = script.key(key);
         call.arg(holder).arg(millis(ttl));

@@ -1,5 +1,6 @@
 //! The operations, each one script or one command.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use redis::{AsyncCommands, Value};
@@ -8,9 +9,10 @@ use super::answers::{array, epoch, held_sessions, integer, stretch, text, unknow
 use super::connection::unavailable;
 use super::engine::{LONGEST_WAIT, LOOKUP_BATCH, RedisEngine, SWEEP_BATCH, TOUCH_BATCH};
 use crate::ids::{SessionId, UserId};
+use crate::presence::availability::Profile;
 use crate::presence::engine::{
-    Connect, Connected, Delta, Disconnected, ENDED_MEMORY, Lookup, PresenceEngine, ROW_FRESHNESS, Restatement, Scan,
-    Touch, Touched,
+    Connect, Connected, Counts, Delta, Disconnected, ENDED_MEMORY, Expired, Lookup, PresenceEngine, ROW_FRESHNESS,
+    Restatement, Scan, Snapshot, Touch, Touched,
 };
 use crate::presence::rule::{HeldSession, Known};
 use crate::presence::transition::{Epoch, Stretch, TransitionId};
@@ -119,7 +121,23 @@ impl PresenceEngine for RedisEngine {
         Ok(Timestamp(deadline).nonzero().map(Deadline))
     }
 
-    async fn expire(&self, shard: u32, most: usize) -> Answer<usize> {
+    async fn present(&self, _user: UserId, _before: &Profile, _after: &Profile) -> Answer<()> {
+        Err(unknown("present"))
+    }
+
+    async fn idle(&self, _user: UserId, _session: SessionId, _idle: bool) -> Answer<bool> {
+        Err(unknown("idle"))
+    }
+
+    async fn relate(&self, _user: UserId, _other: UserId) -> Answer<()> {
+        Err(unknown("relate"))
+    }
+
+    async fn snapshot(&self, _users: &[UserId]) -> Answer<Snapshot> {
+        Err(unknown("snapshot"))
+    }
+
+    async fn expire(&self, shard: u32, most: usize) -> Answer<Expired> {
         let keys = self.keys(shard)?;
         let mut taken = 0;
         while taken < most {
@@ -132,7 +150,7 @@ impl PresenceEngine for RedisEngine {
                 break;
             }
         }
-        Ok(taken)
+        Ok(Expired { taken, next: None })
     }
 
     async fn lookup(&self, users: &[UserId]) -> Answer<Lookup> {
@@ -150,9 +168,10 @@ impl PresenceEngine for RedisEngine {
             Ok::<_, EngineError>(whole)
         });
         let answers = futures_util::future::try_join_all(calls).await?;
-        let mut all = Lookup { known: vec![Known::Settled; users.len()], online: 0 };
+        let mut all =
+            Lookup { known: vec![Known::Settled; users.len()], hidden: HashMap::new(), counts: Counts::default() };
         for (answer, places) in answers.into_iter().zip(&places) {
-            all.online += answer.online;
+            all.counts.online += answer.counts.online;
             for (known, place) in answer.known.into_iter().zip(places) {
                 all.known[*place] = known;
             }
@@ -170,7 +189,7 @@ impl PresenceEngine for RedisEngine {
         let shards = (0..self.shards).map(|shard| self.delta_of_shard(shard));
         let mut all = Delta::default();
         for delta in futures_util::future::try_join_all(shards).await? {
-            all.online += delta.online;
+            all.counts.online += delta.counts.online;
             all.users.extend(delta.users);
         }
         // HSCAN may name a user twice; the later answer is the newer.
@@ -258,7 +277,7 @@ impl PresenceEngine for RedisEngine {
         let next: u64 = text(next)?.parse().map_err(|_| unknown(next))?;
         let users = rest
             .chunks_exact(2)
-            .map(|pair| Ok((UserId(integer(&pair[0])?), held_sessions(&pair[1])?)))
+            .map(|pair| Ok((UserId(integer(&pair[0])?), held_sessions(&pair[1])?, Profile::default())))
             .collect::<Answer<_>>()?;
         Ok(Scan { next: (next != 0).then_some(next), users })
     }
