@@ -7,6 +7,7 @@ pub mod demo;
 pub mod ids;
 pub mod models;
 pub mod presence;
+pub mod privacy;
 pub mod queue;
 pub mod refusal;
 pub mod service;

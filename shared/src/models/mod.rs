@@ -5,6 +5,7 @@
 
 pub mod account;
 pub mod audit;
+pub mod contact;
 pub mod directory;
 pub mod history;
 pub mod projection;

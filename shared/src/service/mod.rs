@@ -14,6 +14,7 @@ mod me;
 mod refresh;
 mod rows;
 mod signs;
+mod viewer;
 
 use std::sync::Arc;
 
@@ -26,6 +27,7 @@ pub use login::{LoggedIn, Login};
 pub use me::{Device, MyChanges};
 pub use refresh::{RefreshToken, Refreshed};
 pub use signs::{Alive, Claimed};
+pub use viewer::Asker;
 
 use crate::account::hashing::Hasher;
 use crate::db::Db;

@@ -3,6 +3,7 @@
 //! [`table`] lists them, with defaults and help. Each is an environment variable and a flag; the flag wins.
 
 mod duration;
+mod presence;
 mod reader;
 mod secret;
 pub mod table;
@@ -15,6 +16,8 @@ use crate::account::{Email, Password, Username};
 use crate::db::Address;
 use crate::presence::redis::RedisSettings;
 
+use presence::presence;
+pub use presence::{AWAY_AFTER, PresenceSettings};
 use reader::Reader;
 pub use reader::{Raw, SettingsError};
 pub use secret::Secret;
@@ -54,25 +57,6 @@ pub struct DatabaseSettings {
     pub address: Address,
     /// Connections at most.
     pub connections: u32,
-}
-
-/// Presence.
-#[derive(Clone, Copy, Debug)]
-pub struct PresenceSettings {
-    /// What clients are told.
-    pub heartbeat_interval: Duration,
-    /// Silence before offline, unless a user chose its own.
-    pub inactivity_timeout: Duration,
-    /// The shortest timeout that a user may choose.
-    pub timeout_min: Duration,
-    /// The longest.
-    pub timeout_max: Duration,
-    /// How many shards presence is kept in.
-    pub shards: u32,
-    /// How long transitions are kept for clients that ask what changed.
-    pub resume_window: Duration,
-    /// How often the page asks.
-    pub admin_refresh: Duration,
 }
 
 /// Who may register.
@@ -229,43 +213,6 @@ fn redis(r: &mut Reader<'_>) -> Option<Option<RedisSettings>> {
         crate::presence::redis::Redis::new(&settings).map(|_| text.to_owned())
     })?;
     Some(Some(RedisSettings { url, key_prefix: key_prefix.unwrap_or_default() }))
-}
-
-fn presence(r: &mut Reader<'_>) -> Option<PresenceSettings> {
-    let heartbeat_interval = r.duration("LASTSEEN_HEARTBEAT_INTERVAL");
-    let inactivity_timeout = r.duration("LASTSEEN_INACTIVITY_TIMEOUT");
-    let min = r.optional("LASTSEEN_TIMEOUT_MIN", duration::parse);
-    let max = r.optional("LASTSEEN_TIMEOUT_MAX", duration::parse);
-    let shards = match (r.form, r.given("LASTSEEN_SHARDS")) {
-        (Form::StandAlone, None) => Some(1),
-        _ => r.number("LASTSEEN_SHARDS", 1, 1_024),
-    };
-    let resume_window = r.duration("LASTSEEN_RESUME_WINDOW");
-    let admin_refresh = r.duration("LASTSEEN_ADMIN_REFRESH");
-    let (interval, timeout) = heartbeat_interval.zip(inactivity_timeout)?;
-    let timeout_min = min.unwrap_or(timeout);
-    let timeout_max = max.unwrap_or(timeout * 30);
-    if timeout < interval * 2 {
-        r.wrong(
-            "LASTSEEN_INACTIVITY_TIMEOUT",
-            &format!("must be at least two heartbeat intervals, {:?}", interval * 2),
-        );
-    }
-    if timeout_min < interval * 2 {
-        r.wrong("LASTSEEN_TIMEOUT_MIN", &format!("must be at least two heartbeat intervals, {:?}", interval * 2));
-    }
-    if timeout_max < timeout_min {
-        r.wrong("LASTSEEN_TIMEOUT_MAX", "must not be shorter than LASTSEEN_TIMEOUT_MIN");
-    }
-    Some(PresenceSettings {
-        heartbeat_interval: interval,
-        inactivity_timeout: timeout,
-        timeout_min,
-        timeout_max,
-        shards: shards?,
-        resume_window: resume_window?,
-        admin_refresh: admin_refresh?,
-    })
 }
 
 fn accounts(r: &mut Reader<'_>) -> Option<AccountSettings> {

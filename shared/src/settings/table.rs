@@ -88,6 +88,17 @@ pub const SETTINGS: &[Setting] = &[
     plain("LASTSEEN_ORPHAN_TIMEOUT", "5s", "After this a dead worker's jobs are taken over"),
     plain("LASTSEEN_SWEEP_CRON", "0 * * * * *", "When the sweep is due: second minute hour day month weekday"),
     plain("LASTSEEN_ADMIN_REFRESH", "10s", "How often the page asks who is online"),
+    plain("LASTSEEN_AWAY_AFTER", "5m", "A device that nobody has touched for so long is away, 30s to 24h"),
+    plain(
+        "LASTSEEN_HIDDEN_FROM_ADMINS",
+        "online,last_seen,invisible",
+        "What users may hide from admins: some of online, last_seen and invisible, or none",
+    ),
+    plain(
+        "LASTSEEN_NOTIFY_AGAIN",
+        "10m",
+        "For so long nobody is told again that the same contact came online; 1s or more",
+    ),
     plain("LASTSEEN_ACCESS_TTL", "15m", "How long an access token lives"),
     plain("LASTSEEN_REFRESH_TTL", "14d", "How long a refresh token lives"),
     plain("LASTSEEN_REGISTRATION", "open", "Who may register: open, approval or closed"),
