@@ -19,10 +19,12 @@ use lastseen_shared::presence::redis::{Redis, RedisClock, RedisEngine};
 use lastseen_shared::presence::{Engine, PresenceEngine};
 use lastseen_shared::refusal::{Code, Failure, Refusal};
 use lastseen_shared::service::Service;
+use lastseen_shared::signals::Signals;
 use lastseen_shared::settings::{HttpSettings, Secret, Settings};
 use lastseen_shared::telemetry::Metrics;
 
 use crate::auth::tokens::Tokens;
+use crate::live::Live;
 use crate::routes::{routes, without_last_slash};
 
 /// Why the program did not start.
@@ -53,6 +55,8 @@ pub struct Application {
     pub metrics: Arc<Metrics>,
     /// Where it listens.
     pub address: SocketAddr,
+    /// What keeps the sockets told.
+    pub live: web::Data<Live>,
     /// To be awaited.
     pub server: Server,
 }
@@ -71,12 +75,15 @@ impl Application {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         // Waiting longer than a client does is in vain: at cost 12 a core hashes some four passwords a second.
         let hasher = Hasher::new(settings.accounts.bcrypt_cost, cores, cores * 32).map_err(Failure::from)?;
+        let signals = open_signals(settings)?;
         let service = Service::new(db, engine, hasher, settings.presence, settings.accounts.clone());
+        let service = service.with_signals(signals);
         let secret = signing_secret(settings)?;
         let tokens = Tokens::new(&secret, &settings.accounts.previous_jwt_secrets, settings.accounts.access_ttl);
         let metrics = Arc::new(Metrics::new());
-        let (server, address) = listen(&settings.http, &service, tokens, &metrics)?;
-        Ok(Self { service, metrics, address, server })
+        let live = web::Data::new(Live::start(&service).await?);
+        let (server, address) = listen(&settings.http, &service, tokens, &metrics, &live)?;
+        Ok(Self { service, metrics, address, live, server })
     }
 }
 
@@ -108,6 +115,12 @@ async fn open_engine(settings: &Settings) -> Result<Engine, StartError> {
     };
     engine.start().await.map_err(refused)?;
     Ok(engine)
+}
+
+fn open_signals(settings: &Settings) -> Result<Signals, StartError> {
+    let Some(redis) = &settings.redis else { return Ok(Signals::local()) };
+    let redis = Redis::new(redis).map_err(|problem| StartError::Refused(format!("REDIS_URL {problem}")))?;
+    Signals::redis(redis).map_err(|error| StartError::Refused(error.to_string()))
 }
 
 /// The signing secret that was set, or the stand-alone program's own: made once, for its owner's eyes only.
@@ -156,12 +169,13 @@ fn listen(
     service: &Service,
     tokens: Tokens,
     metrics: &Arc<Metrics>,
+    live: &web::Data<Live>,
 ) -> Result<(Server, SocketAddr), StartError> {
     let bind = |error| StartError::Bind(http.bind, error);
     let listener = TcpListener::bind(http.bind).map_err(bind)?;
     let address = listener.local_addr().map_err(bind)?;
     let (service, tokens, metrics) = (service.clone(), web::Data::new(tokens), web::Data::from(Arc::clone(metrics)));
-    let origins = http.cors_origins.clone();
+    let (origins, live) = (http.cors_origins.clone(), live.clone());
     let server = HttpServer::new(move || {
         // Of its own for each thread: heartbeats that arrive on it share commands, on its own connection.
         let engine = service.engine.for_thread().unwrap_or_else(|error| {
@@ -173,6 +187,7 @@ fn listen(
             .app_data(web::Data::new(service))
             .app_data(tokens.clone())
             .app_data(metrics.clone())
+            .app_data(live.clone())
             .app_data(Pulse::new(engine))
             .configure(routes)
             .wrap(from_fn(crate::handlers::health::count))

@@ -16,8 +16,8 @@ use super::hub::Hub;
 
 /// Entries read at a time.
 const BATCH: usize = 1_000;
-/// How long to wait for news at a time.
-const LONGEST_WAIT: Duration = Duration::from_secs(5);
+/// How long to wait for news at a time: and so how late a loss of all data is noticed.
+const LONGEST_WAIT: Duration = Duration::from_secs(1);
 /// How long to wait where the engine is away.
 const AGAIN: Duration = Duration::from_millis(300);
 /// Expiries taken at a time.

@@ -10,7 +10,8 @@ pub mod directory;
 pub mod history;
 pub mod projection;
 pub mod session;
-pub mod sql;
+mod sql;
+pub mod walk;
 
 pub use account::{Account, AccountChanges, NewAccount};
 pub use audit::{Actor, AuditEntry};

@@ -8,6 +8,7 @@ mod barring;
 mod changes;
 mod directory;
 mod history;
+mod live;
 pub mod limiter;
 mod login;
 mod me;
@@ -23,6 +24,7 @@ pub use barring::StandingChange;
 pub use changes::Changes;
 pub use directory::{DirectoryPage, DirectoryQuery, SeenUser};
 pub use history::{HistoryPage, Now};
+pub use live::{WATCHED_AT_A_TIME, Watched};
 pub use login::{LoggedIn, Login};
 pub use me::{Device, MyChanges};
 pub use refresh::{RefreshToken, Refreshed};
@@ -34,6 +36,7 @@ use crate::db::Db;
 use crate::models::Account;
 use crate::presence::Engine;
 use crate::refusal::Failure;
+use crate::signals::Signals;
 use crate::settings::{AccountSettings, PresenceSettings};
 use limiter::Limiter;
 
@@ -47,6 +50,8 @@ pub struct Service {
     pub db: Db,
     /// The presence engine.
     pub engine: Engine,
+    /// What is said to sockets and kept nowhere.
+    pub signals: Signals,
     inner: Arc<Inner>,
 }
 
@@ -76,7 +81,13 @@ impl Service {
         let failures = Limiter::new(accounts.rate_limits, 10, std::time::Duration::from_secs(60));
         let registrations = Limiter::new(accounts.rate_limits, 1_000, std::time::Duration::from_secs(60));
         let inner = Arc::new(Inner { hasher, presence, accounts, failures, registrations, rows });
-        Self { db, engine, inner }
+        Self { db, engine, signals: Signals::local(), inner }
+    }
+
+    /// The same services with these signals.
+    #[must_use]
+    pub fn with_signals(self, signals: Signals) -> Self {
+        Self { signals, ..self }
     }
 
     /// The same services on another handle of the same engine: a thread's own connection.
