@@ -6,9 +6,11 @@
 //! - the rest: the scenarios, a file an area. The table below says which form each is for.
 #![expect(clippy::unwrap_used, reason = "a scenario ends where something is not as it should be")]
 
+mod abuse;
 mod accounts;
 mod changes;
 mod client;
+mod crowd;
 mod devices;
 mod directory;
 mod harness;
@@ -79,6 +81,9 @@ scenarios! {
         live::only_an_admin_watches_everybody
         live::an_api_that_stops_says_so_and_a_client_goes_on_where_it_was
         live::what_is_typed_is_told_and_kept_nowhere
+        abuse::whatever_is_sent_harms_nobody_else
+        abuse::what_is_no_handshake_is_refused
+        crowd::readers_that_stall_slow_nobody
     }
     standalone {
         restarts::a_kill_loses_nothing_that_was_acknowledged
