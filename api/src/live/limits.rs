@@ -17,15 +17,16 @@ const RECIPIENTS: usize = 64;
 /// A token bucket for frames.
 #[derive(Debug)]
 pub struct Frames {
+    limited: bool,
     left: f64,
     at: Instant,
 }
 
 impl Frames {
-    /// A full one.
+    /// A full one; one that admits all where it is not `limited`.
     #[must_use]
-    pub fn new(now: Instant) -> Self {
-        Self { left: BURST, at: now }
+    pub fn new(limited: bool, now: Instant) -> Self {
+        Self { limited, left: BURST, at: now }
     }
 
     /// Whether a frame may come now.
@@ -33,7 +34,7 @@ impl Frames {
         let since = now.saturating_duration_since(self.at).as_secs_f64();
         self.left = (self.left + since * RATE).min(BURST);
         self.at = now;
-        if self.left < 1.0 {
+        if self.limited && self.left < 1.0 {
             return false;
         }
         self.left -= 1.0;
@@ -71,7 +72,7 @@ mod tests {
     #[test]
     fn frames_are_limited_and_come_back() {
         let start = Instant::now();
-        let mut frames = Frames::new(start);
+        let mut frames = Frames::new(true, start);
         assert!((0..60).all(|_| frames.admit(start)));
         assert!(!frames.admit(start));
         assert!(frames.admit(start + Duration::from_millis(50)));

@@ -29,6 +29,8 @@ const TOKEN_WITHIN: Duration = Duration::from_secs(5);
 const LONGEST: usize = 64 * 1024;
 /// How long a close frame may take.
 const CLOSE_WITHIN: Duration = Duration::from_secs(1);
+/// And to a client that has not read what came before it.
+const CLOSE_SLOW_WITHIN: Duration = Duration::from_secs(30);
 /// Pings without an answer, before the client counts as gone.
 const UNANSWERED: u32 = 2;
 /// When to look at the session's row after the engine said that the session was ended: the row follows.
@@ -69,14 +71,15 @@ pub async fn open(request: HttpRequest, payload: web::Payload) -> Result<HttpRes
         pulse,
         session: session.clone(),
         stream,
-        frames: Frames::new(Instant::now()),
+        frames: Frames::new(service.accounts().rate_limits, Instant::now()),
         typing: TypingPace::default(),
     };
     actix_web::rt::spawn(async move {
         let end = socket.live(token).await;
         log::debug!("a socket ends: {end:?}");
-        // A client that does not read does not get it; the connection ends all the same.
-        let _ = timeout(CLOSE_WITHIN, session.close(Some(end.reason()))).await;
+        // Behind what the client has not read yet, so it may take its time. The connection ends all the same.
+        let within = if end == End::Slow { CLOSE_SLOW_WITHIN } else { CLOSE_WITHIN };
+        let _ = timeout(within, session.close(Some(end.reason()))).await;
     });
     Ok(response)
 }
