@@ -19,8 +19,8 @@ use lastseen_shared::presence::redis::{Redis, RedisClock, RedisEngine};
 use lastseen_shared::presence::{Engine, PresenceEngine};
 use lastseen_shared::refusal::{Code, Failure, Refusal};
 use lastseen_shared::service::Service;
-use lastseen_shared::signals::Signals;
 use lastseen_shared::settings::{HttpSettings, Secret, Settings};
+use lastseen_shared::signals::Signals;
 use lastseen_shared::telemetry::Metrics;
 
 use crate::auth::tokens::Tokens;
@@ -60,6 +60,9 @@ pub struct Application {
     /// To be awaited.
     pub server: Server,
 }
+
+/// How long what was sent may lie untaken.
+const UNTAKEN: Duration = Duration::from_secs(30);
 
 /// How long requests in hand may take when the program stops.
 const DRAIN: u64 = 20;
@@ -196,6 +199,7 @@ fn listen(
             .wrap(from_fn(without_last_slash))
     })
     .workers(http.threads)
+    .on_connect(|connection, _| give_up_on_the_silent(connection))
     // Slow clients do not hold a place for ever.
     .client_request_timeout(Duration::from_secs(10))
     .keep_alive(Duration::from_secs(75))
@@ -205,6 +209,16 @@ fn listen(
     .map_err(bind)?
     .run();
     Ok((server, address))
+}
+
+/// Ends a connection whose other side takes nothing of what is sent to it: one that is gone without a word, and a
+/// reader that has stalled. Nothing above TCP would end it while there is something left to send.
+fn give_up_on_the_silent(connection: &dyn std::any::Any) {
+    if let Some(stream) = connection.downcast_ref::<actix_web::rt::net::TcpStream>()
+        && let Err(error) = socket2::SockRef::from(stream).set_tcp_user_timeout(Some(UNTAKEN))
+    {
+        log::debug!("a connection without a time limit of its own: {error}");
+    }
 }
 
 fn cors(origins: &[String]) -> Cors {

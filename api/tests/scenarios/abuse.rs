@@ -13,6 +13,7 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::{Control, Data, OpC
 use crate::client::Session;
 use crate::harness::socket::Socket;
 use crate::harness::{Form, PATIENT, Setup, System};
+use crate::live::RARE_PINGS;
 
 /// The longest message that is taken.
 const LONGEST: usize = 64 * 1024;
@@ -38,7 +39,7 @@ async fn refused(socket: &mut Socket, frame: Value) {
 
 pub async fn whatever_is_sent_harms_nobody_else(form: Form) {
     // The limits are what this is about.
-    let system = Setup::new(form).with(PATIENT).with(("LASTSEEN_RATE_LIMITS", "on")).start().await;
+    let system = Setup::new(form).with(PATIENT).with(RARE_PINGS).with(("LASTSEEN_RATE_LIMITS", "on")).start().await;
     let (ann, bob) = (system.user("ann").await, system.user("bob").await);
     let mut watcher = Socket::of(&bob).await;
     watcher.watch(&[ann.user]).await;

@@ -2,12 +2,15 @@
 
 use std::time::{Duration, Instant};
 
+use futures_util::SinkExt;
 use futures_util::future::join_all;
 use serde_json::json;
+use tokio_tungstenite::tungstenite::Message;
 
 use crate::client::Session;
 use crate::harness::socket::Socket;
 use crate::harness::{Form, PATIENT, Setup};
+use crate::live::RARE_PINGS;
 
 /// Sockets in all, and how many of them do not read.
 const SOCKETS: usize = 2_000;
@@ -16,11 +19,9 @@ const STALLED: usize = SOCKETS / 10;
 const OWNERS: usize = 25;
 /// How often the watched user comes and goes.
 const ROUNDS: usize = 30;
-/// How many users a stalled reader asks for, again and again, so that what is sent to it is much.
-const MANY: i64 = 400;
 
 pub async fn readers_that_stall_slow_nobody(form: Form) {
-    let system = Setup::new(form).with(PATIENT).start().await;
+    let system = Setup::new(form).with(PATIENT).with(RARE_PINGS).start().await;
     let watched = system.user("watched").await;
     let mut owners = Vec::new();
     for n in 0..OWNERS {
@@ -30,7 +31,9 @@ pub async fn readers_that_stall_slow_nobody(form: Form) {
     for chunk in (0..SOCKETS - STALLED).collect::<Vec<_>>().chunks(100) {
         readers.extend(join_all(chunk.iter().map(|n| reader(&owners[n % OWNERS], watched.user))).await);
     }
-    let stalled = join_all((0..STALLED).map(|n| stalled(&owners[n % OWNERS]))).await;
+    let mut swamped = swamped(&owners[0], watched.user).await;
+    let since = Instant::now();
+    let stalled = join_all((0..STALLED).map(|n| stalled(&owners[n % OWNERS], watched.user))).await;
 
     // Transitions flow while everybody reads but those.
     let reading = readers.into_iter().map(|mut reader| {
@@ -68,6 +71,9 @@ pub async fn readers_that_stall_slow_nobody(form: Form) {
         assert_eq!(reader.within(Duration::from_millis(1)).await, None);
     }
     drop(stalled);
+    // The one that has much to read is told that it was too slow, once it has read that.
+    tokio::time::sleep(Duration::from_secs(18).saturating_sub(since.elapsed())).await;
+    assert_eq!(swamped.closed().await, 4008);
     // The service answers as before.
     assert_eq!(system.admin().await.show(watched.user).await.status, 200);
 }
@@ -78,12 +84,23 @@ async fn reader(owner: &Session, watched: i64) -> Socket {
     socket
 }
 
-/// Asks for much and reads none of it.
-async fn stalled(owner: &Session) -> Socket {
+/// Reads nothing from now on.
+async fn stalled(owner: &Session, watched: i64) -> Socket {
     let mut socket = Socket::of(owner).await;
-    let users: Vec<i64> = (1..=MANY).collect();
-    for _ in 0..10 {
-        socket.send(json!({ "type": "subscribe", "users": users })).await;
-    }
+    socket.send(json!({ "type": "subscribe", "users": [watched] })).await;
     socket
+}
+
+/// Has so much sent to it that it does not fit into what the connection buffers, and reads none of it.
+async fn swamped(owner: &Session, watched: i64) -> Socket {
+    let mut socket = stalled(owner, watched).await;
+    // Refused, by an error that repeats it.
+    let frame = json!({ "type": "x".repeat(3_000) }).to_string();
+    for _ in 0..20_000 {
+        let sent = socket.stream.send(Message::text(frame.clone()));
+        if !matches!(tokio::time::timeout(Duration::from_secs(1), sent).await, Ok(Ok(()))) {
+            return socket;
+        }
+    }
+    panic!("60 MB of errors are nowhere");
 }

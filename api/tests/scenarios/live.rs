@@ -6,15 +6,23 @@ use serde_json::json;
 
 use crate::client::{ADMIN, PASSWORD};
 use crate::harness::socket::Socket;
-use crate::harness::{Form, NO_SWEEP, PATIENT, Setup, System};
+use crate::harness::{Form, NO_SWEEP, PATIENT, Setup};
 use crate::time::{eventually, now};
+
+/// With pings so rare that a test may leave a socket unread.
+pub const RARE_PINGS: (&str, &str) = ("LASTSEEN_HEARTBEAT_INTERVAL", "30s");
+
+/// A system in which nobody falls silent.
+fn still(form: Form) -> Setup {
+    Setup::new(form).with(PATIENT).with(RARE_PINGS)
+}
 
 fn pair(status: &str, reason: &str) -> (String, String) {
     (status.to_owned(), reason.to_owned())
 }
 
 pub async fn a_watcher_is_told_of_every_change(form: Form) {
-    let system = System::patient(form).await;
+    let system = still(form).start().await;
     let (ann, bob) = (system.user("ann").await, system.user("bob").await);
     let mut socket = Socket::of(&ann).await;
     let snapshot = socket.watch(&[bob.user, 999_999]).await;
@@ -54,7 +62,10 @@ pub async fn an_expiry_is_told_within_a_second_without_a_sweep(form: Form) {
     }
     // Ann sent no heartbeat all the while: answering pings is one.
     assert_eq!(ann.me().await.online_status, "online");
-    assert_eq!(ann.get(&format!("/api/users/{}/history/", ann.user)).await.body["intervals"].as_array().unwrap().len(), 1);
+    assert_eq!(
+        ann.get(&format!("/api/users/{}/history/", ann.user)).await.body["intervals"].as_array().unwrap().len(),
+        1
+    );
 }
 
 pub async fn a_socket_keeps_its_user_online_and_silence_does_not(form: Form) {
@@ -80,7 +91,7 @@ pub async fn a_socket_keeps_its_user_online_and_silence_does_not(form: Form) {
 }
 
 pub async fn what_came_while_away_is_told_once_and_in_order(form: Form) {
-    let system = System::patient(form).await;
+    let system = still(form).start().await;
     let (ann, bob) = (system.user("ann").await, system.user("bob").await);
     let mut socket = Socket::of(&ann).await;
     socket.watch(&[bob.user]).await;
@@ -114,7 +125,7 @@ pub async fn what_came_while_away_is_told_once_and_in_order(form: Form) {
 }
 
 pub async fn tokens_and_barring_end_a_socket(form: Form) {
-    let system = Setup::new(form).with(PATIENT).with(("LASTSEEN_ACCESS_TTL", "3s")).start().await;
+    let system = still(form).with(("LASTSEEN_ACCESS_TTL", "3s")).start().await;
     let base = system.client.base();
     let ann = system.user("ann").await;
     // A token that expires, and one that is replaced in time.
@@ -158,7 +169,7 @@ pub async fn tokens_and_barring_end_a_socket(form: Form) {
 }
 
 pub async fn only_an_admin_watches_everybody(form: Form) {
-    let system = System::patient(form).await;
+    let system = still(form).start().await;
     let (ann, bob) = (system.user("ann").await, system.user("bob").await);
     let mut socket = Socket::of(&ann).await;
     socket.send(json!({ "type": "subscribe", "all": true })).await;
@@ -180,7 +191,7 @@ pub async fn only_an_admin_watches_everybody(form: Form) {
 }
 
 pub async fn an_api_that_stops_says_so_and_a_client_goes_on_where_it_was(form: Form) {
-    let mut system = System::patient(form).await;
+    let mut system = still(form).start().await;
     let (ann, bob) = (system.user("ann").await, system.user("bob").await);
     let mut socket = Socket::of(&ann).await;
     socket.watch(&[bob.user]).await;
@@ -209,7 +220,7 @@ pub async fn an_api_that_stops_says_so_and_a_client_goes_on_where_it_was(form: F
 }
 
 pub async fn what_is_typed_is_told_and_kept_nowhere(form: Form) {
-    let system = System::patient(form).await;
+    let system = still(form).start().await;
     let (ann, bob, carol) = (system.user("ann").await, system.user("bob").await, system.user("carol").await);
     let (mut of_ann, mut of_bob, mut of_carol) =
         (Socket::of(&ann).await, Socket::of(&bob).await, Socket::of(&carol).await);
@@ -235,7 +246,12 @@ pub async fn what_is_typed_is_told_and_kept_nowhere(form: Form) {
 
 /// Distributed only: two replicas, a watcher on one and the watched on the other; one of them dies.
 pub async fn replicas_tell_of_each_others_users(form: Form) {
-    let system = Setup::new(form).with(NO_SWEEP).with(("LASTSEEN_INACTIVITY_TIMEOUT", "2s")).start().await;
+    let system = Setup::new(form)
+        .with(NO_SWEEP)
+        .with(("LASTSEEN_INACTIVITY_TIMEOUT", "2s"))
+        .with(("LASTSEEN_HEARTBEAT_INTERVAL", "1s"))
+        .start()
+        .await;
     let (other, mut other_process) = system.another_api().await;
     let (ann, _) = (system.user("ann").await, system.client.register("bob").await);
     let mut socket = Socket::of(&ann).await;
@@ -259,7 +275,7 @@ pub async fn replicas_tell_of_each_others_users(form: Form) {
 
 /// Distributed only: Redis loses everything.
 pub async fn a_lost_redis_is_told_as_a_snapshot(form: Form) {
-    let system = Setup::new(form).with(PATIENT).with_own_redis().start().await;
+    let system = still(form).with_own_redis().start().await;
     let (ann, bob) = (system.user("ann").await, system.user("bob").await);
     let mut socket = Socket::of(&ann).await;
     socket.watch(&[bob.user]).await;
