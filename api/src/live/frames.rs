@@ -166,6 +166,22 @@ impl End {
         }
     }
 
+    /// One word for it, for metrics.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Gone => "gone",
+            Self::Token(_) => "token",
+            Self::Barred(_) => "barred",
+            Self::Slow => "slow",
+            Self::Flood => "flood",
+            Self::Stopping => "stopping",
+            Self::Protocol | Self::NotText | Self::Binary | Self::TooLong => "protocol",
+            Self::Unavailable => "unavailable",
+            Self::Internal => "internal",
+        }
+    }
+
     /// The close frame.
     #[must_use]
     pub fn reason(self) -> CloseReason {
