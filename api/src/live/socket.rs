@@ -10,11 +10,12 @@ use lastseen_shared::presence::engine::Touch;
 use lastseen_shared::presence::group::Pulse;
 use lastseen_shared::refusal::{Code, Failure, Refusal};
 use lastseen_shared::service::{Claimed, Service};
+use lastseen_shared::telemetry::{End as EndLabel, Metrics};
 use lastseen_shared::timestamp::Timestamp;
 use tokio::time::{sleep_until, timeout};
 
 use super::frames::{End, FromClient, ToClient};
-use super::hub::{Item, Mailbox, NotRegistered};
+use super::hub::{Item, NotRegistered};
 use super::limits::{Frames, TypingPace};
 use super::telling::Teller;
 use super::{FAREWELL, Live};
@@ -74,8 +75,12 @@ pub async fn open(request: HttpRequest, payload: web::Payload) -> Result<HttpRes
         frames: Frames::new(service.accounts().rate_limits, Instant::now()),
         typing: TypingPace::default(),
     };
+    let metrics = request.app_data::<web::Data<Metrics>>().cloned().ok_or(Code::Internal)?;
     actix_web::rt::spawn(async move {
+        metrics.sockets.inc();
         let end = socket.live(token).await;
+        metrics.sockets.dec();
+        metrics.socket_ends.get_or_create(&EndLabel { why: end.word() }).inc();
         log::debug!("a socket ends: {end:?}");
         // Behind what the client has not read yet, so it may take its time. The connection ends all the same.
         let within = if end == End::Slow { CLOSE_SLOW_WITHIN } else { CLOSE_WITHIN };

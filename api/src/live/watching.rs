@@ -60,7 +60,11 @@ impl Watching {
     /// Undoes [`Self::add`]. Answers whether the user is not watched any more.
     pub fn remove(&mut self, user: UserId, as_contact: bool) -> bool {
         let Some(watch) = self.users.get_mut(&user) else { return false };
-        if as_contact { watch.contact = false } else { watch.named = false }
+        if as_contact {
+            watch.contact = false
+        } else {
+            watch.named = false
+        }
         let gone = !watch.named && !watch.contact;
         if gone {
             self.users.remove(&user);

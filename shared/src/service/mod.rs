@@ -8,8 +8,8 @@ mod barring;
 mod changes;
 mod directory;
 mod history;
-mod live;
 pub mod limiter;
+mod live;
 mod login;
 mod me;
 mod refresh;
@@ -36,8 +36,8 @@ use crate::db::Db;
 use crate::models::Account;
 use crate::presence::Engine;
 use crate::refusal::Failure;
-use crate::signals::Signals;
 use crate::settings::{AccountSettings, PresenceSettings};
+use crate::signals::Signals;
 use limiter::Limiter;
 
 /// The answer of a service.
