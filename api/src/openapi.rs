@@ -7,7 +7,7 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
-use crate::handlers::{accounts, devices, health, insight, me, presence, sessions, users};
+use crate::handlers::{accounts, contacts, devices, health, insight, me, presence, sessions, users};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -19,7 +19,8 @@ use crate::handlers::{accounts, devices, health, insight, me, presence, sessions
         presence::by_query, presence::by_body, presence::changes,
         accounts::create, accounts::edit, accounts::delete, accounts::suspend, accounts::ban, accounts::activate,
         accounts::deactivate, accounts::log_out, accounts::audit,
-        devices::list, devices::end, insight::history, insight::now, insight::config,
+        contacts::list, contacts::request, contacts::accept, contacts::decline, contacts::block, contacts::notify,
+        contacts::remove, devices::list, devices::end, insight::history, insight::now, insight::config,
         health::alive, health::ready, health::metrics,
     ),
     modifiers(&Additions),

@@ -11,7 +11,7 @@ use actix_web::web::{self, ServiceConfig};
 use actix_web::{HttpResponse, Resource, ResponseError, Route};
 use lastseen_shared::refusal::{Code, Refusal};
 
-use crate::handlers::{accounts, devices, health, insight, me, presence, sessions, users};
+use crate::handlers::{accounts, contacts, devices, health, insight, me, presence, sessions, users};
 use crate::live::socket;
 use crate::problem::Problem;
 use crate::{openapi, page};
@@ -118,6 +118,12 @@ pub fn routes(config: &mut ServiceConfig) {
         "/api/users/{id}/sessions" { GET devices::list }
         "/api/users/{id}/sessions/{sid}" { DELETE devices::end }
         "/api/users/{id}/history" { GET insight::history }
+        "/api/contacts" { GET contacts::list, POST contacts::request }
+        "/api/contacts/{id}" { DELETE contacts::remove }
+        "/api/contacts/{id}/accept" { POST contacts::accept }
+        "/api/contacts/{id}/decline" { POST contacts::decline }
+        "/api/contacts/{id}/block" { POST contacts::block }
+        "/api/contacts/{id}/notify" { POST contacts::notify }
         "/api/stats/now" { GET insight::now }
         "/api/config" { GET insight::config }
         "/api/openapi.json" { GET openapi::document }

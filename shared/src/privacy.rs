@@ -8,7 +8,7 @@ use crate::account::{Bar, Standing};
 use crate::ids::UserId;
 use crate::presence::Presence;
 use crate::presence::availability::{Privacy, Shown, Visibility};
-use crate::presence::rule::OnlineStatus;
+use crate::presence::rule::{Known, OnlineStatus, Projected, presence};
 
 /// What a viewer and a subject are to each other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -100,6 +100,19 @@ fn admits(visibility: Visibility, relation: Relation) -> bool {
 }
 
 impl Viewer {
+    /// A user who looks at itself alone.
+    #[must_use]
+    pub fn oneself(id: UserId) -> Self {
+        Self {
+            id,
+            admin: false,
+            privacy: Privacy::default(),
+            contacts: HashSet::new(),
+            blocked: HashSet::new(),
+            policy: AdminSight::default(),
+        }
+    }
+
     /// What the two are to each other.
     #[must_use]
     pub fn relation(&self, subject: UserId) -> Relation {
@@ -170,6 +183,13 @@ impl SeenPresence {
         let mut presence = shown_to(viewer, subject, privacy, presence);
         presence.reason = standing.bar().map(Bar::reason).or(presence.reason);
         Self { user: subject, presence }
+    }
+
+    /// Of an account that has never been online.
+    #[must_use]
+    pub fn never_seen(subject: UserId, standing: Standing) -> Self {
+        let nothing = Projected { last_seen: None, reason: None };
+        Self { user: subject, presence: presence(standing, Known::Settled, nothing) }
     }
 
     /// Whose.

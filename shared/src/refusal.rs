@@ -67,12 +67,18 @@ codes! {
     AccountInactive => 403 "account_inactive" "The account is not active",
     /// Registration is closed by a setting.
     RegistrationClosed => 403 "registration_closed" "Registration is closed",
+    /// The user does not let the caller see it.
+    HiddenByPrivacy => 403 "hidden_by_privacy" "The user does not show this",
     /// No such path.
     NotFound => 404 "not_found" "There is nothing here",
     /// No such user.
     UserNotFound => 404 "user_not_found" "There is no such user",
     /// No such session of this user.
     SessionNotFound => 404 "session_not_found" "There is no such session",
+    /// No such contact or request of the caller's.
+    ContactNotFound => 404 "contact_not_found" "There is no such contact",
+    /// No such notification of the caller's.
+    NotificationNotFound => 404 "notification_not_found" "There is no such notification",
     /// The path knows other methods.
     MethodNotAllowed => 405 "method_not_allowed" "The method is not allowed here",
     /// The name is taken.
@@ -83,6 +89,12 @@ codes! {
     NotYourself => 409 "not_yourself" "An admin can't do this to itself",
     /// Nobody would be left to manage accounts.
     LastAdmin => 409 "last_admin" "The last admin can't be taken away",
+    /// They are contacts.
+    AlreadyContact => 409 "already_contact" "The user is a contact already",
+    /// The caller has blocked the user.
+    UserBlocked => 409 "user_blocked" "Unblock the user first",
+    /// The caller has as many as anybody may have.
+    TooManyContacts => 409 "too_many_contacts" "There are too many contacts and blocked users",
     /// The cursor is too old.
     CursorExpired => 410 "cursor_expired" "The cursor has expired",
     /// The body is too large.

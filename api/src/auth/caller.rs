@@ -12,7 +12,7 @@ use lastseen_shared::models::Actor;
 use lastseen_shared::presence::engine::Touch;
 use lastseen_shared::presence::group::Pulse;
 use lastseen_shared::refusal::{Code, Refusal};
-use lastseen_shared::service::{Alive, Claimed, Service};
+use lastseen_shared::service::{Alive, Asker, Claimed, Service};
 
 use super::tokens::{Access, Tokens};
 use crate::problem::Problem;
@@ -101,6 +101,12 @@ impl Caller {
     #[must_use]
     pub fn is_admin(&self) -> bool {
         self.role == Role::Admin
+    }
+
+    /// Who is going to look.
+    #[must_use]
+    pub fn asker(&self, service: &Service) -> Asker {
+        service.asker(self.claimed.user, self.role)
     }
 
     /// Refuses a caller who is no admin.

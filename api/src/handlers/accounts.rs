@@ -3,13 +3,13 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 use lastseen_shared::account::{Role, Status};
 use lastseen_shared::models::Account;
+use lastseen_shared::privacy::SeenPresence;
 use lastseen_shared::refusal::Refusal;
 use lastseen_shared::service::{AccountEdit, CreateAccount, Service, StandingChange};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::me::seconds;
-use super::sessions::never_seen;
 use super::users::pairs;
 use super::{ReasonBody, user_in_path};
 use crate::auth::Admin;
@@ -61,10 +61,10 @@ pub struct EditBody {
     reason: Option<String>,
 }
 
-/// An account with its presence after a change.
-async fn profile(service: &Service, account: &Account) -> Result<ProfileAnswer, Problem> {
-    let presence = service.user(account.id).await?.presence;
-    Ok(ProfileAnswer { user: ProfileShape::of(account, &presence) })
+/// An account with its presence after a change, as the admin sees it.
+async fn profile(service: &Service, admin: &Admin, account: &Account) -> Result<ProfileAnswer, Problem> {
+    let user = service.user(admin.0.asker(service), account.id).await?;
+    Ok(ProfileAnswer { user: ProfileShape::of(account, user.seen()) })
 }
 
 /// Make an account.
@@ -78,7 +78,7 @@ pub async fn create(admin: Admin, service: web::Data<Service>, body: Body) -> An
     let create = CreateAccount { username, email, password };
     let (role, status) = (role.unwrap_or(Role::User), status.unwrap_or(Status::Active));
     let account = service.create_account(actor, create, role, status).await?;
-    let user = ProfileShape::of(&account, &never_seen(&account));
+    let user = ProfileShape::of(&account, &SeenPresence::never_seen(account.id, account.standing));
     Ok(HttpResponse::Created().json(ProfileAnswer { user }))
 }
 
@@ -98,11 +98,11 @@ pub async fn edit(admin: Admin, service: web::Data<Service>, request: HttpReques
         role: body.role,
         status: body.status,
         is_active: body.is_active,
-        inactivity_timeout: seconds(body.inactivity_timeout_seconds)?,
+        inactivity_timeout: seconds("inactivity_timeout_seconds", body.inactivity_timeout_seconds)?,
         reason: body.reason,
     };
     let account = service.edit_account(admin.actor(&service).await?, target, edit).await?;
-    Ok(HttpResponse::Ok().json(profile(&service, &account).await?))
+    Ok(HttpResponse::Ok().json(profile(&service, &admin, &account).await?))
 }
 
 /// Delete an account.
@@ -129,7 +129,7 @@ async fn set(
     let ReasonBody { reason } = body.json_or_nothing().await?;
     let actor = admin.actor(&service).await?;
     let account = service.set_standing(actor, target, change, action, reason).await?;
-    Ok(HttpResponse::Ok().json(profile(&service, &account).await?))
+    Ok(HttpResponse::Ok().json(profile(&service, &admin, &account).await?))
 }
 
 /// Suspend an account: offline, and all of its sessions ended, when this answers.
@@ -177,7 +177,7 @@ pub async fn log_out(admin: Admin, service: web::Data<Service>, request: HttpReq
     let target = user_in_path(&request)?;
     let ReasonBody { reason } = body.json_or_nothing().await?;
     let account = service.log_out_user(admin.actor(&service).await?, target, reason).await?;
-    Ok(HttpResponse::Ok().json(profile(&service, &account).await?))
+    Ok(HttpResponse::Ok().json(profile(&service, &admin, &account).await?))
 }
 
 /// An entry of the audit log.

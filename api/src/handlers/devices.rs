@@ -26,7 +26,7 @@ fn whose(caller: &Caller, request: &HttpRequest) -> Result<UserId, Problem> {
     (status = 200, body = DevicesAnswer), (status = 401, body = ProblemBody), (status = 403, body = ProblemBody),
     (status = 404, body = ProblemBody), (status = 503, body = ProblemBody)))]
 pub async fn list(caller: Caller, service: web::Data<Service>, request: HttpRequest) -> Answer {
-    let devices = service.devices(whose(&caller, &request)?).await?;
+    let devices = service.devices(caller.asker(&service), whose(&caller, &request)?).await?;
     let sessions = devices.into_iter().map(|device| DeviceShape::of(device, caller.claimed.session)).collect();
     Ok(HttpResponse::Ok().json(DevicesAnswer { sessions }))
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use actix_web::{HttpRequest, HttpResponse, web};
 use lastseen_shared::ids::UserId;
 use lastseen_shared::refusal::{Code, Refusal};
-use lastseen_shared::service::Service;
+use lastseen_shared::service::{Now, Service};
 use lastseen_shared::settings::Registration;
 use lastseen_shared::timestamp::Timestamp;
 use serde::Serialize;
@@ -46,7 +46,7 @@ pub struct HistoryAnswer {
 pub struct NowAnswer {
     /// Accounts.
     total: u64,
-    /// Users who are online.
+    /// Users whom the caller sees online.
     online: u64,
     /// Accounts by status; `inactive` are those that were deactivated.
     by_status: BTreeMap<&'static str, u64>,
@@ -73,6 +73,9 @@ pub struct ConfigAnswer {
     /// The longest.
     #[schema(value_type = f64)]
     timeout_max_seconds: Seconds,
+    /// After how long without anybody touching it a device is away, unless its user chose otherwise.
+    #[schema(value_type = f64)]
+    away_after_seconds: Seconds,
     /// How often an admin's page asks who is online.
     #[schema(value_type = f64)]
     admin_refresh_seconds: Seconds,
@@ -104,7 +107,7 @@ pub async fn history(caller: Caller, service: web::Data<Service>, request: HttpR
             _ => cursor = Some(value),
         }
     }
-    let page = service.history(user, from, to, cursor.as_deref(), limit).await?;
+    let page = service.history(caller.asker(&service), user, from, to, cursor.as_deref(), limit).await?;
     let intervals = page.intervals.into_iter().map(|interval| IntervalShape {
         started_at: interval.started_at,
         ended_at: interval.ended.map(|(at, _)| at),
@@ -116,15 +119,12 @@ pub async fn history(caller: Caller, service: web::Data<Service>, request: HttpR
     Ok(HttpResponse::Ok().json(HistoryAnswer { intervals: intervals.collect(), next_cursor: page.next_cursor }))
 }
 
-/// How many accounts there are, and how many users are online.
+/// How many accounts there are, and how many users the caller sees online.
 #[utoipa::path(get, path = "/api/stats/now/", tag = "stats", security(("bearer" = [])), responses(
     (status = 200, body = NowAnswer), (status = 401, body = ProblemBody), (status = 403, body = ProblemBody),
     (status = 503, body = ProblemBody)))]
-pub async fn now(_admin: Admin, service: web::Data<Service>) -> Answer {
-    let now = service.now().await?;
-    // Availability is the user's own to set; until users can, everybody is available.
-    let by_availability = BTreeMap::from([("available", now.online)]);
-    let (total, online, by_status) = (now.total, now.online, now.by_status);
+pub async fn now(admin: Admin, service: web::Data<Service>) -> Answer {
+    let Now { total, online, by_availability, by_status } = service.now(admin.0.asker(&service)).await?;
     Ok(HttpResponse::Ok().json(NowAnswer { total, online, by_status, by_availability }))
 }
 
@@ -143,6 +143,7 @@ pub async fn config(service: web::Data<Service>) -> Answer {
         inactivity_timeout_seconds: Seconds(presence.inactivity_timeout),
         timeout_min_seconds: Seconds(presence.timeout_min),
         timeout_max_seconds: Seconds(presence.timeout_max),
+        away_after_seconds: Seconds(presence.away_after),
         admin_refresh_seconds: Seconds(presence.admin_refresh),
     }))
 }

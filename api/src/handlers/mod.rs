@@ -1,6 +1,7 @@
 //! The handlers, a file an area. Each parses, authorises, calls one function of the services, answers.
 
 pub mod accounts;
+pub mod contacts;
 pub mod devices;
 pub mod health;
 pub mod insight;

@@ -24,11 +24,11 @@ pub struct IdsBody {
     ids: Vec<i64>,
 }
 
-async fn answer(service: &Service, mut ids: Vec<UserId>) -> Answer {
+async fn answer(service: &Service, caller: &Caller, mut ids: Vec<UserId>) -> Answer {
     let mut met = std::collections::HashSet::new();
     ids.retain(|id| met.insert(*id));
-    let users = service.users(ids).await?;
-    let presences = users.iter().map(|user| PresenceShape::of(user.listed.id, &user.presence)).collect();
+    let users = service.users(caller.asker(service), ids).await?;
+    let presences = users.iter().map(|user| PresenceShape::of(user.seen())).collect();
     Ok(HttpResponse::Ok().json(PresencesAnswer { presences }))
 }
 
@@ -38,7 +38,7 @@ async fn answer(service: &Service, mut ids: Vec<UserId>) -> Answer {
     security(("bearer" = [])), responses(
     (status = 200, body = PresencesAnswer), (status = 400, body = ProblemBody), (status = 401, body = ProblemBody),
     (status = 403, body = ProblemBody), (status = 503, body = ProblemBody)))]
-pub async fn by_query(_caller: Caller, service: web::Data<Service>, request: HttpRequest) -> Answer {
+pub async fn by_query(caller: Caller, service: web::Data<Service>, request: HttpRequest) -> Answer {
     let pairs = pairs(&request, &["ids"])?;
     let (_, text) = pairs.first().ok_or_else(|| Refusal::query("ids", "is required: ids, comma-separated"))?;
     let ids: Result<Vec<_>, _> = text.split(',').map(|id| id.trim().parse().map(UserId)).collect();
@@ -46,7 +46,7 @@ pub async fn by_query(_caller: Caller, service: web::Data<Service>, request: Htt
     if ids.len() > MOST {
         return Err(Refusal::query("ids", &format!("must be at most {MOST}")).into());
     }
-    answer(&service, ids).await
+    answer(&service, &caller, ids).await
 }
 
 /// The presence of up to 1000 users, for lists that are too long for an address.
@@ -54,12 +54,12 @@ pub async fn by_query(_caller: Caller, service: web::Data<Service>, request: Htt
     security(("bearer" = [])), responses(
     (status = 200, body = PresencesAnswer), (status = 401, body = ProblemBody), (status = 403, body = ProblemBody),
     (status = 422, body = ProblemBody), (status = 503, body = ProblemBody)))]
-pub async fn by_body(_caller: Caller, service: web::Data<Service>, body: Body) -> Answer {
+pub async fn by_body(caller: Caller, service: web::Data<Service>, body: Body) -> Answer {
     let IdsBody { ids } = body.json().await?;
     if ids.len() > MOST {
         return Err(Refusal::field("ids", &format!("must be at most {MOST}")).into());
     }
-    answer(&service, ids.into_iter().map(UserId).collect()).await
+    answer(&service, &caller, ids.into_iter().map(UserId).collect()).await
 }
 
 /// What has changed since a cursor, online and offline alike.
@@ -68,9 +68,9 @@ pub async fn by_body(_caller: Caller, service: web::Data<Service>, body: Body) -
     security(("bearer" = [])), responses(
     (status = 200, body = ChangesAnswer), (status = 400, body = ProblemBody), (status = 401, body = ProblemBody),
     (status = 403, body = ProblemBody), (status = 410, body = ProblemBody), (status = 503, body = ProblemBody)))]
-pub async fn changes(_caller: Caller, service: web::Data<Service>, request: HttpRequest) -> Answer {
+pub async fn changes(caller: Caller, service: web::Data<Service>, request: HttpRequest) -> Answer {
     let pairs = pairs(&request, &["since"])?;
-    let changes = service.changes(pairs.first().map(|(_, since)| since.as_str())).await?;
-    let transitions = changes.transitions.iter().map(TransitionShape::of).collect();
+    let changes = service.changes(caller.asker(&service), pairs.first().map(|(_, since)| since.as_str())).await?;
+    let transitions = changes.changes.iter().map(TransitionShape::of).collect();
     Ok(HttpResponse::Ok().json(ChangesAnswer { transitions, next_cursor: changes.next_cursor }))
 }

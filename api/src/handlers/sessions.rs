@@ -2,16 +2,17 @@
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use lastseen_shared::account::Password;
-use lastseen_shared::presence::rule::{Known, Presence, Projected, presence};
+use lastseen_shared::privacy::SeenPresence;
 use lastseen_shared::service::{Claimed, CreateAccount, Login, Service};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
+use super::me::duration;
 use crate::auth::tokens::{Access, Tokens};
 use crate::auth::{Bearer, Caller, client_address};
 use crate::body::Body;
 use crate::problem::{Answer, ProblemBody};
-use crate::shapes::{HeartbeatAnswer, LoginAnswer, ProfileAnswer, ProfileShape, Seconds, TokensAnswer};
+use crate::shapes::{HeartbeatAnswer, LoginAnswer, MeAnswer, MeShape, Seconds, TokensAnswer};
 
 /// A new account.
 #[derive(Deserialize, ToSchema)]
@@ -60,23 +61,20 @@ pub struct HeartbeatBody {
     /// True where the page is being closed or reloaded: without another heartbeat the user is offline after a short
     /// grace, at most 10 seconds.
     leaving: bool,
-}
-
-/// A presence of which nothing is known.
-pub(super) fn never_seen(account: &lastseen_shared::models::Account) -> Presence {
-    presence(account.standing, Known::Settled, Projected { last_seen: None, reason: None })
+    /// For how many seconds nobody has touched this device. Past `away_after_seconds` it is away until it says 0.
+    idle_seconds: Option<f64>,
 }
 
 /// Register an account.
 #[utoipa::path(post, path = "/api/users/register/", tag = "sessions", request_body = RegisterBody, responses(
-    (status = 201, body = ProfileAnswer), (status = 403, body = ProblemBody), (status = 409, body = ProblemBody),
+    (status = 201, body = MeAnswer), (status = 403, body = ProblemBody), (status = 409, body = ProblemBody),
     (status = 422, body = ProblemBody), (status = 429, body = ProblemBody), (status = 503, body = ProblemBody)))]
 pub async fn register(service: web::Data<Service>, request: HttpRequest, body: Body) -> Answer {
     let RegisterBody { username, email, password } = body.json().await?;
     let create = CreateAccount { username, email, password };
     let account = service.register(create, &client_address(&request)).await?;
-    let user = ProfileShape::of(&account, &never_seen(&account));
-    Ok(HttpResponse::Created().json(ProfileAnswer { user }))
+    let user = MeShape::of(&account, &SeenPresence::never_seen(account.id, account.standing));
+    Ok(HttpResponse::Created().json(MeAnswer { user }))
 }
 
 /// Log in. The user is online when this answers.
@@ -98,9 +96,10 @@ pub async fn log_in(
     Ok(HttpResponse::Ok().json(LoginAnswer {
         access: tokens.issue(Access { claimed, role: account.role })?,
         refresh: logged_in.refresh.encode(),
-        user: ProfileShape::of(account, &logged_in.presence),
+        user: MeShape::of(account, &logged_in.presence),
         heartbeat_interval_seconds: Seconds(service.presence().heartbeat_interval),
         inactivity_timeout_seconds: Seconds(timeout),
+        away_after_seconds: Seconds(service.away_after_of(account)),
     }))
 }
 
@@ -137,10 +136,13 @@ pub async fn log_out(bearer: Bearer, service: web::Data<Service>, body: Body) ->
 #[utoipa::path(post, path = "/api/users/heartbeat/", tag = "sessions", request_body = Option<HeartbeatBody>,
     security(("bearer" = [])), responses(
     (status = 200, body = HeartbeatAnswer), (status = 401, body = ProblemBody), (status = 403, body = ProblemBody),
-    (status = 503, body = ProblemBody)))]
+    (status = 422, body = ProblemBody), (status = 503, body = ProblemBody)))]
 pub async fn heartbeat(caller: Caller, service: web::Data<Service>, body: Body) -> Answer {
-    let HeartbeatBody { leaving } = body.json_or_nothing().await?;
+    let HeartbeatBody { leaving, idle_seconds } = body.json_or_nothing().await?;
     let mut alive = caller.alive;
+    if let Some(idle) = duration("idle_seconds", idle_seconds)? {
+        service.report_idle(caller.claimed, idle).await?;
+    }
     if leaving {
         alive = service.leave(caller.claimed, alive).await?;
     }

@@ -104,7 +104,7 @@ fn parse(request: &HttpRequest, sees_emails: bool) -> Result<DirectoryQuery, Pro
     responses((status = 200, body = UsersAnswer), (status = 304), (status = 400, body = ProblemBody),
     (status = 401, body = ProblemBody), (status = 403, body = ProblemBody), (status = 503, body = ProblemBody)))]
 pub async fn list(caller: Caller, service: web::Data<Service>, request: HttpRequest) -> Answer {
-    let page = service.directory(parse(&request, caller.is_admin())?).await?;
+    let page = service.directory(caller.asker(&service), parse(&request, caller.is_admin())?).await?;
     let answer = UsersAnswer {
         users: page.users.into_iter().map(|user| UserShape::of(user, caller.is_admin())).collect(),
         total: page.total,
@@ -131,10 +131,11 @@ fn entity_tag(answer: &UsersAnswer) -> Result<String, Problem> {
     add(format!("{} {} {:?}", answer.total, answer.online, answer.next_cursor));
     for user in &answer.users {
         let still = user.last_seen.filter(|_| user.online_status == "offline");
-        let UserShape { id, username, email, role, status, is_active, online_status, availability, reason, .. } =
-            user;
+        let UserShape { id, username, email, role, status, is_active, online_status, reason, .. } = user;
+        let UserShape { availability, text, emoji, .. } = user;
         add(format!(
-            "{id} {username} {email:?} {role} {status} {is_active} {online_status} {availability} {reason:?} {still:?}"
+            "{id} {username} {email:?} {role} {status} {is_active} {online_status} {availability} {text:?} {emoji:?} {reason:?} \
+             {still:?}"
         ));
     }
     let hash = hasher.finalize();
@@ -155,7 +156,7 @@ fn matches(request: &HttpRequest, tag: &str) -> bool {
     (status = 403, body = ProblemBody), (status = 404, body = ProblemBody), (status = 503, body = ProblemBody)))]
 pub async fn show(caller: Caller, service: web::Data<Service>, request: HttpRequest) -> Answer {
     let id = user_in_path(&request)?;
-    let seen = service.user(id).await?;
+    let seen = service.user(caller.asker(&service), id).await?;
     let user = UserShape::of(seen, caller.is_admin() || caller.claimed.user == id);
     Ok(HttpResponse::Ok().json(UserAnswer { user }))
 }

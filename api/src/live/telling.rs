@@ -21,7 +21,8 @@ use tokio::sync::Notify;
 use super::frames::{End, Subscribe, ToClient, Unsubscribe};
 use super::hub::{Hub, Item, Mailbox, News, SocketId};
 use super::watching::{MOST_WATCHED, Watching};
-use crate::shapes::{NotificationShape, PresenceShape};
+use super::frames::NotificationShape;
+use crate::shapes::PresenceShape;
 
 /// How long the client may leave what is sent to it unread before it counts as too slow.
 const UNREAD: Duration = Duration::from_secs(15);
@@ -50,7 +51,7 @@ pub struct Teller {
     pub viewer: Viewer,
     watching: Watching,
     walk: Option<Walk>,
-    /// When all that is watched has to be looked at again, because a look failed.
+    /// When all that is watched has to be looked at again, because a look failed. Nothing is told before.
     pub again: Option<Instant>,
 }
 
@@ -247,7 +248,7 @@ impl Teller {
         let mut at = since.to_owned();
         let mut told: Option<Vec<Place>> = None;
         loop {
-            let changes = match self.service.changes(&self.viewer, Some(&at)).await {
+            let changes = match self.service.changes(self.service.asker(self.viewer.id, self.role), Some(&at)).await {
                 Ok(changes) => changes,
                 Err(Failure::Refused(refusal)) if End::of(&refusal).is_none() => {
                     self.refuse(&refusal).await?;
@@ -259,14 +260,14 @@ impl Teller {
                 Ok(places) => places,
                 Err(_) => return Ok(false),
             };
-            for change in &changes.transitions {
-                let user = change.presence.user();
+            for change in &changes.changes {
+                let user = change.seen().user();
                 if let Some(place) = places.get_mut(user.shard(shards) as usize) {
                     place.id = place.id.max(change.id);
                 }
                 if all || wanted.contains(&user) {
                     let cursor = Cursor { places: places.clone() }.encode();
-                    let presence = PresenceShape::of(&change.presence);
+                    let presence = PresenceShape::of(change.seen());
                     self.send(&ToClient::Transition { cursor: &cursor, at: change.at, presence }).await?;
                 }
             }
@@ -292,6 +293,10 @@ impl Teller {
     /// # Errors
     /// As [`Self::send`].
     pub async fn news(&mut self, news: &News) -> Result<(), End> {
+        if self.again.is_some() {
+            // Who looks may not be known, and all will be looked at again.
+            return Ok(());
+        }
         match &news.event {
             Event::Transition(transition) | Event::Shown(transition) => {
                 let user = transition.user;
@@ -398,7 +403,7 @@ impl Teller {
         if self.watching.has_everybody() {
             self.begin_walk(cursor);
         }
-        Ok(())
+        self.send(&ToClient::Contacts).await
     }
 
     /// Tells a signal, where it is this viewer's to know.

@@ -1,64 +1,270 @@
 //! Contacts: what one user is to another, a row for each side.
-
-use std::collections::HashSet;
+//!
+//! [`Step::apply`] is the table of what may become of two rows; [`Pair`] reads and writes them.
 
 use diesel::QueryableByName;
 use diesel::sql_types::{BigInt, Nullable, Text};
 
 use super::sql::{Statement, Value};
+use crate::account::status::texts;
 use crate::db::{AnyConnection, DbError};
 use crate::ids::UserId;
-use crate::presence::availability::Privacy;
+use crate::refusal::Code;
+use crate::timestamp::Timestamp;
 
-/// What decides what a user may see of others: its own privacy, and whom it is related to.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Relations {
-    /// What it hides of itself.
-    pub privacy: Privacy,
-    /// Its contacts.
-    pub contacts: HashSet<UserId>,
-    /// Whom it has blocked, and who has blocked it.
-    pub blocked: HashSet<UserId>,
+/// How many contacts, requests of its own and blocks a user may have; and, apart from those, how many others' requests.
+pub const MOST: i64 = 5_000;
+
+/// What one user is to another, as the first has it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ContactState {
+    /// Each is the other's contact.
+    Accepted,
+    /// The first has asked.
+    Requested,
+    /// The other has asked.
+    Incoming,
+    /// The first has blocked the other.
+    Blocked,
+}
+texts!(ContactState {
+    Accepted => "accepted",
+    Requested => "requested",
+    Incoming => "incoming",
+    Blocked => "blocked",
+});
+
+/// Whether a user wants to be told when a contact comes online.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Notify {
+    /// The next time.
+    Once,
+    /// Each time.
+    Always,
+}
+texts!(Notify { Once => "once", Always => "always" });
+
+/// What a user does about another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Step {
+    /// Asks it to be a contact.
+    Request,
+    /// Says yes.
+    Accept,
+    /// Says no.
+    Decline,
+    /// Wants nothing of it any more.
+    Block,
+    /// Removes a contact, withdraws a request, unblocks.
+    Remove,
+}
+
+/// The two rows: one's own about the other, and the other's about oneself.
+pub type States = (Option<ContactState>, Option<ContactState>);
+
+impl Step {
+    /// What becomes of the two rows.
+    ///
+    /// Whoever is blocked is not told: its request looks like any other, and is one, but the other has no row of it.
+    ///
+    /// # Errors
+    /// `already_contact`, `user_blocked`, `contact_not_found`.
+    pub fn apply(self, (own, theirs): States) -> Result<States, Code> {
+        use ContactState::{Accepted, Blocked, Incoming, Requested};
+        let not_theirs_to_lose = |kept: &[ContactState]| theirs.filter(|state| kept.contains(state));
+        match (self, own) {
+            (Self::Request, Some(Accepted)) => Err(Code::AlreadyContact),
+            (Self::Request, Some(Blocked)) => Err(Code::UserBlocked),
+            (Self::Request, _) => Ok(match theirs {
+                Some(Requested) => (Some(Accepted), Some(Accepted)),
+                Some(Blocked) => (Some(Requested), theirs),
+                _ => (Some(Requested), Some(Incoming)),
+            }),
+            (Self::Accept, Some(Incoming)) if theirs == Some(Requested) => Ok((Some(Accepted), Some(Accepted))),
+            // The answer of the first time was lost.
+            (Self::Accept, Some(Accepted)) => Ok((own, theirs)),
+            (Self::Decline, Some(Incoming)) => Ok((None, not_theirs_to_lose(&[Blocked]))),
+            // A request to whoever blocks stays: it looks pending.
+            (Self::Block, _) => Ok((Some(Blocked), not_theirs_to_lose(&[Blocked, Requested]))),
+            (Self::Remove, Some(Blocked)) => Ok((None, theirs)),
+            (Self::Remove, Some(_)) => Ok((None, not_theirs_to_lose(&[Blocked]))),
+            (Self::Accept | Self::Decline, _) | (Self::Remove, None) => Err(Code::ContactNotFound),
+        }
+    }
+}
+
+/// A user's row about another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Contact {
+    /// Who the other is.
+    pub other: UserId,
+    /// What it is.
+    pub state: ContactState,
+    /// Since when.
+    pub since: Timestamp,
+    /// Whether the user wants to be told when the other comes online.
+    pub notify: Option<Notify>,
 }
 
 #[derive(QueryableByName)]
-struct RelationRow {
+struct ContactRow {
+    #[diesel(sql_type = BigInt)]
+    other_id: i64,
     #[diesel(sql_type = Text)]
-    online_visibility: String,
-    #[diesel(sql_type = Text)]
-    last_seen_visibility: String,
-    #[diesel(sql_type = Nullable<BigInt>)]
-    other_id: Option<i64>,
+    state: String,
+    #[diesel(sql_type = BigInt)]
+    since_ms: i64,
     #[diesel(sql_type = Nullable<Text>)]
-    state: Option<String>,
+    notify: Option<String>,
 }
 
-impl Relations {
-    /// A user's; `None` where there is no such account. One statement.
+impl TryFrom<ContactRow> for Contact {
+    type Error = DbError;
+
+    fn try_from(row: ContactRow) -> Result<Self, DbError> {
+        Ok(Self {
+            other: UserId(row.other_id),
+            state: row.state.parse().map_err(DbError::Content)?,
+            since: Timestamp(row.since_ms),
+            notify: row.notify.map(|word| word.parse()).transpose().map_err(DbError::Content)?,
+        })
+    }
+}
+
+impl Contact {
+    /// A user's rows; of one other where it is named.
     ///
     /// # Errors
     /// [`DbError`].
-    pub fn load(connection: &mut AnyConnection, user: UserId) -> Result<Option<Self>, DbError> {
+    pub fn of_user(
+        connection: &mut AnyConnection,
+        user: UserId,
+        other: Option<UserId>,
+    ) -> Result<Vec<Self>, DbError> {
         let mut statement = Statement::on(connection);
         let id = statement.value(Value::Int(user.0));
-        statement.push(&format!(
-            "SELECT a.online_visibility, a.last_seen_visibility, c.other_id, c.state FROM accounts a LEFT JOIN ( \
-                 SELECT other_id, state FROM contacts WHERE user_id = {id} AND state IN ('accepted', 'blocked') \
-                 UNION ALL SELECT user_id, state FROM contacts WHERE other_id = {id} AND state = 'blocked' \
-             ) c ON TRUE WHERE a.id = {id}"
-        ));
-        let rows: Vec<RelationRow> = statement.load(connection)?;
-        let Some(first) = rows.first() else { return Ok(None) };
-        let visibility = |text: &str| text.parse().map_err(DbError::Content);
-        let privacy = Privacy {
-            online: visibility(&first.online_visibility)?,
-            last_seen: visibility(&first.last_seen_visibility)?,
+        let one = match other {
+            Some(other) => format!(" AND other_id = {}", statement.value(Value::Int(other.0))),
+            None => String::new(),
         };
-        let mut relations = Self { privacy, ..Self::default() };
-        for (other, state) in rows.iter().filter_map(|row| row.other_id.zip(row.state.as_deref())) {
-            let of_this_kind = if state == "blocked" { &mut relations.blocked } else { &mut relations.contacts };
-            of_this_kind.insert(UserId(other));
+        statement.push(&format!("SELECT other_id, state, since_ms, notify FROM contacts WHERE user_id = {id}{one}"));
+        let rows: Vec<ContactRow> = statement.load(connection)?;
+        rows.into_iter().map(Self::try_from).collect()
+    }
+
+    /// Says whether a user wants to be told when a contact comes online. Answers whether the other is a contact.
+    ///
+    /// # Errors
+    /// [`DbError`].
+    pub fn set_notify(
+        connection: &mut AnyConnection,
+        user: UserId,
+        other: UserId,
+        notify: Option<Notify>,
+    ) -> Result<bool, DbError> {
+        let mut statement = Statement::on(connection);
+        let (user, other) = (statement.value(Value::Int(user.0)), statement.value(Value::Int(other.0)));
+        let notify = match notify {
+            Some(notify) => statement.value(Value::Text(notify.as_str().to_owned())),
+            None => "NULL".to_owned(),
+        };
+        statement.push(&format!(
+            "UPDATE contacts SET notify = {notify} WHERE user_id = {user} AND other_id = {other} AND state = 'accepted'"
+        ));
+        Ok(statement.execute(connection)? > 0)
+    }
+}
+
+/// Two users, locked against others who change what they are to each other.
+#[derive(Clone, Copy, Debug)]
+pub struct Pair {
+    user: UserId,
+    other: UserId,
+}
+
+#[derive(QueryableByName)]
+struct Count {
+    #[diesel(sql_type = BigInt)]
+    n: i64,
+}
+
+impl Pair {
+    /// Locks the pair until the transaction ends: both rows at once, since those that are not there yet can't be locked.
+    /// Within a transaction that has locked both accounts.
+    ///
+    /// # Errors
+    /// [`DbError`].
+    pub fn lock(connection: &mut AnyConnection, user: UserId, other: UserId) -> Result<Self, DbError> {
+        let mut statement = Statement::on(connection);
+        // SQLite's transaction holds the one write lock already.
+        if statement.is_postgres() {
+            // Two pairs of the same number only wait for each other.
+            let (low, high) = (user.0.min(other.0), user.0.max(other.0));
+            let number = low.wrapping_mul(0x9E37_79B9_7F4A_7C15_u64.cast_signed()) ^ high;
+            let number = statement.value(Value::Int(number));
+            statement.push(&format!("SELECT pg_advisory_xact_lock({number})"));
+            statement.execute(connection)?;
         }
-        Ok(Some(relations))
+        Ok(Self { user, other })
+    }
+
+    /// The two rows as they are.
+    ///
+    /// # Errors
+    /// [`DbError`].
+    pub fn states(self, connection: &mut AnyConnection) -> Result<States, DbError> {
+        let mut one = |user, other| {
+            Ok::<_, DbError>(Contact::of_user(connection, user, Some(other))?.pop().map(|row| row.state))
+        };
+        Ok((one(self.user, self.other)?, one(self.other, self.user)?))
+    }
+
+    /// Makes the two rows what they shall be.
+    ///
+    /// # Errors
+    /// [`DbError`].
+    pub fn write(
+        self,
+        connection: &mut AnyConnection,
+        before: States,
+        after: States,
+        now: Timestamp,
+    ) -> Result<(), DbError> {
+        let rows = [(self.user, self.other, before.0, after.0), (self.other, self.user, before.1, after.1)];
+        for (user, other, before, after) in rows {
+            if before == after {
+                continue;
+            }
+            let mut statement = Statement::on(connection);
+            let (user, other) = (statement.value(Value::Int(user.0)), statement.value(Value::Int(other.0)));
+            match after {
+                None => {
+                    statement.push(&format!("DELETE FROM contacts WHERE user_id = {user} AND other_id = {other}"));
+                }
+                Some(state) => {
+                    let state = statement.value(Value::Text(state.as_str().to_owned()));
+                    let now = statement.value(Value::Int(now.0));
+                    statement.push(&format!(
+                        "INSERT INTO contacts (user_id, other_id, state, since_ms)                          VALUES ({user}, {other}, {state}, {now}) ON CONFLICT (user_id, other_id) DO UPDATE                          SET state = excluded.state, since_ms = excluded.since_ms, notify = NULL, notified_at_ms = NULL"
+                    ));
+                }
+            }
+            statement.execute(connection)?;
+        }
+        Ok(())
+    }
+
+    /// How many rows a user has: those of others' requests, or all the others.
+    ///
+    /// # Errors
+    /// [`DbError`].
+    pub fn count(connection: &mut AnyConnection, user: UserId, incoming: bool) -> Result<i64, DbError> {
+        let mut statement = Statement::on(connection);
+        let user = statement.value(Value::Int(user.0));
+        let which = if incoming { "=" } else { "<>" };
+        statement
+            .push(&format!("SELECT count(*) AS n FROM contacts WHERE user_id = {user} AND state {which} 'incoming'"));
+        let rows: Vec<Count> = statement.load(connection)?;
+        Ok(rows.first().map_or(0, |row| row.n))
     }
 }

@@ -1,36 +1,61 @@
 //! What has changed since a cursor.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
+use super::sight::SeenUser;
+use super::viewer::Asker;
 use super::{Outcome, Service};
+use crate::account::Standing;
+use crate::db::AnyConnection;
 use crate::ids::UserId;
-use crate::models::directory::by_ids;
-use crate::presence::PresenceEngine;
-use crate::presence::availability::Shown;
+use crate::models::directory::{Listed, by_ids};
+use crate::presence::availability::{Availability, Privacy, Shown};
 use crate::presence::cursor::{Cursor, Place};
 use crate::presence::rule::{OnlineStatus, Presence};
-use crate::presence::transition::{Event, Stretch, Transition, TransitionId};
-use crate::refusal::{Code, Refusal};
+use crate::presence::transition::{Entry, Event, Stretch, Transition, TransitionId};
+use crate::presence::{PresenceEngine, Reason};
+use crate::privacy::{AdminSight, SeenPresence, Viewer};
+use crate::refusal::{Code, Failure, Refusal};
+use crate::timestamp::Timestamp;
 
 /// Transitions of one answer at most.
 const MOST: usize = 1_000;
+
+/// A change, as a viewer sees it.
+#[derive(Clone, Debug)]
+pub struct Change {
+    /// Its place among the transitions of its shard.
+    pub id: TransitionId,
+    /// When it happened.
+    pub at: Timestamp,
+    presence: SeenPresence,
+}
+
+impl Change {
+    /// What the user's presence is from then on, as it is seen.
+    #[must_use]
+    pub fn seen(&self) -> &SeenPresence {
+        &self.presence
+    }
+}
 
 /// What has changed.
 #[derive(Clone, Debug)]
 pub struct Changes {
     /// In the order in which they happened.
-    pub transitions: Vec<(TransitionId, Transition, Presence)>,
+    pub changes: Vec<Change>,
     /// Where to go on.
     pub next_cursor: String,
 }
 
 impl Service {
-    /// What has changed since a cursor; without one nothing, and the cursor of now. Whoever fell silent before this call
-    /// is among it, whether or not a sweep has run.
+    /// What has changed since a cursor, as the asker sees it; without one nothing, and the cursor of now. Whoever fell
+    /// silent before this call is among it, whether or not a sweep has run.
     ///
     /// # Errors
-    /// `invalid_cursor`; `cursor_expired` where transitions after it may be gone.
-    pub async fn changes(&self, since: Option<&str>) -> Outcome<Changes> {
+    /// `invalid_cursor`; `cursor_expired` where transitions after it may be gone, or where the asker has changed its own
+    /// privacy since: it may see everybody otherwise now.
+    pub async fn changes(&self, asker: Asker, since: Option<&str>) -> Outcome<Changes> {
         let since = since.map(|text| {
             Cursor::decode(text)
                 .map_err(|problem| Refusal::new(Code::InvalidCursor, format!("since {problem}")).about("since"))
@@ -44,7 +69,7 @@ impl Service {
         let stretches = futures_util::future::try_join_all(stretches).await?;
         let Some(since) = since else {
             let places = stretches.into_iter().map(|s| Place { epoch: s.epoch.id, id: s.newest }).collect();
-            return Ok(Changes { transitions: Vec::new(), next_cursor: Cursor { places }.encode() });
+            return Ok(Changes { changes: Vec::new(), next_cursor: Cursor { places }.encode() });
         };
         let mut entries: Vec<(TransitionId, usize, Event)> = stretches
             .iter()
@@ -59,15 +84,9 @@ impl Service {
         for (id, shard, _) in &entries {
             places[*shard].id = *id;
         }
-        let transitions = entries
-            .into_iter()
-            .filter_map(|(id, _, event)| match event {
-                Event::Transition(transition) | Event::Shown(transition) => Some((id, transition)),
-                Event::Privacy { .. } | Event::Relation { .. } | Event::SessionLeft { .. } => None,
-            })
-            .collect();
-        let transitions = self.as_seen(transitions).await?;
-        Ok(Changes { transitions, next_cursor: Cursor { places }.encode() })
+        let changes = self.as_seen(asker, entries.into_iter().map(|(id, _, event)| Entry { id, event }).collect());
+        let changes = changes.await?;
+        Ok(Changes { changes, next_cursor: Cursor { places }.encode() })
     }
 
     async fn stretch(&self, shard: u32, since: Option<&Cursor>) -> Outcome<Stretch> {
@@ -82,36 +101,113 @@ impl Service {
         Ok(stretch)
     }
 
-    /// Each transition as a presence, with what the account's standing is now: a barred user is not shown online, not even
-    /// in the past.
-    async fn as_seen(
-        &self,
-        transitions: Vec<(TransitionId, Transition)>,
-    ) -> Outcome<Vec<(TransitionId, Transition, Presence)>> {
-        let mut ids: Vec<UserId> = transitions.iter().map(|(_, t)| t.user).collect();
-        ids.sort_unstable();
-        ids.dedup();
+    /// Entries as changes for the asker. A change of what it may see of a user, or is to it, is told as that user's
+    /// presence of now. The entries are read before the accounts, and the accounts before the engine is asked: nothing of
+    /// now is older than the entry that it is told for.
+    async fn as_seen(&self, asker: Asker, entries: Vec<Entry>) -> Outcome<Vec<Change>> {
+        let ids: HashSet<UserId> = entries.iter().filter_map(|entry| subject(asker.user, &entry.event)).collect();
         if ids.is_empty() {
             return Ok(Vec::new());
         }
-        let accounts = self.db.run(move |c| by_ids(c, &ids)).await?;
-        let standings: HashMap<UserId, _> = accounts.into_iter().map(|user| (user.id, user.standing)).collect();
-        let seen = transitions.into_iter().map(|(id, t)| {
-            let bar = standings.get(&t.user).map(|standing| standing.bar());
-            // A deleted account's last transition is told, its earlier ones as offline.
-            let online = t.online && bar == Some(None);
-            let presence = Presence {
-                online_status: if online { OnlineStatus::Online } else { OnlineStatus::Offline },
-                last_seen: t.last_seen.nonzero(),
-                online_until: None,
-                shown: if online { t.shown.clone() } else { Shown::default() },
-                reason: Some(match bar.flatten() {
-                    Some(bar) => bar.reason(),
-                    None => t.reason,
-                }),
+        let asked: Vec<UserId> = ids.into_iter().collect();
+        let read = move |c: &mut AnyConnection| Ok::<_, Failure>((asker.load(c)?, by_ids(c, &asked)?));
+        let (viewer, listed) = self.db.run(read).await?;
+        let needs_now = |id: UserId| {
+            let told_of_now = |entry: &Entry| {
+                !matches!(entry.event, Event::Transition(_) | Event::Shown(_))
+                    && subject(viewer.id, &entry.event) == Some(id)
             };
-            (id, t, presence)
-        });
-        Ok(seen.collect())
+            viewer.sees_behind_invisible(id) || entries.iter().any(told_of_now)
+        };
+        let of_now: Vec<Listed> = listed.iter().filter(|user| needs_now(user.id)).cloned().collect();
+        let now = if of_now.is_empty() { Vec::new() } else { self.see(&viewer, of_now).await? };
+        let sight = Sighted {
+            now: now.into_iter().map(|user| (user.listed.id, user)).collect(),
+            listed: listed.into_iter().map(|user| (user.id, user)).collect(),
+            viewer,
+        };
+        let mut changes = Vec::new();
+        for entry in entries {
+            changes.extend(sight.change(entry)?);
+        }
+        Ok(changes)
+    }
+}
+
+/// Of whom an entry tells a viewer.
+fn subject(viewer: UserId, event: &Event) -> Option<UserId> {
+    match event {
+        Event::Transition(t) | Event::Shown(t) => Some(t.user),
+        Event::Privacy { user, .. } => Some(*user),
+        Event::Relation { user, other } if *user == viewer => Some(*other),
+        Event::Relation { user, other } if *other == viewer => Some(*user),
+        Event::Relation { .. } | Event::SessionLeft { .. } => None,
+    }
+}
+
+/// A viewer, and whom the entries are about.
+struct Sighted {
+    viewer: Viewer,
+    listed: HashMap<UserId, Listed>,
+    /// Those of whom the presence of now may be told.
+    now: HashMap<UserId, SeenUser>,
+}
+
+impl Sighted {
+    /// What an entry tells the viewer, if anything.
+    fn change(&self, entry: Entry) -> Result<Option<Change>, Code> {
+        let id = entry.id;
+        match &entry.event {
+            Event::Transition(t) | Event::Shown(t) => Ok(self.transition(id, t)),
+            Event::Privacy { user, before, after } => {
+                let viewer = &self.viewer;
+                if *user != viewer.id {
+                    let differs = viewer.sight(*user, *before) != viewer.sight(*user, *after);
+                    return Ok(self.of_now(id, *user).filter(|_| differs));
+                }
+                let AdminSight { online, last_seen, .. } = viewer.overrules();
+                if before != after && !(online && last_seen) {
+                    return Err(Code::CursorExpired);
+                }
+                Ok(None)
+            }
+            event @ Event::Relation { .. } => {
+                Ok(subject(self.viewer.id, event).and_then(|other| self.of_now(id, other)))
+            }
+            Event::SessionLeft { .. } => Ok(None),
+        }
+    }
+
+    fn of_now(&self, id: TransitionId, user: UserId) -> Option<Change> {
+        let presence = self.now.get(&user)?.seen().clone();
+        Some(Change { id, at: Timestamp(id.ms.cast_signed()), presence })
+    }
+
+    /// A transition as a presence, with what the account's standing is now: a barred user is not shown online, not even in
+    /// the past. It has to be the viewer's to see both by what held then and by what holds now.
+    fn transition(&self, id: TransitionId, t: &Transition) -> Option<Change> {
+        let at = t.at;
+        let account = self.listed.get(&t.user);
+        // Whoever is invisible now is what it is now, for those who may know; its going offline was for all the others.
+        let invisible = |user: &&SeenUser| user.presence().shown.availability == Availability::Invisible;
+        if let Some(user) = self.now.get(&t.user).filter(invisible) {
+            return Some(Change { id, at, presence: user.seen().clone() });
+        }
+        // That an account is gone is no secret: its last transition is told, its earlier ones as offline.
+        let standing = account.map_or(Standing::ACTIVE, |user| user.standing);
+        let online = t.online && account.is_some() && standing.bar().is_none();
+        let presence = Presence {
+            online_status: if online { OnlineStatus::Online } else { OnlineStatus::Offline },
+            last_seen: t.last_seen.nonzero(),
+            online_until: None,
+            shown: if online { t.shown.clone() } else { Shown::default() },
+            reason: Some(t.reason),
+        };
+        let now = account.map_or(t.privacy, |user| user.privacy);
+        let privacy =
+            Privacy { online: now.online.max(t.privacy.online), last_seen: now.last_seen.max(t.privacy.last_seen) };
+        let told = self.viewer.sight(t.user, privacy).online || (account.is_none() && t.reason == Reason::Deleted);
+        let presence = || SeenPresence::of(&self.viewer, t.user, privacy, standing, presence);
+        told.then(|| Change { id, at, presence: presence() })
     }
 }

@@ -1,25 +1,22 @@
 //! Reading users with their presence, exact at the moment of reading.
 
+use std::collections::HashSet;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 
+use super::sight::SeenUser;
+use super::viewer::Asker;
 use super::{Outcome, Service};
 use crate::account::{Role, Status, names};
+use crate::db::AnyConnection;
 use crate::ids::UserId;
-use crate::models::directory::{After, Corrections, Filter, Listed, Page, PageQuery, Sort, by_ids};
+use crate::models::directory::{After, Corrections, Filter, Listed, PageQuery, Sort};
+use crate::models::privacy::{Crowd, invisible};
 use crate::presence::PresenceEngine;
-use crate::presence::rule::{Known, OnlineStatus, Presence, presence};
-use crate::refusal::{Code, Refusal};
-
-/// A user as a reader sees it.
-#[derive(Clone, Debug)]
-pub struct SeenUser {
-    /// The account.
-    pub listed: Listed,
-    /// Its presence.
-    pub presence: Presence,
-}
+use crate::presence::rule::{Known, OnlineStatus};
+use crate::refusal::{Code, Failure, Refusal};
 
 /// Which page of which users.
 #[derive(Clone, Debug)]
@@ -107,19 +104,20 @@ impl DirectoryQuery {
             o: order_word(self.sort, self.descending),
             i: last.id.0,
             n: (self.sort == Sort::Username).then(|| last.username_key.clone()),
-            l: (self.sort == Sort::LastSeen).then(|| last.projected.last_seen.map_or(0, |at| at.0)),
+            l: (self.sort == Sort::LastSeen).then_some(last.rank),
         };
         serde_json::to_vec(&cursor).ok().map(|json| URL_SAFE_NO_PAD.encode(json))
     }
 }
 
 impl Service {
-    /// A page of users. Unfiltered, it is one statement and one call of the engine; a filter asks the engine before
-    /// as well, whom the database may be wrong about.
+    /// A page of users as the asker sees them. Unfiltered, it is one call of the engine, and a statement beside that which
+    /// loads the viewer; a filter asks the engine before as well, whom the database may be wrong about. A viewer with
+    /// contacts or blocks takes one statement more, which says whom of them it counts otherwise than everybody.
     ///
     /// # Errors
     /// `invalid_cursor`, `invalid_query`.
-    pub async fn directory(&self, query: DirectoryQuery) -> Outcome<DirectoryPage> {
+    pub async fn directory(&self, asker: Asker, query: DirectoryQuery) -> Outcome<DirectoryPage> {
         let after = query.after()?;
         if let Some(search) = &query.search {
             names::plain_text(search, LONGEST_SEARCH).map_err(|problem| Refusal::query("search", &problem))?;
@@ -130,18 +128,39 @@ impl Service {
             status: query.status,
             role: query.role,
         };
-        let corrections = if filter.needs_corrections() { self.corrections().await? } else { Corrections::default() };
+        let corrections =
+            if filter.needs_corrections() { self.corrections(asker).await? } else { Corrections::default() };
         let (sort, descending, kind) = (query.sort, query.descending, filter.clone());
         // One more than asked for says whether there is a next page.
         let page = PageQuery { filter, sort, descending, after, limit: query.limit + 1 };
-        let mut page: Page = self.db.run(move |c| page.load(c, &corrections)).await?;
+        let read = move |c: &mut AnyConnection| {
+            let viewer = asker.load(c)?;
+            let loaded = page.load(c, &viewer, &corrections)?;
+            // What a search finds is counted there and then.
+            let crowd = match page.filter.search {
+                Some(_) => Crowd::default(),
+                None => Crowd::load(c, &viewer, false)?,
+            };
+            Ok::<_, Failure>((viewer, loaded, crowd))
+        };
+        let (viewer, mut page, crowd) = self.db.run(read).await?;
         let more = page.users.len() as i64 > query.limit;
         page.users.truncate(usize::try_from(query.limit).unwrap_or(0));
         let next_cursor = page.users.last().filter(|_| more).and_then(|last| query.cursor_after(last));
-        let (mut users, online) = self.see(page.users).await?;
+        let counted = crowd.ids(&viewer);
+        let asked: Vec<UserId> = counted.iter().copied().chain(page.users.iter().map(|user| user.id)).collect();
+        let mut lookup = self.engine.lookup(&asked).await?;
+        let on_page = lookup.known.split_off(counted.len());
+        let online = page.online.of(&kind, crowd.online(&viewer, &counted, &lookup));
+        let seen = page
+            .users
+            .into_iter()
+            .zip(on_page)
+            .map(|(user, known)| SeenUser::of(&viewer, user, known, &lookup.hidden));
         // Whoever changed between the database's answer and the engine's does not belong to this page any more.
-        users.retain(|user| query.online_status.is_none_or(|wanted| user.presence.online_status == wanted));
-        let online = page.online.of(&kind, online);
+        let belongs =
+            |user: &SeenUser| query.online_status.is_none_or(|wanted| user.presence().online_status == wanted);
+        let users = seen.filter(belongs).collect();
         let (total, online) = match query.online_status {
             None => (page.kind_total, online),
             Some(OnlineStatus::Online) => (online, online),
@@ -150,44 +169,24 @@ impl Service {
         Ok(DirectoryPage { users, total, online, next_cursor })
     }
 
-    /// Whom the database may be wrong about.
-    async fn corrections(&self) -> Outcome<Corrections> {
+    /// Whom the database may be wrong about, for this asker: it is online itself, as this call says, and those behind whose
+    /// being invisible it sees are what they are.
+    async fn corrections(&self, asker: Asker) -> Outcome<Corrections> {
         let delta = self.engine.delta().await?;
-        let (online, offline): (Vec<_>, Vec<_>) =
-            delta.users.into_iter().partition(|(_, known)| matches!(known, Known::Online { .. }));
-        let ids = |users: Vec<(UserId, Known)>| users.into_iter().map(|(user, _)| user.0).collect();
+        let mut online = HashSet::from([asker.user]);
+        if asker.sees_behind_invisible() {
+            let ids = self.db.run(invisible).await?;
+            online.extend(self.engine.lookup(&ids).await?.hidden.into_keys());
+        }
+        let mut offline = HashSet::new();
+        for (user, known) in delta.users {
+            if matches!(known, Known::Online { .. }) {
+                online.insert(user);
+            } else if !online.contains(&user) {
+                offline.insert(user);
+            }
+        }
+        let ids = |users: HashSet<UserId>| users.into_iter().map(|user| user.0).collect();
         Ok(Corrections { online: ids(online), offline: ids(offline) })
-    }
-
-    /// Adds to each account what is true of its presence; and how many users are online in all.
-    async fn see(&self, listed: Vec<Listed>) -> Outcome<(Vec<SeenUser>, u64)> {
-        let ids: Vec<UserId> = listed.iter().map(|user| user.id).collect();
-        let lookup = self.engine.lookup(&ids).await?;
-        let seen = listed.into_iter().zip(lookup.known).map(|(listed, known)| {
-            let presence = presence(listed.standing, known, listed.projected);
-            SeenUser { listed, presence }
-        });
-        Ok((seen.collect(), lookup.counts.online))
-    }
-
-    /// Users by their ids, those that there are, in the order asked for, each once.
-    ///
-    /// # Errors
-    /// Where the engine or the database is away.
-    pub async fn users(&self, ids: Vec<UserId>) -> Outcome<Vec<SeenUser>> {
-        let asked = ids.clone();
-        let listed = self.db.run(move |c| by_ids(c, &asked)).await?;
-        let (seen, _) = self.see(listed).await?;
-        let mut by_id: std::collections::HashMap<UserId, SeenUser> =
-            seen.into_iter().map(|user| (user.listed.id, user)).collect();
-        Ok(ids.iter().filter_map(|id| by_id.remove(id)).collect())
-    }
-
-    /// One user.
-    ///
-    /// # Errors
-    /// `user_not_found`.
-    pub async fn user(&self, id: UserId) -> Outcome<SeenUser> {
-        self.users(vec![id]).await?.pop().ok_or_else(|| Code::UserNotFound.into())
     }
 }

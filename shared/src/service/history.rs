@@ -5,13 +5,18 @@ use std::collections::BTreeMap;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
+use super::viewer::Asker;
 use super::{Outcome, Service};
 use crate::account::{Bar, Status};
+use crate::db::AnyConnection;
 use crate::ids::UserId;
+use crate::models::directory::by_ids;
 use crate::models::history::{Interval, IntervalQuery, accounts_by_standing};
+use crate::models::privacy::Crowd;
 use crate::presence::PresenceEngine;
+use crate::presence::availability::Availability;
 use crate::presence::rule::Known;
-use crate::refusal::{Code, Refusal};
+use crate::refusal::{Code, Failure, Refusal};
 use crate::timestamp::Timestamp;
 
 /// A page of intervals.
@@ -28,8 +33,10 @@ pub struct HistoryPage {
 pub struct Now {
     /// Accounts.
     pub total: u64,
-    /// Users who are online.
+    /// Users whom the asker sees online.
     pub online: u64,
+    /// The same by availability.
+    pub by_availability: BTreeMap<&'static str, u64>,
     /// Accounts by status; those that are not active are counted apart.
     pub by_status: BTreeMap<&'static str, u64>,
 }
@@ -47,9 +54,10 @@ impl Service {
     /// database does not know yet ends where the engine says.
     ///
     /// # Errors
-    /// `user_not_found`, `invalid_cursor`.
+    /// `user_not_found`, `invalid_cursor`; `hidden_by_privacy` where the asker may not see when the user was last seen.
     pub async fn history(
         &self,
+        asker: Asker,
         user: UserId,
         from: Timestamp,
         to: Timestamp,
@@ -57,9 +65,16 @@ impl Service {
         limit: i64,
     ) -> Outcome<HistoryPage> {
         let before = cursor.map(decode).transpose()?;
-        self.account(user).await?;
         let query = IntervalQuery { user, from, to, before, limit: limit + 1 };
-        let mut intervals = self.db.run(move |c| query.load(c)).await?;
+        let read = move |c: &mut AnyConnection| {
+            let viewer = asker.load(c)?;
+            let listed = by_ids(c, &[user])?.pop().ok_or(Code::UserNotFound)?;
+            if !viewer.sight(user, listed.privacy).last_seen {
+                return Err(Code::HiddenByPrivacy.into());
+            }
+            Ok::<_, Failure>(query.load(c)?)
+        };
+        let mut intervals = self.db.run(read).await?;
         let more = intervals.len() as i64 > limit;
         intervals.truncate(usize::try_from(limit).unwrap_or(0));
         if let Some(open) = intervals.iter_mut().find(|interval| interval.ended.is_none())
@@ -72,13 +87,26 @@ impl Service {
         Ok(HistoryPage { intervals, next_cursor })
     }
 
-    /// How many accounts there are, and how many users are online.
+    /// How many accounts there are, and how many users the asker sees online.
     ///
     /// # Errors
     /// Where the engine or the database is away.
-    pub async fn now(&self) -> Outcome<Now> {
-        let counts = self.db.run(accounts_by_standing).await?;
-        let online = self.engine.lookup(&[]).await?.counts.online;
+    pub async fn now(&self, asker: Asker) -> Outcome<Now> {
+        let read = move |c: &mut AnyConnection| {
+            let viewer = asker.load(c)?;
+            let crowd = Crowd::load(c, &viewer, true)?;
+            Ok::<_, Failure>((viewer, crowd, accounts_by_standing(c)?))
+        };
+        let (viewer, crowd, counts) = self.db.run(read).await?;
+        let ids = crowd.ids(&viewer);
+        let lookup = self.engine.lookup(&ids).await?;
+        let counted = crowd.by_availability(&viewer, &ids, &lookup);
+        let told = |availability: Availability, n: u64| availability != Availability::Invisible || n > 0;
+        let mut by_availability: BTreeMap<&'static str, u64> =
+            counted.iter().filter(|(a, n)| told(**a, **n)).map(|(a, n)| (a.as_str(), *n)).collect();
+        if asker.sees_behind_invisible() {
+            by_availability.entry(Availability::Invisible.as_str()).or_default();
+        }
         let words = [Status::Active, Status::Pending, Status::Suspended, Status::Banned].map(Status::as_str);
         let mut by_status: BTreeMap<&'static str, u64> =
             words.into_iter().chain(["inactive"]).map(|w| (w, 0)).collect();
@@ -86,6 +114,7 @@ impl Service {
             let word = if standing.bar() == Some(Bar::Inactive) { "inactive" } else { standing.status.as_str() };
             *by_status.entry(word).or_default() += n;
         }
-        Ok(Now { total: counts.iter().map(|(_, n)| n).sum(), online, by_status })
+        let (total, online) = (counts.iter().map(|(_, n)| n).sum(), counted.values().sum());
+        Ok(Now { total, online, by_availability, by_status })
     }
 }

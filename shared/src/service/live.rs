@@ -1,12 +1,12 @@
 //! What sockets ask for.
 
+use super::sight::SeenUser;
 use super::{Claimed, Outcome, Service};
 use crate::ids::UserId;
 use crate::models::directory::by_ids;
 use crate::models::walk::accounts_after;
 use crate::presence::PresenceEngine;
 use crate::presence::cursor::Place;
-use crate::presence::rule::presence;
 use crate::privacy::{SeenPresence, Viewer};
 use crate::signals::Signal;
 
@@ -36,9 +36,7 @@ impl Service {
         let mut rows: std::collections::HashMap<UserId, _> = rows.into_iter().map(|row| (row.id, row)).collect();
         let seen = users.iter().zip(snapshot.known).filter_map(|(user, known)| {
             let row = rows.remove(user)?;
-            let hidden = snapshot.hidden.get(user).filter(|_| viewer.sees_behind_invisible(*user));
-            let truth = presence(row.standing, hidden.cloned().unwrap_or(known), row.projected);
-            Some(SeenPresence::of(viewer, *user, row.privacy, row.standing, truth))
+            Some(SeenUser::of(viewer, row, known, &snapshot.hidden).seen().clone())
         });
         Ok(Watched { presences: seen.collect(), places: snapshot.places })
     }

@@ -7,8 +7,9 @@ use crate::db::write_transaction;
 use crate::ids::{SessionId, UserId};
 use crate::models::{Account, NewSession, Session};
 use crate::presence::engine::{Connect, Connected};
-use crate::presence::rule::{Known, Presence, Projected, presence};
+use crate::presence::rule::{Known, Projected, presence};
 use crate::presence::{PresenceEngine, Reason};
+use crate::privacy::{SeenPresence, Viewer};
 use crate::refusal::{Code, Failure, Refusal};
 use crate::timestamp::Timestamp;
 
@@ -34,7 +35,7 @@ pub struct LoggedIn {
     /// Its first refresh token.
     pub refresh: RefreshToken,
     /// Online, that is.
-    pub presence: Presence,
+    pub presence: SeenPresence,
 }
 
 /// No name and no address is longer, in characters.
@@ -89,7 +90,8 @@ impl Service {
         let (family_hash, refresh_hash) = seed.hashes();
         let now = Timestamp::now();
         let expires_at = now.plus(self.inner.accounts.refresh_ttl);
-        let new = NewSession { user, device, family_hash, refresh_hash, created_at: now, expires_at };
+        // By the engine's clock: it is never later than the session's first sign of life.
+        let new = NewSession { user, device, family_hash, refresh_hash, created_at: read_at, expires_at };
         let verified = account.password_hash.clone();
         let (account, session, surplus) = self
             .db
@@ -125,6 +127,8 @@ impl Service {
             let known = Known::Online { until: deadline, last_seen: now, reason: Reason::Login, shown };
             let projected = Projected { last_seen: None, reason: None };
             let presence = presence(account.standing, known, projected);
+            let presence =
+                SeenPresence::of(&Viewer::oneself(user), user, account.privacy, account.standing, presence);
             return Ok(Some(LoggedIn { account, session, refresh: seed.token(session), presence }));
         }
         // Nobody was told of this session: it ends unseen, also where the call was carried out and its answer lost.

@@ -1,14 +1,17 @@
-//! What users do with their own accounts and devices.
+//! What users do with their own accounts.
 
 use std::time::Duration;
 
 use super::accounts::{email, password};
+use super::profile::{AvailabilityChange, PrivacyChange, check_away_after, write_profile};
 use super::{Outcome, Service};
 use crate::account::Password;
-use crate::db::write_transaction;
+use crate::db::{AnyConnection, write_transaction};
 use crate::ids::{SessionId, UserId};
-use crate::models::{Account, AccountChanges, Actor, Session};
+use crate::models::directory::by_ids;
+use crate::models::{Account, AccountChanges, Actor};
 use crate::presence::{PresenceEngine, Reason};
+use crate::privacy::{SeenPresence, Viewer};
 use crate::refusal::{Code, Failure, Refusal};
 use crate::timestamp::Timestamp;
 
@@ -19,25 +22,36 @@ pub struct MyChanges {
     pub email: Option<String>,
     /// The own inactivity timeout; `Some(None)` goes back to the operator's.
     pub inactivity_timeout: Option<Option<Duration>>,
+    /// What one shows.
+    pub availability: AvailabilityChange,
+    /// Who may see it.
+    pub privacy: PrivacyChange,
+    /// For how long nobody must have touched a device for it to be away; `Some(None)` goes back to the operator's.
+    pub away_after: Option<Option<Duration>>,
 }
 
-/// One of a user's devices.
-#[derive(Clone, Debug)]
-pub struct Device {
-    /// The session.
-    pub id: SessionId,
-    /// The device's name.
-    pub device: Option<String>,
-    /// When it logged in.
-    pub created_at: Timestamp,
-    /// Its last sign of life.
-    pub last_seen: Timestamp,
-    /// Whether it keeps the user online.
-    pub online: bool,
+/// A user's own account, as it sees itself.
+pub struct Me {
+    /// The account.
+    pub account: Account,
+    /// Its presence.
+    pub presence: SeenPresence,
 }
 
 impl Service {
-    /// Changes one's own account.
+    /// One's own account and presence.
+    ///
+    /// # Errors
+    /// `user_not_found`.
+    pub async fn me(&self, user: UserId) -> Outcome<Me> {
+        let read = move |c: &mut AnyConnection| Ok::<_, Failure>((Account::find(c, user)?, by_ids(c, &[user])?));
+        let (account, listed) = self.db.run(read).await?;
+        let seen = self.see(&Viewer::oneself(user), listed).await?.pop();
+        let (account, seen) = account.zip(seen).ok_or(Code::UserNotFound)?;
+        Ok(Me { account, presence: seen.seen().clone() })
+    }
+
+    /// Changes one's own account. What hides something hides it everywhere when this answers.
     ///
     /// # Errors
     /// `invalid_field`, `email_taken`.
@@ -45,27 +59,25 @@ impl Service {
         if let Some(Some(timeout)) = changes.inactivity_timeout {
             self.check_timeout(timeout)?;
         }
-        let changes = AccountChanges {
+        check_away_after(changes.away_after)?;
+        let now = Timestamp::now();
+        let (availability, privacy) = (changes.availability.check(now)?, changes.privacy);
+        let rest = AccountChanges {
             email: changes.email.as_deref().map(email).transpose()?,
             inactivity_timeout: changes.inactivity_timeout,
+            away_after: changes.away_after,
             ..AccountChanges::default()
         };
         let retimed = changes.inactivity_timeout.is_some();
-        let account = self
-            .db
-            .run(move |connection| {
-                write_transaction(connection, |c| {
-                    let changed = Account::change(c, user, &changes)?;
-                    changed.ok_or_else(|| Failure::from(Code::UserNotFound))
-                })
-            })
-            .await?;
+        let presented = !availability.is_empty() || !privacy.is_empty();
+        let write = move |c: &mut AnyConnection| write_profile(c, user, availability, privacy, rest, now);
+        let (before, account) = self.db.run(write).await?;
         if retimed {
             // The row first: a slow connect that reads it afterwards has the new one, and the engine remembers the
             // new one for those that read it before.
             self.engine.retime(user, self.timeout_of(&account)).await?;
         }
-        Ok(account)
+        if presented { self.present(user, before, account).await } else { Ok(account) }
     }
 
     /// Changes one's own password. All other sessions end.
@@ -98,38 +110,5 @@ impl Service {
         let account = self.account(user).await?;
         let actor = Actor { id: Some(user), name: account.username };
         self.remove_account(actor, user, None, false).await
-    }
-
-    /// A user's devices, the newest first.
-    ///
-    /// # Errors
-    /// `user_not_found`.
-    pub async fn devices(&self, user: UserId) -> Outcome<Vec<Device>> {
-        self.account(user).await?;
-        let held = self.engine.sessions(user).await?;
-        let now = self.engine.now(user).await?;
-        let rows = self.db.run(move |c| Session::of_user(c, user, Timestamp::now())).await?;
-        let device = |row: Session| {
-            let held = held.iter().find(|held| held.session == row.id());
-            Device {
-                id: row.id(),
-                created_at: row.created_at(),
-                last_seen: held.map_or(row.last_seen(), |held| held.last_seen().max(row.last_seen())),
-                online: held.is_some_and(|held| held.deadline.is_ahead(now)),
-                device: row.device,
-            }
-        };
-        Ok(rows.into_iter().map(device).collect())
-    }
-
-    /// Ends one of a user's sessions.
-    ///
-    /// # Errors
-    /// `session_not_found`; `engine_unavailable`, and nothing has changed then.
-    pub async fn end_device(&self, user: UserId, session: SessionId, reason: Reason) -> Outcome<()> {
-        let found = self.db.run(move |c| Session::find(c, session)).await?;
-        let live = found.filter(|(row, _)| row.user() == user && !row.is_over(Timestamp::now()));
-        live.ok_or(Code::SessionNotFound)?;
-        self.end_session(user, session, reason).await
     }
 }

@@ -6,14 +6,18 @@
 mod accounts;
 mod barring;
 mod changes;
+mod contacts;
+mod devices;
 mod directory;
 mod history;
 pub mod limiter;
 mod live;
 mod login;
 mod me;
+mod profile;
 mod refresh;
 mod rows;
+mod sight;
 mod signs;
 mod viewer;
 
@@ -21,13 +25,17 @@ use std::sync::Arc;
 
 pub use accounts::{AccountEdit, CreateAccount};
 pub use barring::StandingChange;
-pub use changes::Changes;
-pub use directory::{DirectoryPage, DirectoryQuery, SeenUser};
+pub use changes::{Change, Changes};
+pub use contacts::SeenContact;
+pub use devices::Device;
+pub use directory::{DirectoryPage, DirectoryQuery};
 pub use history::{HistoryPage, Now};
 pub use live::{WATCHED_AT_A_TIME, Watched};
 pub use login::{LoggedIn, Login};
-pub use me::{Device, MyChanges};
+pub use me::{Me, MyChanges};
+pub use profile::{AvailabilityChange, PrivacyChange};
 pub use refresh::{RefreshToken, Refreshed};
+pub use sight::SeenUser;
 pub use signs::{Alive, Claimed};
 pub use viewer::Asker;
 

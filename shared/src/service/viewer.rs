@@ -4,7 +4,7 @@ use super::{Outcome, Service};
 use crate::account::Role;
 use crate::db::AnyConnection;
 use crate::ids::UserId;
-use crate::models::contact::Relations;
+use crate::models::privacy::Relations;
 use crate::privacy::{AdminSight, Viewer};
 use crate::refusal::{Code, Failure};
 
@@ -19,6 +19,11 @@ pub struct Asker {
 }
 
 impl Asker {
+    /// Whether it sees others who are invisible, where it sees whether they are online.
+    pub(super) fn sees_behind_invisible(&self) -> bool {
+        self.role == Role::Admin && self.policy.invisible
+    }
+
     /// The viewer, as of now. One statement.
     ///
     /// # Errors

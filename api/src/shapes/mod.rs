@@ -1,12 +1,17 @@
-//! What goes over the wire.
+//! What goes over the wire. A presence is made of one that went through the rule of privacy, and of nothing else.
+
+mod answers;
+
+pub use answers::*;
 
 use std::time::Duration;
 
 use lastseen_shared::account::{Role, Status};
 use lastseen_shared::models::Account;
-use lastseen_shared::presence::rule::{OnlineStatus, Presence};
-use lastseen_shared::presence::transition::{Transition, TransitionId};
-use lastseen_shared::service::{Device, SeenUser};
+use lastseen_shared::presence::availability::Shown;
+use lastseen_shared::presence::rule::OnlineStatus;
+use lastseen_shared::privacy::SeenPresence;
+use lastseen_shared::service::{Change, Device, SeenContact, SeenUser};
 use lastseen_shared::timestamp::Timestamp;
 use serde::{Serialize, Serializer};
 use utoipa::ToSchema;
@@ -54,10 +59,15 @@ pub struct UserShape {
     /// `online` or `offline`.
     #[schema(example = "online")]
     pub online_status: &'static str,
-    /// What the user says of itself.
+    /// How available the user is: `available`, `away` or `dnd`; `invisible` to itself only, unless the operator lets
+    /// admins see it.
     #[schema(example = "available")]
     pub availability: &'static str,
-    /// The last sign of life, RFC 3339; null for a user who was never seen.
+    /// The user's own words beside it.
+    pub text: Option<String>,
+    /// An emoji beside it.
+    pub emoji: Option<String>,
+    /// The last sign of life, RFC 3339; null for a user who was never seen, or who does not show it to the caller.
     #[schema(value_type = Option<String>, format = DateTime)]
     pub last_seen: Option<Timestamp>,
     /// Why the user is online or offline.
@@ -65,7 +75,7 @@ pub struct UserShape {
     pub reason: Option<&'static str>,
 }
 
-/// A user as it sees itself, and as an admin sees it after changing it.
+/// A user as an admin sees it after changing it.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct ProfileShape {
     /// What others see too.
@@ -79,6 +89,29 @@ pub struct ProfileShape {
     pub created_at: Timestamp,
 }
 
+/// A user as it sees itself.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct MeShape {
+    /// What an admin sees too.
+    #[serde(flatten)]
+    pub profile: ProfileShape,
+    /// What the user has chosen, as long as that holds; `availability` is what it comes to.
+    #[schema(example = "available")]
+    pub chosen_availability: &'static str,
+    /// From when on the choice does not hold any more, RFC 3339; null where it has no end.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub until: Option<Timestamp>,
+    /// Who may see whether the user is online: `everyone`, `contacts` or `nobody`.
+    #[schema(example = "everyone")]
+    pub online_visibility: &'static str,
+    /// Who may see when it was last seen.
+    #[schema(example = "everyone")]
+    pub last_seen_visibility: &'static str,
+    /// For how long nobody must have touched a device for it to be away; null where it follows the operator's.
+    #[schema(value_type = Option<f64>)]
+    pub away_after_seconds: Option<Seconds>,
+}
+
 /// A presence.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct PresenceShape {
@@ -87,11 +120,13 @@ pub struct PresenceShape {
     /// `online` or `offline`.
     #[schema(example = "online")]
     pub online_status: &'static str,
-    /// What the user says of itself.
+    /// How available the user is; see `UserShape`.
     #[schema(example = "available")]
     pub availability: &'static str,
     /// The user's own words beside it.
     pub text: Option<String>,
+    /// An emoji beside it.
+    pub emoji: Option<String>,
     /// The last sign of life, RFC 3339.
     #[schema(value_type = Option<String>, format = DateTime)]
     pub last_seen: Option<Timestamp>,
@@ -125,23 +160,51 @@ pub struct DeviceShape {
     /// When it logged in, RFC 3339.
     #[schema(value_type = String, format = DateTime)]
     pub created_at: Timestamp,
-    /// Its last sign of life, RFC 3339.
-    #[schema(value_type = String, format = DateTime)]
-    pub last_seen: Timestamp,
+    /// Its last sign of life, RFC 3339; null where the caller may not see when the user was last seen.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub last_seen: Option<Timestamp>,
     /// Whether it keeps the user online.
     pub online: bool,
     /// Whether it is the one that asks.
     pub current: bool,
 }
 
-/// Availability is the user's own to set; until users can, everybody is available.
-const AVAILABLE: &str = "available";
+/// A contact, a request or a block, as the caller has it.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct ContactShape {
+    /// The other user's id.
+    pub id: i64,
+    /// The same.
+    pub user_id: i64,
+    /// The other user's name.
+    pub username: String,
+    /// `accepted`, `requested` (by the caller), `incoming` (by the other) or `blocked` (by the caller).
+    #[schema(example = "accepted")]
+    pub state: &'static str,
+    /// Since when, RFC 3339.
+    #[schema(value_type = String, format = DateTime)]
+    pub since: Timestamp,
+    /// Whether the caller wants to be told when the other comes online: `once`, `always`, or null.
+    #[schema(example = "once")]
+    pub notify: Option<&'static str>,
+    /// The other user's presence.
+    pub presence: PresenceShape,
+}
+
+fn text(shown: &Shown) -> Option<String> {
+    shown.words.as_ref().and_then(|words| words.text.clone())
+}
+
+fn emoji(shown: &Shown) -> Option<String> {
+    shown.words.as_ref().and_then(|words| words.emoji.clone())
+}
 
 impl UserShape {
     /// A user as another, or an admin, sees it.
     #[must_use]
-    pub fn of(seen: SeenUser, with_email: bool) -> Self {
-        let SeenUser { listed, presence } = seen;
+    pub fn of(user: SeenUser, with_email: bool) -> Self {
+        let presence = user.presence().clone();
+        let listed = user.listed;
         Self {
             id: listed.id.0,
             username: listed.username,
@@ -150,7 +213,9 @@ impl UserShape {
             status: listed.standing.status,
             is_active: listed.standing.is_active,
             online_status: word(presence.online_status),
-            availability: AVAILABLE,
+            availability: presence.shown.availability.as_str(),
+            text: text(&presence.shown),
+            emoji: emoji(&presence.shown),
             last_seen: presence.last_seen,
             reason: presence.reason.map(|reason| reason.as_str()),
         }
@@ -160,7 +225,8 @@ impl UserShape {
 impl ProfileShape {
     /// An account with its presence.
     #[must_use]
-    pub fn of(account: &Account, presence: &Presence) -> Self {
+    pub fn of(account: &Account, seen: &SeenPresence) -> Self {
+        let presence = seen.presence();
         Self {
             user: UserShape {
                 id: account.id.0,
@@ -170,7 +236,9 @@ impl ProfileShape {
                 status: account.standing.status,
                 is_active: account.standing.is_active,
                 online_status: word(presence.online_status),
-                availability: AVAILABLE,
+                availability: presence.shown.availability.as_str(),
+                text: text(&presence.shown),
+                emoji: emoji(&presence.shown),
                 last_seen: presence.last_seen,
                 reason: presence.reason.map(|reason| reason.as_str()),
             },
@@ -180,15 +248,36 @@ impl ProfileShape {
     }
 }
 
-impl PresenceShape {
-    /// A user's presence.
+impl MeShape {
+    /// One's own account with one's own presence: of nobody else's.
     #[must_use]
-    pub fn of(user: lastseen_shared::ids::UserId, presence: &Presence) -> Self {
+    pub fn of(account: &Account, seen: &SeenPresence) -> Self {
+        let now = Timestamp::now();
+        let chosen = account.choice.at(now);
+        let mut profile = ProfileShape::of(account, seen);
+        (profile.user.text, profile.user.emoji) = (text(&chosen), emoji(&chosen));
         Self {
-            user_id: user.0,
+            profile,
+            chosen_availability: chosen.availability.as_str(),
+            until: account.choice.until.filter(|until| *until > now),
+            online_visibility: account.privacy.online.as_str(),
+            last_seen_visibility: account.privacy.last_seen.as_str(),
+            away_after_seconds: account.away_after.map(Seconds),
+        }
+    }
+}
+
+impl PresenceShape {
+    /// A user's presence, as it is seen.
+    #[must_use]
+    pub fn of(seen: &SeenPresence) -> Self {
+        let presence = seen.presence();
+        Self {
+            user_id: seen.user().0,
             online_status: word(presence.online_status),
-            availability: AVAILABLE,
-            text: None,
+            availability: presence.shown.availability.as_str(),
+            text: text(&presence.shown),
+            emoji: emoji(&presence.shown),
             last_seen: presence.last_seen,
             online_until: presence.online_until.map(|until| until.0),
             reason: presence.reason.map(|reason| reason.as_str()),
@@ -196,11 +285,28 @@ impl PresenceShape {
     }
 }
 
-impl TransitionShape {
-    /// A transition as it is seen.
+impl ContactShape {
+    /// A contact, as it is seen.
     #[must_use]
-    pub fn of((id, transition, presence): &(TransitionId, Transition, Presence)) -> Self {
-        Self { id: id.to_string(), at: transition.at, presence: PresenceShape::of(transition.user, presence) }
+    pub fn of(contact: &SeenContact) -> Self {
+        let row = &contact.row;
+        Self {
+            id: row.other.0,
+            user_id: row.other.0,
+            username: contact.username.clone(),
+            state: row.state.as_str(),
+            since: row.since,
+            notify: row.notify.map(|notify| notify.as_str()),
+            presence: PresenceShape::of(contact.seen()),
+        }
+    }
+}
+
+impl TransitionShape {
+    /// A change, as it is seen.
+    #[must_use]
+    pub fn of(change: &Change) -> Self {
+        Self { id: change.id.to_string(), at: change.at, presence: PresenceShape::of(change.seen()) }
     }
 }
 
@@ -217,93 +323,4 @@ impl DeviceShape {
             online: device.online,
         }
     }
-}
-
-/// `{user}` with a profile.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct ProfileAnswer {
-    /// The user.
-    pub user: ProfileShape,
-}
-
-/// `{user}`.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct UserAnswer {
-    /// The user.
-    pub user: UserShape,
-}
-
-/// A page of users.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct UsersAnswer {
-    /// The page.
-    pub users: Vec<UserShape>,
-    /// How many users the filter selects.
-    pub total: u64,
-    /// How many of those are online.
-    pub online: u64,
-    /// For the next page; null at the end.
-    pub next_cursor: Option<String>,
-}
-
-/// Presences.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct PresencesAnswer {
-    /// In the order asked for; users that there are not are left out.
-    pub presences: Vec<PresenceShape>,
-}
-
-/// What has changed.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct ChangesAnswer {
-    /// In the order in which it happened.
-    pub transitions: Vec<TransitionShape>,
-    /// For the next call.
-    pub next_cursor: String,
-}
-
-/// A user's devices.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct DevicesAnswer {
-    /// The newest first.
-    pub sessions: Vec<DeviceShape>,
-}
-
-/// A log-in.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct LoginAnswer {
-    /// The access token: send it as `Authorization: Bearer …`.
-    pub access: String,
-    /// The refresh token.
-    pub refresh: String,
-    /// Who has logged in.
-    pub user: ProfileShape,
-    /// How often to send a heartbeat.
-    #[schema(value_type = f64)]
-    pub heartbeat_interval_seconds: Seconds,
-    /// After how long a silence the user is offline.
-    #[schema(value_type = f64)]
-    pub inactivity_timeout_seconds: Seconds,
-}
-
-/// New tokens.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct TokensAnswer {
-    /// The access token.
-    pub access: String,
-    /// The refresh token: the one before is spent.
-    pub refresh: String,
-}
-
-/// A heartbeat's answer.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct HeartbeatAnswer {
-    /// `online`.
-    pub online_status: &'static str,
-    /// This heartbeat's time, RFC 3339.
-    #[schema(value_type = String, format = DateTime)]
-    pub last_seen: Timestamp,
-    /// When the user goes offline unless there is another, RFC 3339.
-    #[schema(value_type = String, format = DateTime)]
-    pub online_until: Timestamp,
 }

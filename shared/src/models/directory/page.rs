@@ -1,0 +1,216 @@
+//! The statement that reads a page.
+
+use std::cmp::Ordering;
+
+use super::rows::{ACTIVE, COLUMNS, Row, TABLES};
+use super::{After, Corrections, CountedOnline, Filter, Page, PageQuery, Sort};
+use crate::db::{AnyConnection, DbError};
+use crate::models::privacy::Conditions;
+use crate::models::sql::{Statement, Value};
+use crate::presence::rule::OnlineStatus;
+use crate::privacy::Viewer;
+
+impl Filter {
+    /// Whether the engine's delta is needed to say whom it selects, or how many of those are online.
+    #[must_use]
+    pub fn needs_corrections(&self) -> bool {
+        self.search.is_some() || self.online_status.is_some() || self.role.is_some()
+    }
+
+    /// Everything but presence.
+    fn conditions(&self, statement: &mut Statement) -> String {
+        let mut all = vec!["TRUE".to_owned()];
+        if let Some((part, in_email)) = &self.search {
+            let escaped = part.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
+            let pattern = statement.value(Value::Text(format!("%{escaped}%")));
+            let like = |column: &str| format!("{column} LIKE {pattern} ESCAPE '\\'");
+            all.push(if *in_email {
+                format!("({} OR {})", like("a.username_key"), like("a.email_key"))
+            } else {
+                like("a.username_key")
+            });
+        }
+        if let Some(status) = self.status {
+            all.push(format!("a.status = {}", statement.value(Value::Text(status.as_str().to_owned()))));
+        }
+        if let Some(role) = self.role {
+            all.push(format!("a.role = {}", statement.value(Value::Text(role.as_str().to_owned()))));
+        }
+        all.join(" AND ")
+    }
+}
+
+/// The conditions of the branches that together select the users of one presence, each user in one branch only.
+///
+/// Online is who is so for the viewer: the last condition, `seen`, says whom it may see.
+fn presence_branches(
+    wanted: OnlineStatus,
+    corrections: &Corrections,
+    seen: &str,
+    statement: &mut Statement,
+) -> Vec<String> {
+    let (online, offline) = (&corrections.online, &corrections.offline);
+    let all: Vec<i64> = online.iter().chain(offline).copied().collect();
+    let untouched = if all.is_empty() { String::new() } else { format!(" AND a.id NOT IN {}", statement.list(all)) };
+    let mut branches = Vec::new();
+    match wanted {
+        OnlineStatus::Online => {
+            branches.push(format!("p.online AND {ACTIVE} AND {seen}{untouched}"));
+            if !online.is_empty() {
+                branches.push(format!("a.id IN {} AND {ACTIVE} AND {seen}", statement.list(online.clone())));
+            }
+        }
+        OnlineStatus::Offline => {
+            branches.push(format!("NOT (p.online AND {ACTIVE} AND {seen}){untouched}"));
+            if !offline.is_empty() {
+                branches.push(format!("a.id IN {}", statement.list(offline.clone())));
+            }
+            if !online.is_empty() {
+                branches.push(format!("a.id IN {} AND NOT ({ACTIVE} AND {seen})", statement.list(online.clone())));
+            }
+        }
+    }
+    branches
+}
+
+fn count_of(branches: &[String], conditions: &str) -> String {
+    let counts =
+        branches.iter().map(|branch| format!("(SELECT count(*) FROM {TABLES} WHERE {conditions} AND {branch})"));
+    counts.collect::<Vec<_>>().join(" + ")
+}
+
+/// Part of a page: users who are in no other part, in the page's order.
+struct Part {
+    condition: String,
+    /// Whether their last seen is the viewer's to see; the others rank as never seen.
+    ranked: bool,
+}
+
+impl PageQuery {
+    /// Reads the page as a viewer sees it: one statement.
+    ///
+    /// # Errors
+    /// [`DbError`].
+    pub fn load(
+        &self,
+        connection: &mut AnyConnection,
+        viewer: &Viewer,
+        corrections: &Corrections,
+    ) -> Result<Page, DbError> {
+        let mut statement = Statement::on(connection);
+        let sight = Conditions::of(viewer, &mut statement);
+        let conditions = self.filter.conditions(&mut statement);
+        let online = match (&self.filter.search, self.filter.role) {
+            (None, None) => "0".to_owned(),
+            (Some(_), _) => count_of(
+                &presence_branches(OnlineStatus::Online, corrections, &sight.online, &mut statement),
+                &conditions,
+            ),
+            (None, Some(_)) => count_of(
+                &presence_branches(OnlineStatus::Online, corrections, &sight.online, &mut statement),
+                "a.role = 'admin'",
+            ),
+        };
+        let branches = match self.filter.online_status {
+            Some(wanted) => presence_branches(wanted, corrections, &sight.online, &mut statement),
+            None => vec!["TRUE".to_owned()],
+        };
+        let total = match self.filter.search {
+            Some(_) => count_of(&["TRUE".to_owned()], &conditions),
+            // account_counts has the columns that the conditions are about.
+            None => format!("COALESCE((SELECT sum(n) FROM account_counts a WHERE {conditions}), 0)"),
+        };
+        let limit = statement.value(Value::Int(self.limit));
+        let parts = self.parts(branches, &sight);
+        let pages: Vec<String> =
+            parts.iter().map(|part| self.select(part, &conditions, &limit, &mut statement)).collect();
+        let order = self.order();
+        // The counts come even where the page is empty.
+        statement.push(&format!(
+            "SELECT t.total, t.online_total, u.* \
+             FROM (SELECT CAST({total} AS BIGINT) AS total, CAST({online} AS BIGINT) AS online_total) t \
+             LEFT JOIN (SELECT * FROM ({}) a ORDER BY {order} LIMIT {limit}) u ON TRUE ORDER BY {}",
+            pages.join(" UNION ALL "),
+            order.replace("a.", "u."),
+        ));
+        let rows: Vec<Row> = statement.load(connection)?;
+        let count = |n: Option<i64>| n.and_then(|n| u64::try_from(n).ok()).unwrap_or(0);
+        let (kind_total, online) =
+            (count(rows.first().map(|r| r.total)), count(rows.first().map(|r| r.online_total)));
+        let online = match (&self.filter.search, self.filter.role) {
+            (Some(_), _) => CountedOnline::Found(online),
+            (None, Some(_)) => CountedOnline::Admins(online),
+            (None, None) => CountedOnline::No,
+        };
+        let users = rows.into_iter().filter_map(Row::into_listed).collect::<Result<_, _>>()?;
+        Ok(Page { users, kind_total, online })
+    }
+
+    /// The parts of the page: the branches, each as one where the order does not tell when somebody was seen.
+    fn parts(&self, branches: Vec<String>, sight: &Conditions) -> Vec<Part> {
+        if self.sort != Sort::LastSeen || sight.no_last_seen.is_empty() {
+            return branches.into_iter().map(|condition| Part { condition, ranked: true }).collect();
+        }
+        let mut parts = Vec::new();
+        for branch in branches {
+            let with = |more: &str| format!("{branch} AND {more}");
+            parts.extend(sight.no_last_seen.iter().map(|more| Part { condition: with(more), ranked: false }));
+            parts.push(Part { condition: with(&sight.only_last_seen), ranked: true });
+        }
+        parts
+    }
+
+    /// A part's first users.
+    fn select(&self, part: &Part, conditions: &str, limit: &str, statement: &mut Statement) -> String {
+        let (rank, order) = match (self.sort, part.ranked) {
+            (Sort::LastSeen, true) => ("p.last_seen_ms", self.by("p.last_seen_ms, p.user_id")),
+            (Sort::LastSeen, false) => ("CAST(0 AS BIGINT)", self.by("a.id")),
+            (Sort::Id, _) => ("p.last_seen_ms", self.by("a.id")),
+            (Sort::Username, _) => ("p.last_seen_ms", self.by("a.username_key")),
+        };
+        let (condition, place) = (&part.condition, self.place(part.ranked, statement));
+        format!(
+            "SELECT * FROM (SELECT {COLUMNS}, {rank} AS rank_ms FROM {TABLES} \
+             WHERE {conditions} AND {condition}{place} ORDER BY {order} LIMIT {limit}) branch"
+        )
+    }
+
+    fn place(&self, ranked: bool, statement: &mut Statement) -> String {
+        let than = if self.descending { "<" } else { ">" };
+        match &self.after {
+            None => String::new(),
+            // Said of both tables: PostgreSQL would walk one of them from its beginning otherwise.
+            Some(After::Id(id)) => {
+                let id = statement.value(Value::Int(*id));
+                format!(" AND a.id {than} {id} AND p.user_id {than} {id}")
+            }
+            Some(After::Username(key)) => {
+                format!(" AND a.username_key {than} {}", statement.value(Value::Text(key.clone())))
+            }
+            Some(After::LastSeen(ms, id)) if ranked => {
+                let (ms, id) = (statement.value(Value::Int(*ms)), statement.value(Value::Int(*id)));
+                format!(" AND (p.last_seen_ms, p.user_id) {than} ({ms}, {id})")
+            }
+            // They rank as 0.
+            Some(After::LastSeen(ms, id)) => match (ms.cmp(&0), self.descending) {
+                (Ordering::Equal, _) => format!(" AND a.id {than} {}", statement.value(Value::Int(*id))),
+                (Ordering::Greater, true) | (Ordering::Less, false) => String::new(),
+                (Ordering::Greater, false) | (Ordering::Less, true) => " AND FALSE".to_owned(),
+            },
+        }
+    }
+
+    /// The order of what the parts have selected.
+    fn order(&self) -> String {
+        self.by(match self.sort {
+            Sort::Id => "a.id",
+            Sort::Username => "a.username_key",
+            Sort::LastSeen => "a.rank_ms, a.id",
+        })
+    }
+
+    fn by(&self, columns: &str) -> String {
+        let way = if self.descending { "DESC" } else { "ASC" };
+        columns.split(", ").map(|column| format!("{column} {way}")).collect::<Vec<_>>().join(", ")
+    }
+}

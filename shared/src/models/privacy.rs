@@ -1,0 +1,349 @@
+//! The rule of who may see what, for the database: what it is decided by, and the same rule as conditions.
+//!
+//! [`Conditions`] says in SQL what [`Viewer::sight`] says; a test holds the two against each other.
+
+use std::collections::{HashMap, HashSet};
+
+use diesel::QueryableByName;
+use diesel::sql_types::{BigInt, Bool, Nullable, Text};
+
+use super::account::standing;
+use super::sql::{Statement, Value};
+use crate::account::Standing;
+use crate::db::{AnyConnection, DbError};
+use crate::ids::UserId;
+use crate::presence::availability::{Availability, Privacy, Visibility};
+use crate::presence::engine::{Counts, Lookup};
+use crate::presence::rule::Known;
+use crate::privacy::Viewer;
+use crate::timestamp::Timestamp;
+
+/// What decides what a user may see of others: its own privacy, and whom it is related to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Relations {
+    /// What it hides of itself.
+    pub privacy: Privacy,
+    /// Its contacts.
+    pub contacts: HashSet<UserId>,
+    /// Whom it has blocked, and who has blocked it.
+    pub blocked: HashSet<UserId>,
+}
+
+#[derive(QueryableByName)]
+struct RelationRow {
+    #[diesel(sql_type = Text)]
+    online_visibility: String,
+    #[diesel(sql_type = Text)]
+    last_seen_visibility: String,
+    #[diesel(sql_type = Nullable<BigInt>)]
+    other_id: Option<i64>,
+    #[diesel(sql_type = Nullable<Text>)]
+    state: Option<String>,
+}
+
+impl Relations {
+    /// A user's; `None` where there is no such account. One statement.
+    ///
+    /// # Errors
+    /// [`DbError`].
+    pub fn load(connection: &mut AnyConnection, user: UserId) -> Result<Option<Self>, DbError> {
+        let mut statement = Statement::on(connection);
+        let id = statement.value(Value::Int(user.0));
+        statement.push(&format!(
+            "SELECT a.online_visibility, a.last_seen_visibility, c.other_id, c.state FROM accounts a LEFT JOIN ( \
+                 SELECT other_id, state FROM contacts WHERE user_id = {id} AND state IN ('accepted', 'blocked') \
+                 UNION ALL SELECT user_id, state FROM contacts WHERE other_id = {id} AND state = 'blocked' \
+             ) c ON TRUE WHERE a.id = {id}"
+        ));
+        let rows: Vec<RelationRow> = statement.load(connection)?;
+        let Some(first) = rows.first() else { return Ok(None) };
+        let privacy = privacy(&first.online_visibility, &first.last_seen_visibility)?;
+        let mut relations = Self { privacy, ..Self::default() };
+        for (other, state) in rows.iter().filter_map(|row| row.other_id.zip(row.state.as_deref())) {
+            let of_this_kind = if state == "blocked" { &mut relations.blocked } else { &mut relations.contacts };
+            of_this_kind.insert(UserId(other));
+        }
+        Ok(Some(relations))
+    }
+}
+
+pub(super) fn privacy(online: &str, last_seen: &str) -> Result<Privacy, DbError> {
+    let visibility = |word: &str| word.parse().map_err(DbError::Content);
+    Ok(Privacy { online: visibility(online)?, last_seen: visibility(last_seen)? })
+}
+
+/// Whom `accounts_private` has an index of: they are few, and everybody else is seen by all whom nobody has blocked.
+pub const PRIVATE: &str = "(a.online_visibility <> 'everyone' OR a.last_seen_visibility <> 'everyone')";
+
+/// A viewer's sight as conditions on `accounts a`, none of which is ever NULL.
+#[derive(Clone, Debug)]
+pub struct Conditions {
+    /// The viewer may see whether the user is online.
+    pub online: String,
+    /// It may see when it was last seen.
+    pub last_seen: String,
+    /// Those whose last seen it may not see, as branches of which each user is in one at most.
+    pub no_last_seen: Vec<String>,
+    /// Those whose last seen it may see.
+    pub only_last_seen: String,
+}
+
+impl Conditions {
+    /// A viewer's, with its lists as values of the statement.
+    #[must_use]
+    pub fn of(viewer: &Viewer, statement: &mut Statement) -> Self {
+        let mut list = |users: &HashSet<UserId>| {
+            (!users.is_empty()).then(|| {
+                let mut ids: Vec<i64> = users.iter().map(|user| user.0).collect();
+                ids.sort_unstable();
+                statement.list(ids)
+            })
+        };
+        let contacts: HashSet<UserId> = viewer.contacts.difference(&viewer.blocked).copied().collect();
+        let (contacts, blocked) = (list(&contacts), list(&viewer.blocked));
+        let (me, overrules) = (viewer.id.0, viewer.overrules());
+        let is_contact = contacts.as_ref().map_or("FALSE".to_owned(), |list| format!("a.id IN {list}"));
+        let is_blocked = blocked.as_ref().map_or("FALSE".to_owned(), |list| format!("a.id IN {list}"));
+        let part = |column: &str, own: Visibility, overruled: bool| {
+            if overruled {
+                return "TRUE".to_owned();
+            }
+            let admitted = match own {
+                Visibility::Nobody => "FALSE".to_owned(),
+                Visibility::Contacts => format!("({is_contact} AND {column} <> 'nobody')"),
+                Visibility::Everyone => {
+                    let all = match &blocked {
+                        Some(_) => format!("({column} = 'everyone' AND NOT {is_blocked})"),
+                        None => format!("{column} = 'everyone'"),
+                    };
+                    match &contacts {
+                        Some(_) => format!("({all} OR ({column} = 'contacts' AND {is_contact}))"),
+                        None => all,
+                    }
+                }
+            };
+            format!("(a.id = {me} OR {admitted})")
+        };
+        let online = part("a.online_visibility", viewer.privacy.online, overrules.online);
+        let last_seen = part("a.last_seen_visibility", viewer.privacy.last_seen, overrules.last_seen);
+        let last_seen = match (overrules.online, overrules.last_seen) {
+            (true, true) => "TRUE".to_owned(),
+            _ => format!("({online} AND {last_seen})"),
+        };
+        let all = |own: Visibility, overruled: bool| overruled || own == Visibility::Everyone;
+        let (no_last_seen, only_last_seen) = if overrules.online && overrules.last_seen {
+            (Vec::new(), last_seen.clone())
+        } else if all(viewer.privacy.online, overrules.online) && all(viewer.privacy.last_seen, overrules.last_seen) {
+            // The few who hide it, and the few who are blocked.
+            let mut hidden = vec![format!("{PRIVATE} AND NOT {last_seen}")];
+            hidden.extend(blocked.as_ref().map(|_| format!("{is_blocked} AND NOT {PRIVATE} AND NOT {last_seen}")));
+            (hidden, last_seen.clone())
+        } else {
+            // The few who do not hide it from somebody who hides itself.
+            let few = format!("(a.id = {me} OR {is_contact}) AND {last_seen}");
+            (vec![format!("NOT {last_seen}")], few)
+        };
+        Self { online, last_seen, no_last_seen, only_last_seen }
+    }
+}
+
+/// A user who may count otherwise for a viewer than the engine counts it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Subject {
+    /// Who.
+    pub id: UserId,
+    /// The account's standing.
+    pub standing: Standing,
+    /// Who may see what of it.
+    pub privacy: Privacy,
+}
+
+#[derive(QueryableByName)]
+struct SubjectRow {
+    #[diesel(sql_type = BigInt)]
+    id: i64,
+    #[diesel(sql_type = Text)]
+    status: String,
+    #[diesel(sql_type = Bool)]
+    is_active: bool,
+    #[diesel(sql_type = Text)]
+    online_visibility: String,
+    #[diesel(sql_type = Text)]
+    last_seen_visibility: String,
+}
+
+/// Whom a viewer counts otherwise than the engine: from the engine's number of all who are online, and what is known of
+/// these, follows the viewer's own.
+#[derive(Clone, Debug, Default)]
+pub struct Crowd {
+    subjects: HashMap<UserId, Subject>,
+}
+
+/// What of the engine's number a viewer's begins with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Begin {
+    /// All who are online.
+    All,
+    /// Those whom everyone may see.
+    Open,
+    /// Nobody: it counts whom it may see, one by one.
+    Nobody,
+}
+
+fn begin(viewer: &Viewer) -> Begin {
+    match viewer.privacy.online {
+        _ if viewer.overrules().online => Begin::All,
+        Visibility::Everyone => Begin::Open,
+        Visibility::Contacts | Visibility::Nobody => Begin::Nobody,
+    }
+}
+
+impl Crowd {
+    /// A viewer's: one statement, or none where it has neither contacts nor blocks. With `limited` also all whom not
+    /// everyone may see, who are counted by availability.
+    ///
+    /// # Errors
+    /// [`DbError`].
+    pub fn load(connection: &mut AnyConnection, viewer: &Viewer, limited: bool) -> Result<Self, DbError> {
+        let mut statement = Statement::on(connection);
+        let mut which = Vec::new();
+        let mut add = |statement: &mut Statement, users: &HashSet<UserId>, visibility: &str| {
+            if !users.is_empty() {
+                let list = statement.list(users.iter().map(|user| user.0).collect());
+                which.push(format!("a.id IN {list} AND a.online_visibility {visibility}"));
+            }
+        };
+        match begin(viewer) {
+            Begin::All => {}
+            Begin::Open => {
+                add(&mut statement, &viewer.contacts, "= 'contacts'");
+                add(&mut statement, &viewer.blocked, "= 'everyone'");
+            }
+            Begin::Nobody if viewer.privacy.online == Visibility::Contacts => {
+                add(&mut statement, &viewer.contacts, "<> 'nobody'");
+            }
+            Begin::Nobody => {}
+        }
+        if limited && begin(viewer) == Begin::Open {
+            which.push(format!("{PRIVATE} AND a.online_visibility <> 'everyone'"));
+        }
+        if viewer.overrules().invisible {
+            let now = statement.value(Value::Int(Timestamp::now().0));
+            which.push(invisible_by(&now));
+        }
+        if which.is_empty() {
+            return Ok(Self::default());
+        }
+        let columns = "a.id, a.status, a.is_active, a.online_visibility, a.last_seen_visibility";
+        let branches: Vec<String> =
+            which.iter().map(|which| format!("SELECT {columns} FROM accounts a WHERE {which}")).collect();
+        statement.push(&branches.join(" UNION ALL "));
+        let rows: Vec<SubjectRow> = statement.load(connection)?;
+        let subject = |row: SubjectRow| {
+            let id = UserId(row.id);
+            let standing = standing(&row.status, row.is_active)?;
+            let privacy = privacy(&row.online_visibility, &row.last_seen_visibility)?;
+            Ok((id, Subject { id, standing, privacy }))
+        };
+        Ok(Self { subjects: rows.into_iter().map(subject).collect::<Result<_, DbError>>()? })
+    }
+
+    /// Of whom the engine has to be asked, the viewer itself included.
+    #[must_use]
+    pub fn ids(&self, viewer: &Viewer) -> Vec<UserId> {
+        self.subjects.keys().copied().filter(|id| *id != viewer.id).chain([viewer.id]).collect()
+    }
+
+    /// How many users the viewer sees online, of a lookup that has all of [`Self::ids`], given in this order.
+    #[must_use]
+    pub fn online(&self, viewer: &Viewer, ids: &[UserId], lookup: &Lookup) -> u64 {
+        let begin = begin(viewer);
+        let counts = lookup.counts;
+        let all = match begin {
+            Begin::All => counts.online,
+            Begin::Open => counts.online.saturating_sub(counts.limited),
+            Begin::Nobody => 0,
+        };
+        let mut more = 0;
+        for (known, subject) in self.known(viewer, ids, lookup) {
+            let is_online = matches!(known, Known::Online { .. });
+            let counted = match begin {
+                Begin::All => is_online,
+                Begin::Open => is_online && subject.privacy.online == Visibility::Everyone,
+                Begin::Nobody => false,
+            };
+            more += i64::from(sees(viewer, &subject, known, lookup).is_some()) - i64::from(counted);
+        }
+        all.saturating_add_signed(more)
+    }
+
+    /// How many users the viewer sees online, by availability; of a crowd that was loaded with all who are limited.
+    #[must_use]
+    pub fn by_availability(&self, viewer: &Viewer, ids: &[UserId], lookup: &Lookup) -> HashMap<Availability, u64> {
+        let from_all = begin(viewer) != Begin::Nobody;
+        let Counts { online, away, dnd, .. } = if from_all { lookup.counts } else { Counts::default() };
+        let available = online.saturating_sub(away).saturating_sub(dnd);
+        let mut counted: HashMap<Availability, u64> =
+            [(Availability::Available, available), (Availability::Away, away), (Availability::Dnd, dnd)].into();
+        let mut add = |known: &Known, n: i64| {
+            if let Known::Online { shown, .. } = known {
+                let count = counted.entry(shown.availability).or_default();
+                *count = count.saturating_add_signed(n);
+            }
+        };
+        for (known, subject) in self.known(viewer, ids, lookup) {
+            if from_all {
+                add(known, -1);
+            }
+            if let Some(known) = sees(viewer, &subject, known, lookup) {
+                add(known, 1);
+            }
+        }
+        counted
+    }
+
+    /// What is known of each of the crowd, the viewer included.
+    fn known<'a>(
+        &'a self,
+        viewer: &'a Viewer,
+        ids: &'a [UserId],
+        lookup: &'a Lookup,
+    ) -> impl Iterator<Item = (&'a Known, Subject)> {
+        let own = Subject { id: viewer.id, standing: Standing::ACTIVE, privacy: viewer.privacy };
+        let subject = move |id: &UserId| match *id == viewer.id {
+            true => Some(own),
+            false => self.subjects.get(id).copied(),
+        };
+        ids.iter().zip(&lookup.known).filter_map(move |(id, known)| Some((known, subject(id)?)))
+    }
+}
+
+/// What a viewer knows of a subject that it sees online; `None` of one that it does not.
+fn sees<'a>(viewer: &Viewer, subject: &Subject, known: &'a Known, lookup: &'a Lookup) -> Option<&'a Known> {
+    let behind = lookup.hidden.get(&subject.id).filter(|_| viewer.sees_behind_invisible(subject.id));
+    let known = behind.unwrap_or(known);
+    let is_online = matches!(known, Known::Online { .. }) && subject.standing.bar().is_none();
+    (is_online && viewer.sight(subject.id, subject.privacy).online).then_some(known)
+}
+
+/// Those who have chosen to be invisible, at a moment.
+fn invisible_by(now: &str) -> String {
+    format!("a.availability = 'invisible' AND (a.availability_until_ms IS NULL OR a.availability_until_ms > {now})")
+}
+
+/// Those who have chosen to be invisible, whether or not they hold sessions.
+///
+/// # Errors
+/// [`DbError`].
+pub fn invisible(connection: &mut AnyConnection) -> Result<Vec<UserId>, DbError> {
+    #[derive(QueryableByName)]
+    struct Id {
+        #[diesel(sql_type = BigInt)]
+        id: i64,
+    }
+    let mut statement = Statement::on(connection);
+    let now = statement.value(Value::Int(Timestamp::now().0));
+    statement.push(&format!("SELECT a.id FROM accounts a WHERE {}", invisible_by(&now)));
+    let rows: Vec<Id> = statement.load(connection)?;
+    Ok(rows.into_iter().map(|row| UserId(row.id)).collect())
+}
