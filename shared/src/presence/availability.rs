@@ -111,6 +111,12 @@ pub struct Choice {
 }
 
 impl Choice {
+    /// Whether it shows nothing that would not be shown anyway.
+    #[must_use]
+    pub fn is_plain(&self) -> bool {
+        self.shown == Shown::default()
+    }
+
     /// What holds of it at `now`: all of it, or, once its end has come, nothing.
     #[must_use]
     pub fn at(&self, now: Timestamp) -> Shown {
@@ -127,4 +133,19 @@ pub struct Profile {
     /// Who may see it.
     #[serde(default)]
     pub privacy: Privacy,
+}
+
+impl Profile {
+    /// Whether it is everybody's who has chosen nothing.
+    #[must_use]
+    pub fn is_plain(&self) -> bool {
+        self.choice.is_plain() && self.privacy == Privacy::default()
+    }
+
+    /// What holds of it at `now`: without a choice that has ended, and without an end of one that shows nothing.
+    #[must_use]
+    pub fn at(&self, now: Timestamp) -> Self {
+        let holds = !self.choice.is_plain() && self.choice.until.is_none_or(|until| until > now);
+        Self { choice: if holds { self.choice.clone() } else { Choice::default() }, privacy: self.privacy }
+    }
 }

@@ -121,6 +121,24 @@ pub struct Counts {
     pub dnd: u64,
 }
 
+impl std::ops::AddAssign for Counts {
+    fn add_assign(&mut self, other: Self) {
+        self.online += other.online;
+        self.limited += other.limited;
+        self.away += other.away;
+        self.dnd += other.dnd;
+    }
+}
+
+impl std::ops::SubAssign for Counts {
+    fn sub_assign(&mut self, other: Self) {
+        self.online -= other.online;
+        self.limited -= other.limited;
+        self.away -= other.away;
+        self.dnd -= other.dnd;
+    }
+}
+
 /// The answer to a lookup.
 #[derive(Clone, Debug)]
 pub struct Lookup {
@@ -140,7 +158,9 @@ pub struct Snapshot {
     pub known: Vec<Known>,
     /// As in [`Lookup::hidden`].
     pub hidden: HashMap<UserId, Known>,
-    /// The newest transition of each shard that was asked: what is known has all up to it, and none after it.
+    /// The newest transition of each shard that was asked: what is known has all up to it, and none after it. Of more
+    /// than a thousand users of one shard it is the place of the first thousand: what is known of the others may have
+    /// transitions after it already.
     pub places: Vec<(u32, Place)>,
 }
 

@@ -10,7 +10,7 @@ use serde::Serialize;
 use crate::account::Standing;
 use crate::ids::SessionId;
 use crate::presence::Reason;
-use crate::presence::availability::Shown;
+use crate::presence::availability::{Availability, Choice, Shown};
 use crate::timestamp::{Deadline, Timestamp};
 
 /// One session as an engine holds it.
@@ -131,20 +131,61 @@ pub fn presence(standing: Standing, known: Known, projected: Projected) -> Prese
     }
 }
 
-/// What of a user's sessions is live at `now`, and what has fallen silent.
-///
-/// `gone` is the newest sign of life of sessions that left since the user came online. The answer is `None` for a
-/// user with no session at all, who has nothing that could be settled.
+/// What is shown of a user who has chosen `choice`, while somebody has touched one of its live devices lately, or not.
 #[must_use]
-pub fn survey(sessions: &[HeldSession], gone: Option<Timestamp>, began: Reason, now: Timestamp) -> Option<Known> {
-    let last_seen = sessions.iter().map(HeldSession::last_seen).chain(gone).max()?;
-    let farthest = sessions.iter().map(|s| s.deadline).max()?;
-    Some(if farthest.is_ahead(now) {
-        Known::Online { until: farthest, last_seen, reason: began, shown: Shown::default() }
-    } else {
+pub fn shown(choice: &Shown, awake: bool) -> Shown {
+    match choice.availability {
+        Availability::Available if !awake => Shown { availability: Availability::Away, words: choice.words.clone() },
+        _ => choice.clone(),
+    }
+}
+
+/// What an engine holds of a user, as [`survey`] looks at it.
+#[derive(Clone, Copy, Debug)]
+pub struct Holding<'a> {
+    /// Its sessions.
+    pub sessions: &'a [HeldSession],
+    /// The newest sign of life of sessions that left since the user came online.
+    pub gone: Option<Timestamp>,
+    /// What began it.
+    pub reason: Reason,
+    /// What it has chosen to show.
+    pub choice: &'a Choice,
+}
+
+/// What a user's sessions and its choice come to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Survey {
+    /// There is no session, or the user has been invisible for as long as there was one that counted: nothing that
+    /// anybody else would know of.
+    Nothing,
+    /// For everybody.
+    Known(Known),
+    /// [`Known::Online`], but invisible.
+    Hidden(Known),
+}
+
+/// What of a user's sessions is live at `now`, what has fallen silent, and who may know.
+#[must_use]
+pub fn survey(holding: Holding<'_>, now: Timestamp) -> Survey {
+    let Holding { sessions, gone, choice, .. } = holding;
+    let Some(last_seen) = sessions.iter().map(HeldSession::last_seen).chain(gone).max() else {
+        return Survey::Nothing;
+    };
+    let Some(farthest) = sessions.iter().map(|s| s.deadline).max() else { return Survey::Nothing };
+    let invisible = choice.shown.availability == Availability::Invisible;
+    let ended = choice.until.filter(|until| *until <= now);
+    // A choice that ended while a session was live made its user come online then.
+    let hidden = invisible && !ended.is_some_and(|until| farthest.is_ahead(until));
+    if !farthest.is_ahead(now) {
         // A clock that was set back would have some go offline before they were last seen.
-        Known::Offline { at: farthest.0.max(last_seen), last_seen, reason: Reason::Timeout }
-    })
+        let offline = Known::Offline { at: farthest.0.max(last_seen), last_seen, reason: Reason::Timeout };
+        return if hidden { Survey::Nothing } else { Survey::Known(offline) };
+    }
+    let awake = sessions.iter().any(|s| s.deadline.is_ahead(now) && !s.idle);
+    let reason = if invisible && ended.is_some() { Reason::Login } else { holding.reason };
+    let online = Known::Online { until: farthest, last_seen, reason, shown: shown(&choice.at(now), awake) };
+    if hidden { Survey::Hidden(online) } else { Survey::Known(online) }
 }
 
 #[cfg(test)]
@@ -164,26 +205,67 @@ mod tests {
         }
     }
 
+    fn look(sessions: &[HeldSession], choice: &Choice, now: i64) -> Survey {
+        survey(Holding { sessions, gone: None, reason: Reason::Heartbeat, choice }, Timestamp(now))
+    }
+
+    fn offline(at: i64, last_seen: i64) -> Known {
+        Known::Offline { at: Timestamp(at), last_seen: Timestamp(last_seen), reason: Reason::Timeout }
+    }
+
     fn online(until: Deadline, last_seen: i64, reason: Reason) -> Known {
         Known::Online { until, last_seen: Timestamp(last_seen), reason, shown: Shown::default() }
     }
 
     #[test]
     fn a_deadline_that_is_reached_has_passed() {
-        let at = |now| survey(&[session(1, 1_000)], None, Reason::Login, Timestamp(now));
-        assert!(matches!(at(999), Some(Known::Online { .. })));
-        assert_eq!(
-            at(1_000),
-            Some(Known::Offline { at: Timestamp(1_000), last_seen: Timestamp(900), reason: Reason::Timeout })
-        );
+        let sessions = [session(1, 1_000)];
+        assert!(matches!(look(&sessions, &Choice::default(), 999), Survey::Known(Known::Online { .. })));
+        assert_eq!(look(&sessions, &Choice::default(), 1_000), Survey::Known(offline(1_000, 900)));
     }
 
     #[test]
     fn the_last_device_decides() {
         let sessions = [session(1, 1_000), session(2, 1_050)];
-        let known = survey(&sessions, Some(Timestamp(970)), Reason::Heartbeat, Timestamp(1_020));
+        let (gone, choice) = (Some(Timestamp(970)), &Choice::default());
+        let holding = Holding { sessions: &sessions, gone, reason: Reason::Heartbeat, choice };
         let until = Deadline(Timestamp(1_050));
-        assert_eq!(known, Some(online(until, 970, Reason::Heartbeat)));
+        let expected = Survey::Known(online(until, 970, Reason::Heartbeat));
+        assert_eq!(survey(holding, Timestamp(1_020)), expected);
+    }
+
+    #[test]
+    fn a_user_is_away_when_all_its_live_devices_are_idle() {
+        let idle = |id, deadline| HeldSession { idle: true, ..session(id, deadline) };
+        let sessions = [idle(1, 1_050), session(2, 1_000)];
+        let availability = |choice: Availability, now| {
+            let choice = Choice { shown: Shown { availability: choice, words: None }, until: None };
+            match look(&sessions, &choice, now) {
+                Survey::Known(Known::Online { shown, .. }) => shown.availability,
+                other => panic!("{other:?}"),
+            }
+        };
+        assert_eq!(availability(Availability::Available, 999), Availability::Available);
+        assert_eq!(availability(Availability::Available, 1_000), Availability::Away);
+        assert_eq!(availability(Availability::Dnd, 1_000), Availability::Dnd);
+    }
+
+    #[test]
+    fn an_end_and_a_deadline_are_taken_in_the_order_of_their_times() {
+        let sessions = [session(1, 1_000)];
+        let until = |until| Choice {
+            shown: Shown { availability: Availability::Invisible, words: None },
+            until: Some(Timestamp(until)),
+        };
+        let visible = Survey::Known(online(Deadline(Timestamp(1_000)), 900, Reason::Login));
+        assert!(matches!(look(&sessions, &until(999), 998), Survey::Hidden(Known::Online { .. })));
+        assert_eq!(look(&sessions, &until(999), 999), visible);
+        assert_eq!(look(&sessions, &until(999), 1_000), Survey::Known(offline(1_000, 900)));
+        for never_shown in [1_000, 1_001] {
+            assert!(matches!(look(&sessions, &until(never_shown), 999), Survey::Hidden(_)));
+            assert_eq!(look(&sessions, &until(never_shown), 1_000), Survey::Nothing);
+            assert_eq!(look(&sessions, &until(never_shown), 2_000), Survey::Nothing);
+        }
     }
 
     #[test]

@@ -73,11 +73,15 @@ pub struct Transition {
     /// That session's own last sign of life: another device may have been seen later.
     pub session_seen: Timestamp,
     /// What is shown of it from now on, where it is online.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_usual")]
     pub shown: Shown,
     /// Who may see that.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_usual")]
     pub privacy: Privacy,
+}
+
+fn is_usual<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 /// An [`Event`] with its place in the stream.

@@ -1,17 +1,34 @@
--- What every script but touch begins with. KEYS of every such script:
+-- What every script but touch begins with: the keys, a user's value, and the stream. settling.lua and reading.lua follow
+-- it. KEYS of every such script:
 --   1 sessions      sorted set  member "user:session:timeout_ms", score its deadline in ms; "…timeout_msl" where the
 --                               session said that it is leaving, and has this grace for a timeout
 --   2 users         hash        user -> "reason|gone|session:timeout_ms,..." while the user has unsettled sessions;
---                               reason: l (login) or h (heartbeat), gone: newest sign of life of sessions that left
+--                               reason: l (login) or h (heartbeat), gone: newest sign of life of sessions that left.
+--                               Of a session, an l as above, and an i where its device is idle. After that, where the
+--                               user's profile is not the plain one, "|choice privacy|ends|words"
 --   3 unprojected   hash        user -> "id|online|at|last_seen|reason", its last transition, until the database has it
 --   4 transitions   stream      every transition (u o a l r s, and x where the session's own last sign of life is not
---                               the user's) and every session that left beside others (u s l)
+--                               the user's; v w p where what is shown, its words and who may see it are not the plain
+--                               ones), every change of what an online user shows (the same, and c), every session that
+--                               left beside others or unseen (u s l), every change of who may see what (u q p), and
+--                               every change between two users (u t)
 --   5 epoch         string      "shards:born_us"
+--   6 hidden        set         users who are invisible and have unsettled sessions
+--   7 limited       set         the others who have, and whom not everyone may see to be online
+--   8 away          set         the others who have, and are away
+--   9 dnd           set         the others who have, and are not to be disturbed
+--  10 choices       sorted set  user -> when its choice ends, of users who have unsettled sessions and such a choice
 -- ARGV[1] of every such script that writes: the number of shards this process is set to.
 -- The function clock() stands before this text.
 
 local SESSIONS, USERS, UNPROJECTED, TRANSITIONS, EPOCH = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
+local HIDDEN, LIMITED, AWAY, DND, CHOICES = KEYS[6], KEYS[7], KEYS[8], KEYS[9], KEYS[10]
 local REASONS = { l = 'login', h = 'heartbeat' }
+
+-- What is chosen and shown: a letter each.
+local AVAILABLE, IDLE, BUSY, INVISIBLE = 'a', 'w', 'd', 'i'
+-- Who may see online, and last seen: a letter each of e (everyone), c (contacts), n (nobody).
+local EVERYONE = 'ee'
 
 local function int(n)
   return string.format('%.0f', n)
@@ -31,7 +48,7 @@ local function guard(shards)
   end
 end
 
--- A session's part of the user's value, and with the user before it its member: { id, timeout, mark }.
+-- A session with the user before it as its member; the user's value has the same of it, and whether it is idle.
 local function text_of(session)
   return session.id .. ':' .. int(session.timeout) .. session.mark
 end
@@ -46,18 +63,75 @@ local function part(list, from)
   return unpack(list, from, math.min(from + PART - 1, #list))
 end
 
--- A user's sessions: { reason, gone, sessions = { { id, timeout, mark, deadline } } }, or nil where it has none. The
--- mark is l where the session is leaving, and empty else.
+-- Gives found the profile that this text tells, but for a choice that has ended by `now`: choice, privacy, words as they
+-- are (JSON, or empty), and ends, the end of the choice, or nil.
+local function adopt(found, text, now)
+  local choice, privacy, ends, words = string.match(text or '', '^(%a)(%a%a)|(%d*)|(.*)$')
+  found.choice, found.privacy, found.words = choice or AVAILABLE, privacy or EVERYONE, words or ''
+  found.ends = tonumber(ends or nil)
+  if found.ends and found.ends <= now then
+    found.choice, found.words, found.ends = AVAILABLE, '', nil
+  end
+end
+
+local function profile_of(found)
+  if found.choice == AVAILABLE and found.words == '' and found.privacy == EVERYONE then
+    return ''
+  end
+  return found.choice .. found.privacy .. '|' .. (found.ends and int(found.ends) or '') .. '|' .. found.words
+end
+
+-- What is shown of a user who has chosen so, and of whose devices somebody has touched one lately or not.
+local function shown(choice, awake)
+  return choice == AVAILABLE and not awake and IDLE or choice
+end
+
+local function any_awake(found)
+  for _, session in ipairs(found.sessions) do
+    if not session.idle then
+      return true
+    end
+  end
+  return false
+end
+
+-- The sets that such a user is in: a plain one in none.
+local NO_SETS = {}
+local function sets_of(found)
+  local availability = shown(found.choice, any_awake(found))
+  if availability == AVAILABLE and found.privacy == EVERYONE then
+    return NO_SETS
+  end
+  if availability == INVISIBLE then
+    return { [HIDDEN] = true }
+  end
+  return {
+    [LIMITED] = string.sub(found.privacy, 1, 1) ~= 'e',
+    [AWAY] = availability == IDLE,
+    [DND] = availability == BUSY,
+  }
+end
+
+-- A user who has come to nothing yet.
+local function newcomer(reason)
+  return { reason = reason, gone = 0, sessions = {}, sets = NO_SETS }
+end
+
+-- A user's sessions and profile: { reason, gone, sessions = { { id, timeout, mark, idle, deadline } }, choice, privacy,
+-- words, ends }, or nil where it has none. The mark is l where the session is leaving, and empty else. The sets that the
+-- user is in, and the end that choices has of it, are kept beside, in sets and listed_end.
 local function held(user)
   local value = redis.call('HGET', USERS, user)
   if not value then
     return nil
   end
-  local reason, gone, list = string.match(value, '^(%a)|(%d*)|(.*)$')
-  local found = { reason = reason, gone = tonumber(gone) or 0, sessions = {} }
+  local reason, gone, list, profile = string.match(value, '^(%a)|(%d*)|([^|]*)|?(.*)$')
+  local found = newcomer(reason)
+  found.gone = tonumber(gone) or 0
+  adopt(found, profile, 0)
   local members = {}
-  for id, timeout, mark in string.gmatch(list, '(%d+):(%d+)(l?)') do
-    local session = { id = id, timeout = tonumber(timeout), mark = mark }
+  for id, timeout, mark, idle in string.gmatch(list, '(%d+):(%d+)(l?)(i?)') do
+    local session = { id = id, timeout = tonumber(timeout), mark = mark, idle = idle == 'i' }
     found.sessions[#found.sessions + 1] = session
     members[#members + 1] = member(user, session)
   end
@@ -66,6 +140,7 @@ local function held(user)
       found.sessions[from + i - 1].deadline = tonumber(score or 0)
     end
   end
+  found.sets, found.listed_end = sets_of(found), found.ends
   return found
 end
 
@@ -73,140 +148,83 @@ local function seen(session)
   return math.max(session.deadline - session.timeout, 0)
 end
 
-local function keep(user, found)
-  local parts = {}
-  for i, session in ipairs(found.sessions) do
-    parts[i] = text_of(session)
+-- The newest sign of life since the user came to have sessions.
+local function newest_of(found)
+  local newest = found.gone
+  for _, session in ipairs(found.sessions) do
+    newest = math.max(newest, seen(session))
   end
-  local gone = found.gone > 0 and int(found.gone) or ''
-  redis.call('HSET', USERS, user, found.reason .. '|' .. gone .. '|' .. table.concat(parts, ','))
+  return newest
 end
 
-local function emit(user, online, at, last_seen, reason, session, own)
-  local entry = { 'u', user, 'o', online, 'a', int(at), 'l', int(last_seen), 'r', reason, 's', session }
-  if own and own ~= last_seen then
-    entry[#entry + 1] = 'x'
-    entry[#entry + 1] = int(own)
+-- Writes a user's value and what follows from it, or removes it where no session is left: the one place that does.
+local function keep(user, found)
+  local sets, ends = NO_SETS, nil
+  if #found.sessions == 0 then
+    redis.call('HDEL', USERS, user)
+  else
+    local parts = {}
+    for i, session in ipairs(found.sessions) do
+      parts[i] = text_of(session) .. (session.idle and 'i' or '')
+    end
+    local gone = found.gone > 0 and int(found.gone) or ''
+    local value = found.reason .. '|' .. gone .. '|' .. table.concat(parts, ',')
+    local profile = profile_of(found)
+    redis.call('HSET', USERS, user, profile == '' and value or value .. '|' .. profile)
+    sets, ends = sets_of(found), found.ends
+  end
+  -- Nothing of it concerns a user who is and was a plain one.
+  for _, set in ipairs({ HIDDEN, LIMITED, AWAY, DND }) do
+    if sets[set] and not found.sets[set] then
+      redis.call('SADD', set, user)
+    elseif found.sets[set] and not sets[set] then
+      redis.call('SREM', set, user)
+    end
+  end
+  if ends ~= found.listed_end then
+    if ends then
+      redis.call('ZADD', CHOICES, ends, user)
+    else
+      redis.call('ZREM', CHOICES, user)
+    end
+  end
+  found.sets, found.listed_end = sets, ends
+end
+
+-- Appends an entry about a user's presence: { u, online, at, last_seen, reason, session, own }, with what is shown then.
+-- It is a transition, and readers are told of it until the database has it, or, with `stays`, only a change of what is
+-- shown.
+local function emit(user, found, told, stays)
+  local last_seen = int(told.last_seen)
+  local entry = {
+    'u', user, 'o', told.online and '1' or '0', 'a', int(told.at), 'l', last_seen, 'r', told.reason,
+    's', told.session or '',
+  }
+  local function add(field, value)
+    entry[#entry + 1] = field
+    entry[#entry + 1] = value
+  end
+  if told.own and told.own ~= told.last_seen then
+    add('x', int(told.own))
+  end
+  if told.online then
+    local availability = told.availability or shown(found.choice, any_awake(found))
+    if availability ~= AVAILABLE then
+      add('v', availability)
+    end
+    if found.words ~= '' then
+      add('w', found.words)
+    end
+  end
+  if found.privacy ~= EVERYONE then
+    add('p', found.privacy)
+  end
+  if stays then
+    add('c', '1')
   end
   local id = redis.call('XADD', TRANSITIONS, '*', unpack(entry))
-  redis.call('HSET', UNPROJECTED, user,
-    id .. '|' .. online .. '|' .. int(at) .. '|' .. int(last_seen) .. '|' .. reason)
-end
-
--- Of two sessions, whether a stops counting after b: by their deadlines, and of equal ones by their ids.
-local function outlasts(a, b)
-  return a.deadline > b.deadline or (a.deadline == b.deadline and tonumber(a.id) > tonumber(b.id))
-end
-
--- Takes the sessions for which leaves(session) is true out of found. Whoever has none left goes offline: at `at`, or,
--- where that is nil, at the last of their deadlines, but never before the last sign of life: a clock that was set back
--- or a timeout that was shortened would have it so. Answers whether that happened.
-local function take_out(user, found, leaves, at, reason)
-  local left, last = {}, nil
-  local gone_members = {}
-  for _, session in ipairs(found.sessions) do
-    if leaves(session) then
-      gone_members[#gone_members + 1] = member(user, session)
-      found.gone = math.max(found.gone, seen(session))
-      if not last or outlasts(session, last) then
-        last = session
-      end
-    else
-      left[#left + 1] = session
-    end
+  if not stays then
+    redis.call('HSET', UNPROJECTED, user,
+      id .. '|' .. entry[4] .. '|' .. entry[6] .. '|' .. last_seen .. '|' .. told.reason)
   end
-  if #gone_members == 0 then
-    return false
-  end
-  for from = 1, #gone_members, PART do
-    redis.call('ZREM', SESSIONS, part(gone_members, from))
-  end
-  local offline = #left == 0
-  for _, session in ipairs(found.sessions) do
-    if leaves(session) and not (offline and session == last) then
-      redis.call('XADD', TRANSITIONS, '*', 'u', user, 's', session.id, 'l', int(seen(session)))
-    end
-  end
-  found.sessions = left
-  if offline then
-    redis.call('HDEL', USERS, user)
-    -- A session without a score has no deadline to date by: part of the data was lost.
-    at = at or (last.deadline > 0 and last.deadline or clock())
-    emit(user, '0', math.max(at, found.gone), found.gone, reason, last.id, seen(last))
-  else
-    keep(user, found)
-  end
-  return offline
-end
-
--- Takes out what has passed its deadline. Answers what is left, or nil.
-local function settle(user, now)
-  local found = held(user)
-  if not found then
-    return nil
-  end
-  local function passed(session)
-    return session.deadline <= now
-  end
-  take_out(user, found, passed, nil, 'timeout')
-  if #found.sessions == 0 then
-    return nil
-  end
-  return found
-end
-
--- What is known of a user, without changing anything:
--- { 0 } settled, { 1, until, last_seen, reason } online, { 2, at, last_seen, reason } offline.
-local function known(user, now)
-  local found = held(user)
-  if found and #found.sessions > 0 then
-    local farthest, last_seen = 0, found.gone
-    for _, session in ipairs(found.sessions) do
-      farthest = math.max(farthest, session.deadline)
-      last_seen = math.max(last_seen, seen(session))
-    end
-    if farthest > now then
-      return { 1, farthest, last_seen, REASONS[found.reason] }
-    end
-    return { 2, math.max(farthest, last_seen), last_seen, 'timeout' }
-  end
-  local last = redis.call('HGET', UNPROJECTED, user)
-  if last then
-    local online, at, last_seen, reason = string.match(last, '^[^|]*|(%d)|(%d+)|(%d+)|(.*)$')
-    if online == '0' then
-      return { 2, tonumber(at), tonumber(last_seen), reason }
-    end
-  end
-  return { 0 }
-end
-
--- Users with sessions past their deadline, each once, the longest overdue first; and the members of those sessions,
--- at most `most`.
-local function overdue(now, most)
-  local members = redis.call('ZRANGE', SESSIONS, '-inf', now, 'BYSCORE', 'LIMIT', 0, most)
-  local users, met = {}, {}
-  for _, text in ipairs(members) do
-    local user = string.match(text, '^(%d+):')
-    if not met[user] then
-      met[user] = true
-      users[#users + 1] = user
-    end
-  end
-  return users, members
-end
-
--- How many users are online: those who hold sessions, less those all of whose sessions have passed their deadline.
--- -1 where more than `most` sessions are overdue: sweep first.
-local function count_online(now, most)
-  local users, members = overdue(now, most)
-  if #members >= most then
-    return -1
-  end
-  local count = redis.call('HLEN', USERS)
-  for _, user in ipairs(users) do
-    if known(user, now)[1] ~= 1 then
-      count = count - 1
-    end
-  end
-  return count
 end

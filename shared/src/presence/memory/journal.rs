@@ -11,7 +11,7 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use diesel::prelude::*;
-use diesel::sql_types::{BigInt, Bool, Integer, Text};
+use diesel::sql_types::{BigInt, Bool, Integer, Nullable, Text};
 use diesel::sqlite::SqliteConnection;
 use tokio::sync::watch;
 
@@ -83,10 +83,14 @@ struct SessionRow {
     deadline_ms: i64,
     #[diesel(sql_type = Bool)]
     leaving: bool,
+    #[diesel(sql_type = Bool)]
+    idle: bool,
     #[diesel(sql_type = Text)]
     reason: String,
     #[diesel(sql_type = BigInt)]
     gone_ms: i64,
+    #[diesel(sql_type = Nullable<Text>)]
+    profile: Option<String>,
 }
 
 #[derive(QueryableByName)]
@@ -167,7 +171,7 @@ fn load(connection: &mut SqliteConnection, shards: u32, fresh: &Epoch) -> Result
         })
         .collect();
     let sessions: Vec<SessionRow> = diesel::sql_query(
-        "SELECT s.user_id, s.session_id, s.timeout_ms, s.deadline_ms, s.leaving, u.reason, u.gone_ms \
+        "SELECT s.user_id, s.session_id, s.timeout_ms, s.deadline_ms, s.leaving, s.idle, u.reason, u.gone_ms, u.profile \
          FROM engine_sessions s JOIN engine_users u ON u.user_id = s.user_id ORDER BY s.user_id, s.session_id",
     )
     .load(connection)?;
@@ -178,14 +182,17 @@ fn load(connection: &mut SqliteConnection, shards: u32, fresh: &Epoch) -> Result
             timeout: Duration::from_millis(row.timeout_ms.unsigned_abs()),
             deadline: Deadline(Timestamp(row.deadline_ms)),
             leaving: row.leaving,
-            idle: false,
+            idle: row.idle,
         };
         let reason = row.reason.parse().map_err(|error| LoadError::Engine(unavailable(error)))?;
         let Some((_, kept)) = all.get_mut(user.shard(shards) as usize) else { continue };
         match kept.users.last_mut() {
             Some((last, held)) if *last == user => held.sessions.push(session),
             _ => {
-                let held = HeldUser { reason, gone: Timestamp(row.gone_ms).nonzero(), sessions: vec![session] };
+                let profile = row.profile.map(|text| serde_json::from_str(&text)).transpose();
+                let profile = profile.map_err(|error| LoadError::Engine(unavailable(error)))?;
+                let gone = Timestamp(row.gone_ms).nonzero();
+                let held = HeldUser { reason, gone, profile, sessions: vec![session] };
                 kept.users.push((user, held));
             }
         }
@@ -269,11 +276,14 @@ impl Writer {
     }
 }
 
+fn json(value: &impl serde::Serialize) -> QueryResult<String> {
+    serde_json::to_string(value).map_err(|error| diesel::result::Error::SerializationError(Box::new(error)))
+}
+
 fn write(connection: &mut SqliteConnection, unwritten: &[Unwritten]) -> QueryResult<()> {
     for (part, shard) in unwritten.iter().zip(0_i32..) {
         for entry in &part.entries {
-            let text = serde_json::to_string(&entry.event)
-                .map_err(|error| diesel::result::Error::SerializationError(Box::new(error)))?;
+            let text = json(&entry.event)?;
             diesel::sql_query(
                 "INSERT OR REPLACE INTO engine_transitions (shard, id_ms, id_seq, entry) VALUES ($1, $2, $3, $4)",
             )
@@ -317,11 +327,12 @@ fn write_user(
             .execute(connection)?;
         match held {
             Some(held) => diesel::sql_query(
-                "INSERT OR REPLACE INTO engine_users (user_id, reason, gone_ms) VALUES ($1, $2, $3)",
+                "INSERT OR REPLACE INTO engine_users (user_id, reason, gone_ms, profile) VALUES ($1, $2, $3, $4)",
             )
             .bind::<BigInt, _>(user.0)
             .bind::<Text, _>(held.reason.as_str())
             .bind::<BigInt, _>(held.gone.map_or(0, |gone| gone.0))
+            .bind::<Nullable<Text>, _>(held.profile.as_deref().map(json).transpose()?)
             .execute(connection)?,
             None => diesel::sql_query("DELETE FROM engine_users WHERE user_id = $1")
                 .bind::<BigInt, _>(user.0)
@@ -330,14 +341,15 @@ fn write_user(
     }
     for session in held.map(|held| held.sessions.as_slice()).unwrap_or_default() {
         diesel::sql_query(
-            "INSERT OR REPLACE INTO engine_sessions (user_id, session_id, timeout_ms, deadline_ms, leaving) \
-             VALUES ($1, $2, $3, $4, $5)",
+            "INSERT OR REPLACE INTO engine_sessions (user_id, session_id, timeout_ms, deadline_ms, leaving, idle) \
+             VALUES ($1, $2, $3, $4, $5, $6)",
         )
         .bind::<BigInt, _>(user.0)
         .bind::<BigInt, _>(session.session.0)
         .bind::<BigInt, _>(millis(session.timeout))
         .bind::<BigInt, _>(session.deadline.0.0)
         .bind::<Bool, _>(session.leaving)
+        .bind::<Bool, _>(session.idle)
         .execute(connection)?;
     }
     Ok(())

@@ -11,11 +11,12 @@ use super::shard::{Kept, Shard};
 use crate::ids::{SessionId, UserId};
 use crate::presence::availability::Profile;
 use crate::presence::clock::Clock;
+use crate::presence::cursor::Place;
 use crate::presence::engine::{
     Connect, Connected, Counts, Delta, Disconnected, Expired, Lookup, PresenceEngine, Restatement, Scan, Snapshot,
     Touch, Touched,
 };
-use crate::presence::rule::HeldSession;
+use crate::presence::rule::{HeldSession, Known};
 use crate::presence::transition::{Epoch, Stretch, TransitionId};
 use crate::presence::{EngineError, Reason};
 use crate::timestamp::{Deadline, Timestamp};
@@ -198,32 +199,61 @@ impl PresenceEngine for MemoryEngine {
         self.change(self.shard_of(user), |shard, now| shard.leave(user, session, grace, now)).await
     }
 
-    async fn present(&self, _user: UserId, _before: &Profile, _after: &Profile) -> Answer<()> {
-        Err(EngineError::Protocol("present".to_owned()))
+    async fn present(&self, user: UserId, before: &Profile, after: &Profile) -> Answer<()> {
+        self.change(self.shard_of(user), |shard, now| shard.present(user, before, after, now)).await
     }
 
-    async fn idle(&self, _user: UserId, _session: SessionId, _idle: bool) -> Answer<bool> {
-        Err(EngineError::Protocol("idle".to_owned()))
+    async fn idle(&self, user: UserId, session: SessionId, idle: bool) -> Answer<bool> {
+        self.change(self.shard_of(user), |shard, now| shard.idle(user, session, idle, now)).await
     }
 
-    async fn relate(&self, _user: UserId, _other: UserId) -> Answer<()> {
-        Err(EngineError::Protocol("relate".to_owned()))
+    async fn relate(&self, user: UserId, other: UserId) -> Answer<()> {
+        self.change(self.shard_of(user), |shard, now| shard.relate(user, other, now)).await
     }
 
-    async fn snapshot(&self, _users: &[UserId]) -> Answer<Snapshot> {
-        Err(EngineError::Protocol("snapshot".to_owned()))
+    async fn snapshot(&self, users: &[UserId]) -> Answer<Snapshot> {
+        let mut all = Snapshot { known: vec![Known::Settled; users.len()], ..Snapshot::default() };
+        for number in 0..self.shards() {
+            let mine: Vec<_> = users.iter().enumerate().filter(|(_, user)| self.shard_of(**user) == number).collect();
+            if mine.is_empty() {
+                continue;
+            }
+            let (place, known) = self
+                .change(number, |shard, now| {
+                    mine.iter().for_each(|(_, user)| shard.settle(**user, now));
+                    let known: Vec<_> = mine.iter().map(|(_, user)| shard.known(**user, now)).collect();
+                    // What is known has all up to the newest, which is in the journal by the time that this is answered.
+                    (Place { epoch: shard.epoch().id.clone(), id: shard.newest() }, known)
+                })
+                .await?;
+            all.places.push((number, place));
+            for ((place, user), (known, truth)) in mine.into_iter().zip(known) {
+                all.known[place] = known;
+                all.hidden.extend(truth.map(|truth| (*user, truth)));
+            }
+        }
+        Ok(all)
     }
 
     async fn expire(&self, shard: u32, most: usize) -> Answer<Expired> {
-        self.change(shard, |state, now| Expired { taken: state.expire(most, now), next: None }).await
+        self.change(shard, |state, now| state.expire(most, now)).await
     }
 
     async fn lookup(&self, users: &[UserId]) -> Answer<Lookup> {
         let states: Vec<_> = self.inner.shards().collect();
         let now = self.inner.clock.now();
-        let known = users.iter().map(|user| states[self.shard_of(*user) as usize].known(*user, now)).collect();
-        let online = states.iter().map(|state| state.online(now)).sum();
-        Ok(Lookup { known, hidden: HashMap::new(), counts: Counts { online, ..Counts::default() } })
+        let mut hidden = HashMap::new();
+        let known = users
+            .iter()
+            .map(|user| {
+                let (known, truth) = states[self.shard_of(*user) as usize].known(*user, now);
+                hidden.extend(truth.map(|truth| (*user, truth)));
+                known
+            })
+            .collect();
+        let mut counts = Counts::default();
+        states.iter().for_each(|state| counts += state.counts(now));
+        Ok(Lookup { known, hidden, counts })
     }
 
     async fn sessions(&self, user: UserId) -> Answer<Vec<HeldSession>> {
@@ -234,7 +264,7 @@ impl PresenceEngine for MemoryEngine {
         let now = self.inner.clock.now();
         let mut all = Delta::default();
         for state in self.inner.shards() {
-            all.counts.online += state.online(now);
+            all.counts += state.counts(now);
             all.users.extend(state.delta(now));
         }
         Ok(all)
@@ -276,7 +306,7 @@ impl PresenceEngine for MemoryEngine {
         // so the pages are large.
         const PAGE: usize = 20_000;
         self.read(shard, |state, _| {
-            let mut ids: Vec<_> = state.users().map(|(user, _)| user).filter(|u| u.0.unsigned_abs() > from).collect();
+            let mut ids: Vec<_> = state.users().filter(|u| u.0.unsigned_abs() > from).collect();
             let more = ids.len() > PAGE;
             if more {
                 ids.select_nth_unstable(PAGE);
@@ -284,10 +314,8 @@ impl PresenceEngine for MemoryEngine {
             }
             ids.sort_unstable();
             let next = ids.last().filter(|_| more).map(|last| last.0.unsigned_abs());
-            Scan {
-                next,
-                users: ids.into_iter().map(|user| (user, state.sessions(user), Profile::default())).collect(),
-            }
+            let held = |user| state.held(user).map(|held| (user, held.sessions.clone(), held.profile().clone()));
+            Scan { next, users: ids.into_iter().filter_map(held).collect() }
         })
     }
 

@@ -12,7 +12,7 @@ pub(super) struct Memory<K, V> {
     forget: VecDeque<(Timestamp, K)>,
 }
 
-impl<K: Copy + Eq + std::hash::Hash, V: Copy> Memory<K, V> {
+impl<K: Copy + Eq + std::hash::Hash, V: Clone> Memory<K, V> {
     pub(super) fn new() -> Self {
         Self { values: HashMap::new(), forget: VecDeque::new() }
     }
@@ -25,7 +25,7 @@ impl<K: Copy + Eq + std::hash::Hash, V: Copy> Memory<K, V> {
     }
 
     pub(super) fn get(&self, key: K, now: Timestamp) -> Option<V> {
-        self.values.get(&key).filter(|(_, until)| *until > now).map(|(value, _)| *value)
+        self.values.get(&key).filter(|(_, until)| *until > now).map(|(value, _)| value.clone())
     }
 
     fn sweep(&mut self, now: Timestamp) {

@@ -1,17 +1,20 @@
 //! What the scripts answer, as our types.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use redis::{Value, from_redis_value_ref};
 
+use super::profiles::{availability, privacy, words};
 use crate::ids::{SessionId, UserId};
 use crate::presence::availability::{Privacy, Shown};
+use crate::presence::engine::Counts;
 use crate::presence::rule::{HeldSession, Known};
 use crate::presence::transition::{Entry, Epoch, Event, Stretch, Transition, TransitionId};
 use crate::presence::{EngineError, Reason};
 use crate::timestamp::{Deadline, Timestamp};
 
-type Answer<T> = Result<T, EngineError>;
+pub(super) type Answer<T> = Result<T, EngineError>;
 
 pub(super) fn unknown(what: impl std::fmt::Debug) -> EngineError {
     EngineError::Protocol(format!("{what:?}"))
@@ -36,35 +39,67 @@ fn reason(value: &str) -> Answer<Reason> {
     value.parse().map_err(EngineError::Protocol)
 }
 
-/// `{ 0 }`, `{ 1, until, last_seen, reason }` or `{ 2, at, last_seen, reason }`.
+/// `{ online, limited, away, dnd }`, or `None` for `{ -1 }`: too much is overdue.
+pub(super) fn counts(value: &Value) -> Answer<Option<Counts>> {
+    let numbers = array(value)?.iter().map(integer).collect::<Answer<Vec<_>>>()?;
+    // Never below nothing, also where part of the data was lost.
+    let [online, limited, away, dnd] = match numbers[..] {
+        [-1] => return Ok(None),
+        [online, limited, away, dnd] => [online, limited, away, dnd].map(|n| n.max(0).unsigned_abs()),
+        _ => return Err(unknown(value)),
+    };
+    Ok(Some(Counts { online, limited, away, dnd }))
+}
+
+/// What is known of each of these users, and the truth about those that are answered as `{ 9, known, truth }`.
+pub(super) fn known_with_truth(users: &[UserId], answers: &[Value]) -> Answer<(Vec<Known>, HashMap<UserId, Known>)> {
+    if answers.len() != users.len() {
+        return Err(unknown(answers));
+    }
+    let (mut all, mut hidden) = (Vec::with_capacity(users.len()), HashMap::new());
+    for (user, answer) in users.iter().zip(answers) {
+        all.push(match array(answer)? {
+            [kind, public, truth] if integer(kind)? == 9 => {
+                hidden.insert(*user, known(truth)?);
+                known(public)?
+            }
+            _ => known(answer)?,
+        });
+    }
+    Ok((all, hidden))
+}
+
+/// `{ 0 }`, `{ 1, until, last_seen, reason, availability, words }` or `{ 2, at, last_seen, reason }`.
 pub(super) fn known(value: &Value) -> Answer<Known> {
     match array(value)? {
         [_] => Ok(Known::Settled),
-        [kind, at, last_seen, why] => {
-            let at = Timestamp(integer(at)?);
-            let last_seen = Timestamp(integer(last_seen)?);
-            let reason = reason(&text(why)?)?;
-            Ok(match integer(kind)? {
-                1 => Known::Online { until: Deadline(at), last_seen, reason, shown: Shown::default() },
-                _ => Known::Offline { at, last_seen, reason },
-            })
-        }
+        [_, until, last_seen, why, shown, said] => Ok(Known::Online {
+            until: Deadline(Timestamp(integer(until)?)),
+            last_seen: Timestamp(integer(last_seen)?),
+            reason: reason(&text(why)?)?,
+            shown: Shown { availability: availability(&text(shown)?)?, words: words(&text(said)?)? },
+        }),
+        [_, at, last_seen, why] => Ok(Known::Offline {
+            at: Timestamp(integer(at)?),
+            last_seen: Timestamp(integer(last_seen)?),
+            reason: reason(&text(why)?)?,
+        }),
         other => Err(unknown(other)),
     }
 }
 
-/// `{ session, timeout, deadline, … }`.
+/// `{ session, timeout, deadline, idle, … }`.
 pub(super) fn held_sessions(value: &Value) -> Answer<Vec<HeldSession>> {
     let numbers = array(value)?.iter().map(integer).collect::<Answer<Vec<_>>>()?;
     Ok(numbers
-        .chunks_exact(3)
+        .chunks_exact(4)
         .map(|part| HeldSession {
             session: SessionId(part[0]),
             timeout: Duration::from_millis(part[1].unsigned_abs()),
             deadline: Deadline(Timestamp(part[2])),
             // The scripts keep that to themselves.
             leaving: false,
-            idle: false,
+            idle: part[3] == 1,
         })
         .collect())
 }
@@ -83,7 +118,7 @@ pub(super) fn stretch(value: &Value) -> Answer<Stretch> {
     Ok(Stretch { epoch: epoch(epoch_value)?, trimmed: id(trimmed)?, newest: id(newest)?, entries })
 }
 
-fn id(value: &Value) -> Answer<TransitionId> {
+pub(super) fn id(value: &Value) -> Answer<TransitionId> {
     text(value)?.parse().map_err(EngineError::Protocol)
 }
 
@@ -91,6 +126,8 @@ fn entry(value: &Value) -> Answer<Entry> {
     let [entry_id, fields] = array(value)? else { return Err(unknown(value)) };
     let (mut user, mut online, mut at, mut last_seen, mut own) = (0, None, 0, 0, None);
     let (mut why, mut session) = (None, None);
+    let (mut shown, mut stays, mut seen_by) = (Shown::default(), false, Privacy::default());
+    let (mut before, mut other) = (None, None);
     for pair in array(fields)?.chunks_exact(2) {
         let field = &pair[1];
         match text(&pair[0])?.as_str() {
@@ -101,25 +138,25 @@ fn entry(value: &Value) -> Answer<Entry> {
             "x" => own = Some(Timestamp(integer(field)?)),
             "r" => why = Some(reason(&text(field)?)?),
             "s" => session = text(field)?.parse().ok().map(SessionId),
+            "v" => shown.availability = availability(&text(field)?)?,
+            "w" => shown.words = words(&text(field)?)?,
+            "p" => seen_by = privacy(&text(field)?)?,
+            "c" => stays = true,
+            "q" => before = Some(privacy(&text(field)?)?),
+            "t" => other = Some(UserId(integer(field)?)),
             // A newer writer may say more.
             _ => {}
         }
     }
     let (user, last_seen) = (UserId(user), Timestamp(last_seen));
     let event = match (online, why, session) {
+        _ if let Some(before) = before => Event::Privacy { user, before, after: seen_by },
+        _ if let Some(other) = other => Event::Relation { user, other },
         (Some(online), Some(reason), session) => {
+            let (at, privacy) = (Timestamp(at), seen_by);
             let session_seen = own.unwrap_or(last_seen);
-            Event::Transition(Transition {
-                user,
-                online,
-                at: Timestamp(at),
-                last_seen,
-                reason,
-                session,
-                session_seen,
-                shown: Shown::default(),
-                privacy: Privacy::default(),
-            })
+            let told = Transition { user, online, at, last_seen, reason, session, session_seen, shown, privacy };
+            if stays { Event::Shown(told) } else { Event::Transition(told) }
         }
         (None, _, Some(session)) => Event::SessionLeft { user, session, last_seen },
         _ => return Err(unknown(value)),

@@ -1,21 +1,19 @@
 //! The engine itself: its connection, its keys, and how a script is called.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use redis::aio::{ConnectionManager, MultiplexedConnection};
 use redis::{FromRedisValue, Script, ScriptInvocation, Value};
 
-use super::answers::{integer, known, text, unknown};
+use super::answers::{Answer, counts, id, integer, known, known_with_truth, text, unknown};
 use super::connection::{CALL_WITHIN, Redis, unavailable};
 use super::scripts::{RedisClock, Scripts};
 use crate::ids::UserId;
 use crate::presence::EngineError;
-use crate::presence::engine::{Counts, Delta, Lookup, PresenceEngine, Touch, Touched, Work};
+use crate::presence::cursor::Place;
+use crate::presence::engine::{Delta, Lookup, PresenceEngine, Snapshot, Touch, Touched, Work};
 use crate::timestamp::{Deadline, Timestamp, millis};
-
-type Answer<T> = Result<T, EngineError>;
 
 /// Past so many sessions that wait for the sweep, a reader that counts sweeps first: it bounds a script's time.
 pub(super) const OVERDUE_COUNTED: usize = 1_000;
@@ -41,11 +39,15 @@ pub struct RedisEngine {
     pub(super) waiting: Arc<Vec<tokio::sync::Mutex<Option<MultiplexedConnection>>>>,
 }
 
+/// The keys of every script but `touch` and `lease`.
+const COMMON: [&str; 10] =
+    ["sessions", "users", "unprojected", "transitions", "epoch", "hidden", "limited", "away", "dnd", "choices"];
+
 /// One shard's keys, made once.
 pub(super) struct ShardKeys {
     pub(super) tag: String,
-    /// sessions, users, unprojected, transitions, epoch: what the scripts' prelude names.
-    pub(super) common: [String; 5],
+    /// What the scripts' prelude names, in its order.
+    pub(super) common: [String; 10],
     pub(super) trimmed: String,
 }
 
@@ -53,7 +55,7 @@ impl ShardKeys {
     fn new(prefix: &str, shard: u32) -> Self {
         let tag = format!("{prefix}{{p:{shard}}}");
         let key = |name: &str| format!("{tag}:{name}");
-        let common = [key("sessions"), key("users"), key("unprojected"), key("transitions"), key("epoch")];
+        let common = COMMON.map(key);
         Self { common, trimmed: key("trimmed"), tag }
     }
 }
@@ -91,6 +93,15 @@ impl RedisEngine {
 
     pub(super) fn keys_of(&self, user: UserId) -> Answer<&ShardKeys> {
         self.keys(user.shard(self.shards))
+    }
+
+    /// For each shard: the places of its users among these.
+    pub(super) fn places_by_shard(&self, users: &[UserId]) -> Vec<Vec<usize>> {
+        let mut places: Vec<Vec<usize>> = vec![Vec::new(); self.shards as usize];
+        for (place, user) in users.iter().enumerate() {
+            places[user.shard(self.shards) as usize].push(place);
+        }
+        places
     }
 
     /// Runs a call within [`CALL_WITHIN`], and once more where the connection was found lost: the first to use it after
@@ -164,16 +175,35 @@ impl RedisEngine {
                 call.arg(user.0);
             }
             let answer: Vec<Value> = self.invoke(&call).await?;
-            let (online, rest) = answer.split_first().ok_or_else(|| unknown("nothing"))?;
-            match u64::try_from(integer(online)?) {
-                Ok(online) => {
-                    let known = rest.iter().map(known).collect::<Answer<_>>()?;
-                    let counts = Counts { online, ..Counts::default() };
-                    return Ok(Lookup { known, hidden: HashMap::new(), counts });
-                }
-                Err(_) => self.make_countable(shard).await?,
-            }
+            let (first, rest) = answer.split_first().ok_or_else(|| unknown("nothing"))?;
+            let Some(counts) = counts(first)? else {
+                self.make_countable(shard).await?;
+                continue;
+            };
+            let (known, hidden) = known_with_truth(users, rest)?;
+            return Ok(Lookup { known, hidden, counts });
         }
+    }
+
+    pub(super) async fn snapshot_shard(&self, shard: u32, users: &[UserId]) -> Answer<Snapshot> {
+        let keys = self.keys(shard)?;
+        let mut all = Snapshot::default();
+        for some in users.chunks(LOOKUP_BATCH) {
+            let mut call = self.script(&self.scripts.snapshot, keys);
+            call.key(&keys.trimmed).arg(self.shards);
+            for user in some {
+                call.arg(user.0);
+            }
+            let answer: Vec<Value> = self.invoke(&call).await?;
+            let [epoch, newest, rest @ ..] = answer.as_slice() else { return Err(unknown(answer)) };
+            if all.places.is_empty() {
+                all.places.push((shard, Place { epoch: text(epoch)?, id: id(newest)? }));
+            }
+            let (known, hidden) = known_with_truth(some, rest)?;
+            all.known.extend(known);
+            all.hidden.extend(hidden);
+        }
+        Ok(all)
     }
 
     pub(super) async fn delta_of_shard(&self, shard: u32) -> Answer<Delta> {
@@ -184,12 +214,12 @@ impl RedisEngine {
             let mut call = self.script(&self.scripts.delta, keys);
             call.arg(OVERDUE_COUNTED).arg(&from);
             let answer: Vec<Value> = self.invoke(&call).await?;
-            let [online, next, rest @ ..] = answer.as_slice() else { return Err(unknown(answer)) };
-            let Ok(online) = u64::try_from(integer(online)?) else {
+            let [first, next, rest @ ..] = answer.as_slice() else { return Err(unknown(answer)) };
+            let Some(counts) = counts(first)? else {
                 self.make_countable(shard).await?;
                 continue;
             };
-            delta.counts.online = online;
+            delta.counts = counts;
             for pair in rest.chunks_exact(2) {
                 delta.users.push((UserId(integer(&pair[0])?), known(&pair[1])?));
             }

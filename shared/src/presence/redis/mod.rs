@@ -24,6 +24,7 @@ mod answers;
 mod connection;
 mod engine;
 mod operations;
+mod profiles;
 mod scripts;
 
 pub use connection::{Redis, RedisSettings};

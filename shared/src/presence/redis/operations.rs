@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use redis::{AsyncCommands, Value};
 
-use super::answers::{array, epoch, held_sessions, integer, stretch, text, unknown};
+use super::answers::{Answer, array, epoch, held_sessions, integer, stretch, text, unknown};
 use super::connection::unavailable;
 use super::engine::{LONGEST_WAIT, LOOKUP_BATCH, RedisEngine, SWEEP_BATCH, TOUCH_BATCH};
+use super::profiles::{privacy_text, profile, profile_text};
 use crate::ids::{SessionId, UserId};
 use crate::presence::availability::Profile;
 use crate::presence::engine::{
@@ -18,8 +19,6 @@ use crate::presence::rule::{HeldSession, Known};
 use crate::presence::transition::{Epoch, Stretch, TransitionId};
 use crate::presence::{EngineError, Reason};
 use crate::timestamp::{Deadline, Timestamp, millis};
-
-type Answer<T> = Result<T, EngineError>;
 
 impl PresenceEngine for RedisEngine {
     fn shards(&self) -> u32 {
@@ -56,13 +55,15 @@ impl PresenceEngine for RedisEngine {
         call.key(format!("{}:ended:u:{}", keys.tag, connect.user))
             .key(format!("{}:ended:s:{}", keys.tag, connect.session))
             .key(format!("{}:timeout:u:{}", keys.tag, connect.user))
+            .key(format!("{}:profile:u:{}", keys.tag, connect.user))
             .arg(self.shards)
             .arg(connect.user.0)
             .arg(connect.session.0)
             .arg(millis(connect.timeout))
             .arg(if connect.reason == Reason::Login { "l" } else { "h" })
             .arg(connect.read_at.0)
-            .arg(millis(ROW_FRESHNESS));
+            .arg(millis(ROW_FRESHNESS))
+            .arg(profile_text(&connect.profile));
         let (now, deadline): (i64, i64) = self.invoke(&call).await?;
         Ok(match deadline {
             0 => Connected::Ended,
@@ -121,49 +122,55 @@ impl PresenceEngine for RedisEngine {
         Ok(Timestamp(deadline).nonzero().map(Deadline))
     }
 
-    async fn present(&self, _user: UserId, _before: &Profile, _after: &Profile) -> Answer<()> {
-        Err(unknown("present"))
+    async fn present(&self, user: UserId, before: &Profile, after: &Profile) -> Answer<()> {
+        let keys = self.keys_of(user)?;
+        let mut call = self.script(&self.scripts.present, keys);
+        call.key(format!("{}:profile:u:{user}", keys.tag))
+            .arg(self.shards)
+            .arg(user.0)
+            .arg(profile_text(after))
+            .arg(privacy_text(before.privacy))
+            .arg(privacy_text(after.privacy))
+            .arg(millis(ENDED_MEMORY));
+        self.invoke::<i64>(&call).await.map(drop)
     }
 
-    async fn idle(&self, _user: UserId, _session: SessionId, _idle: bool) -> Answer<bool> {
-        Err(unknown("idle"))
+    async fn idle(&self, user: UserId, session: SessionId, idle: bool) -> Answer<bool> {
+        let mut call = self.script(&self.scripts.idle, self.keys_of(user)?);
+        call.arg(self.shards).arg(user.0).arg(session.0).arg(i32::from(idle));
+        Ok(self.invoke::<i64>(&call).await? == 1)
     }
 
-    async fn relate(&self, _user: UserId, _other: UserId) -> Answer<()> {
-        Err(unknown("relate"))
-    }
-
-    async fn snapshot(&self, _users: &[UserId]) -> Answer<Snapshot> {
-        Err(unknown("snapshot"))
+    async fn relate(&self, user: UserId, other: UserId) -> Answer<()> {
+        let mut call = self.script(&self.scripts.relate, self.keys_of(user)?);
+        call.arg(self.shards).arg(user.0).arg(other.0);
+        self.invoke::<i64>(&call).await.map(drop)
     }
 
     async fn expire(&self, shard: u32, most: usize) -> Answer<Expired> {
         let keys = self.keys(shard)?;
         let mut taken = 0;
-        while taken < most {
+        loop {
             let batch = SWEEP_BATCH.min(most - taken);
             let mut call = self.script(&self.scripts.expire, keys);
             call.arg(self.shards).arg(batch);
-            let overdue: usize = self.invoke(&call).await?;
+            let (overdue, next): (usize, i64) = self.invoke(&call).await?;
             taken += overdue;
-            if overdue < batch {
-                break;
+            if overdue < batch || taken >= most {
+                return Ok(Expired { taken, next: u64::try_from(next).ok().map(Duration::from_millis) });
             }
         }
-        Ok(Expired { taken, next: None })
     }
 
     async fn lookup(&self, users: &[UserId]) -> Answer<Lookup> {
-        // Per shard: whose answer goes to which place.
-        let mut places: Vec<Vec<usize>> = vec![Vec::new(); self.shards as usize];
-        for (place, user) in users.iter().enumerate() {
-            places[user.shard(self.shards) as usize].push(place);
-        }
+        let places = self.places_by_shard(users);
         let calls = places.iter().zip(0..).map(|(places, shard)| async move {
             let asked: Vec<UserId> = places.iter().map(|place| users[*place]).collect();
             let mut whole = self.lookup_shard(shard, &asked[..asked.len().min(LOOKUP_BATCH)]).await?;
             for more in asked.chunks(LOOKUP_BATCH).skip(1) {
-                whole.known.extend(self.lookup_shard(shard, more).await?.known);
+                let more = self.lookup_shard(shard, more).await?;
+                whole.known.extend(more.known);
+                whole.hidden.extend(more.hidden);
             }
             Ok::<_, EngineError>(whole)
         });
@@ -171,7 +178,27 @@ impl PresenceEngine for RedisEngine {
         let mut all =
             Lookup { known: vec![Known::Settled; users.len()], hidden: HashMap::new(), counts: Counts::default() };
         for (answer, places) in answers.into_iter().zip(&places) {
-            all.counts.online += answer.counts.online;
+            all.counts += answer.counts;
+            all.hidden.extend(answer.hidden);
+            for (known, place) in answer.known.into_iter().zip(places) {
+                all.known[*place] = known;
+            }
+        }
+        Ok(all)
+    }
+
+    async fn snapshot(&self, users: &[UserId]) -> Answer<Snapshot> {
+        let places = self.places_by_shard(users);
+        let calls =
+            places.iter().zip(0..).filter(|(places, _)| !places.is_empty()).map(|(places, shard)| async move {
+                let asked: Vec<UserId> = places.iter().map(|place| users[*place]).collect();
+                Ok::<_, EngineError>((places, self.snapshot_shard(shard, &asked).await?))
+            });
+        let answers = futures_util::future::try_join_all(calls).await?;
+        let mut all = Snapshot { known: vec![Known::Settled; users.len()], ..Snapshot::default() };
+        for (places, answer) in answers {
+            all.places.extend(answer.places);
+            all.hidden.extend(answer.hidden);
             for (known, place) in answer.known.into_iter().zip(places) {
                 all.known[*place] = known;
             }
@@ -189,7 +216,7 @@ impl PresenceEngine for RedisEngine {
         let shards = (0..self.shards).map(|shard| self.delta_of_shard(shard));
         let mut all = Delta::default();
         for delta in futures_util::future::try_join_all(shards).await? {
-            all.counts.online += delta.counts.online;
+            all.counts += delta.counts;
             all.users.extend(delta.users);
         }
         // HSCAN may name a user twice; the later answer is the newer.
@@ -276,8 +303,8 @@ impl PresenceEngine for RedisEngine {
         let (next, rest) = answer.split_first().ok_or_else(|| unknown("nothing"))?;
         let next: u64 = text(next)?.parse().map_err(|_| unknown(next))?;
         let users = rest
-            .chunks_exact(2)
-            .map(|pair| Ok((UserId(integer(&pair[0])?), held_sessions(&pair[1])?, Profile::default())))
+            .chunks_exact(3)
+            .map(|part| Ok((UserId(integer(&part[0])?), held_sessions(&part[1])?, profile(&text(&part[2])?)?)))
             .collect::<Answer<_>>()?;
         Ok(Scan { next: (next != 0).then_some(next), users })
     }

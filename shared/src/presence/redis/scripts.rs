@@ -30,6 +30,10 @@ pub(super) struct Scripts {
     pub trim: Script,
     pub restate: Script,
     pub epoch: Script,
+    pub present: Script,
+    pub idle: Script,
+    pub relate: Script,
+    pub snapshot: Script,
 }
 
 const SERVER_CLOCK: &str = "\
@@ -47,7 +51,13 @@ impl Scripts {
                 format!("local function clock()\n  return tonumber(redis.call('GET', '{key}'))\nend\n")
             }
         };
-        let prelude = format!("{clock}{}", include_str!("../lua/prelude.lua"));
+        let prelude = [
+            clock.as_str(),
+            include_str!("../lua/prelude.lua"),
+            include_str!("../lua/settling.lua"),
+            include_str!("../lua/reading.lua"),
+        ]
+        .concat();
         let script = |body: &str| Script::new(&format!("{prelude}{body}"));
         Self {
             // The hot path does without the prelude: it is parsed once, but run on every call.
@@ -67,6 +77,10 @@ impl Scripts {
             trim: script(include_str!("../lua/trim.lua")),
             restate: script(include_str!("../lua/restate.lua")),
             epoch: script(include_str!("../lua/epoch.lua")),
+            present: script(include_str!("../lua/present.lua")),
+            idle: script(include_str!("../lua/idle.lua")),
+            relate: script(include_str!("../lua/relate.lua")),
+            snapshot: script(include_str!("../lua/snapshot.lua")),
         }
     }
 }

@@ -1,0 +1,230 @@
+//! The operations that change a user.
+
+use std::time::Duration;
+
+use super::{Dirt, HeldUser, Shard};
+use crate::ids::{SessionId, UserId};
+use crate::presence::Reason;
+use crate::presence::availability::{Profile, Shown};
+use crate::presence::engine::{Connect, Connected, Expired, ROW_FRESHNESS, Restatement, Touch};
+use crate::presence::rule::HeldSession;
+use crate::presence::transition::{Event, Transition};
+use crate::timestamp::{Deadline, Timestamp};
+
+impl Shard {
+    /// See [`crate::presence::PresenceEngine::touch`].
+    pub fn touch(&mut self, touch: &Touch, now: Timestamp) -> Option<Deadline> {
+        let session = self
+            .users
+            .get_mut(&touch.user)?
+            .sessions
+            .iter_mut()
+            .find(|s| s.session == touch.session && !s.leaving && s.deadline.is_ahead(now))?;
+        let deadline = Deadline(now.plus(session.timeout)).max(session.deadline);
+        if deadline != session.deadline {
+            self.due.remove(&(session.deadline, touch.user, touch.session));
+            self.due.insert((deadline, touch.user, touch.session));
+            session.deadline = deadline;
+            self.dirty.entry(touch.user).or_insert(Dirt::Deadlines);
+        }
+        Some(deadline)
+    }
+
+    /// See [`crate::presence::PresenceEngine::connect`].
+    pub fn connect(&mut self, connect: &Connect, now: Timestamp) -> Connected {
+        let &Connect { user, session, reason, read_at, .. } = connect;
+        let ended = self.ended_users.get(user, now).is_some_and(|up_to| session <= up_to);
+        if ended || self.ended_sessions.get(session, now).is_some() {
+            return Connected::Ended;
+        }
+        if read_at.plus(ROW_FRESHNESS) < now {
+            return Connected::Stale;
+        }
+        let timeout = self.timeouts.get(user, now).unwrap_or(connect.timeout);
+        self.settle(user, now);
+        let known = self.take(user);
+        let before = known.as_ref().map(HeldUser::shown);
+        let mut held = known.unwrap_or_else(|| {
+            let mut fresh = HeldUser { reason, gone: None, profile: None, sessions: Vec::with_capacity(1) };
+            fresh.adopt(self.profiles.get(user, now).as_ref().unwrap_or(&connect.profile), now);
+            fresh
+        });
+        let (mut deadline, mut idle) = (Deadline(now.plus(timeout)), false);
+        if let Some(place) = held.sessions.iter().position(|s| s.session == session) {
+            let before = held.sessions.remove(place);
+            self.due.remove(&(before.deadline, user, session));
+            deadline = deadline.max(Deadline(before.last_seen().plus(timeout)));
+            idle = before.idle;
+        }
+        held.sessions.push(HeldSession { session, timeout, deadline, leaving: false, idle });
+        self.due.insert((deadline, user, session));
+        let after = held.shown();
+        match before {
+            Some(before) => self.tell(user, &mut held, &before, after, now, now),
+            None if held.is_hidden() => {}
+            None => {
+                let session = Some(session);
+                let (shown, privacy) = (after, held.profile().privacy);
+                let came = Transition {
+                    user,
+                    online: true,
+                    at: now,
+                    last_seen: now,
+                    reason,
+                    session,
+                    session_seen: now,
+                    shown,
+                    privacy,
+                };
+                self.append(Event::Transition(came), now);
+            }
+        }
+        self.put_back(user, held);
+        self.soil(user);
+        Connected::Live { now, deadline }
+    }
+
+    /// See [`crate::presence::PresenceEngine::disconnect`].
+    pub fn disconnect(&mut self, user: UserId, session: SessionId, reason: Reason, now: Timestamp) -> bool {
+        self.ended_sessions.set(session, (), now);
+        self.settle(user, now);
+        self.take_out(user, |s| s.session == session, now, reason)
+    }
+
+    /// See [`crate::presence::PresenceEngine::evict`].
+    pub fn evict(&mut self, user: UserId, up_to: SessionId, reason: Reason, now: Timestamp) -> bool {
+        let farthest = self.ended_users.get(user, now).map_or(up_to, |before| before.max(up_to));
+        self.ended_users.set(user, farthest, now);
+        self.settle(user, now);
+        self.take_out(user, |s| s.session <= up_to, now, reason)
+    }
+
+    /// See [`crate::presence::PresenceEngine::admit`].
+    pub fn admit(&mut self, user: UserId, after: SessionId, now: Timestamp) {
+        self.ended_users.set(user, after, now);
+    }
+
+    /// See [`crate::presence::PresenceEngine::retime`].
+    pub fn retime(&mut self, user: UserId, timeout: Duration, now: Timestamp) {
+        self.timeouts.set(user, timeout, now);
+        self.settle(user, now);
+        if let Some(held) = self.users.get_mut(&user) {
+            // A session that is leaving keeps its grace: its next sign of life brings the new timeout.
+            for session in held.sessions.iter_mut().filter(|session| !session.leaving) {
+                self.due.remove(&(session.deadline, user, session.session));
+                session.deadline = Deadline(session.last_seen().plus(timeout));
+                session.timeout = timeout;
+                self.due.insert((session.deadline, user, session.session));
+            }
+            self.soil(user);
+        }
+        // A shorter timeout may have ended some of them already.
+        self.settle(user, now);
+    }
+
+    /// See [`crate::presence::PresenceEngine::leave`].
+    pub fn leave(&mut self, user: UserId, id: SessionId, grace: Duration, now: Timestamp) -> Option<Deadline> {
+        self.settle(user, now);
+        let session = self.users.get_mut(&user)?.sessions.iter_mut().find(|session| session.session == id)?;
+        let before = *session;
+        if session.leaving || session.timeout <= grace {
+            return Some(session.deadline);
+        }
+        let deadline = Deadline(now.plus(grace));
+        *session = HeldSession { timeout: grace, deadline, leaving: true, ..before };
+        self.due.remove(&(before.deadline, user, id));
+        self.due.insert((deadline, user, id));
+        self.soil(user);
+        Some(deadline)
+    }
+
+    /// See [`crate::presence::PresenceEngine::present`].
+    pub fn present(&mut self, user: UserId, before: &Profile, after: &Profile, now: Timestamp) {
+        self.profiles.set(user, after.clone(), now);
+        self.settle(user, now);
+        // First, so that whatever comes after it is for those who may see it from now on.
+        if before.privacy != after.privacy {
+            self.append(Event::Privacy { user, before: before.privacy, after: after.privacy }, now);
+        }
+        if let Some(mut held) = self.take(user) {
+            let before = held.shown();
+            held.adopt(after, now);
+            let after = held.shown();
+            self.tell(user, &mut held, &before, after, now, now);
+            self.put_back(user, held);
+            self.soil(user);
+        }
+    }
+
+    /// See [`crate::presence::PresenceEngine::idle`].
+    pub fn idle(&mut self, user: UserId, id: SessionId, idle: bool, now: Timestamp) -> bool {
+        self.settle(user, now);
+        let Some(mut held) = self.take(user) else { return false };
+        let before = held.shown();
+        let session = held.sessions.iter_mut().find(|session| session.session == id);
+        let (live, changes) = (session.is_some(), session.as_ref().is_some_and(|session| session.idle != idle));
+        if let Some(session) = session.filter(|_| changes) {
+            session.idle = idle;
+            let after = held.shown();
+            self.tell(user, &mut held, &before, after, now, now);
+            self.soil(user);
+        }
+        self.put_back(user, held);
+        live
+    }
+
+    /// See [`crate::presence::PresenceEngine::relate`].
+    pub fn relate(&mut self, user: UserId, other: UserId, now: Timestamp) {
+        self.append(Event::Relation { user, other }, now);
+    }
+
+    /// See [`crate::presence::PresenceEngine::expire`].
+    pub fn expire(&mut self, most: usize, now: Timestamp) -> Expired {
+        let mut overdue: Vec<UserId> = self.overdue_sessions(now).take(most).collect();
+        overdue.extend(self.overdue_choices(now).take(most - overdue.len()));
+        for user in &overdue {
+            self.settle(*user, now);
+        }
+        let session = self.due.first().map(|(deadline, ..)| deadline.0);
+        let choice = self.choices.first().map(|(until, _)| *until);
+        let due = session.into_iter().chain(choice).min();
+        let next = due.map(|due| Duration::from_millis(due.0.saturating_sub(now.0).max(0).unsigned_abs()));
+        Expired { taken: overdue.len(), next }
+    }
+
+    /// See [`crate::presence::PresenceEngine::restate`].
+    pub fn restate(&mut self, user: UserId, projected_online: bool, offline: Restatement, now: Timestamp) -> bool {
+        self.settle(user, now);
+        let held = self.users.get(&user);
+        // An invisible user is offline.
+        let online = held.filter(|held| !held.is_hidden());
+        if self.unprojected.contains_key(&user) || online.is_some() == projected_online {
+            return false;
+        }
+        let privacy = held.map(|held| held.profile().privacy).unwrap_or_default();
+        let transition = match online.and_then(|held| Some((held, held.sessions.first()?))) {
+            Some((held, first)) => {
+                let seen = held.newest().unwrap_or(now);
+                let (reason, session, shown) = (held.reason, Some(first.session), held.shown());
+                Transition {
+                    user,
+                    online: true,
+                    at: now,
+                    last_seen: seen,
+                    reason,
+                    session,
+                    session_seen: seen,
+                    shown,
+                    privacy,
+                }
+            }
+            None => {
+                let Restatement { at, last_seen, reason } = offline;
+                let (session_seen, shown) = (last_seen, Shown::default());
+                Transition { user, online: false, at, last_seen, reason, session: None, session_seen, shown, privacy }
+            }
+        };
+        self.append(Event::Transition(transition), now);
+        true
+    }
+}
