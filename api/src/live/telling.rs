@@ -18,16 +18,18 @@ use lastseen_shared::signals::Signal;
 use lastseen_shared::timestamp::Timestamp;
 use tokio::sync::Notify;
 
+use super::frames::NotificationShape;
 use super::frames::{End, Subscribe, ToClient, Unsubscribe};
 use super::hub::{Hub, Item, Mailbox, News, SocketId};
 use super::watching::{MOST_WATCHED, Watching};
-use super::frames::NotificationShape;
 use crate::shapes::PresenceShape;
 
 /// How long the client may leave what is sent to it unread before it counts as too slow.
 const UNREAD: Duration = Duration::from_secs(15);
 /// How long typing is shown unless it is said again.
 const TYPING: u64 = 5;
+/// How long to wait for other shards that begin anew.
+const TOGETHER: Duration = Duration::from_millis(100);
 /// When to look again, after a look failed.
 const AGAIN: Duration = Duration::from_secs(1);
 
@@ -61,7 +63,18 @@ impl Teller {
     pub fn new(service: Service, hub: Arc<Hub>, mailbox: &Mailbox, session: Session, viewer: Viewer) -> Self {
         let role = if viewer.admin { Role::Admin } else { Role::User };
         let (socket, slow) = (mailbox.id, Arc::clone(&mailbox.slow));
-        Self { service, hub, socket, session, slow, role, viewer, watching: Watching::default(), walk: None, again: None }
+        Self {
+            service,
+            hub,
+            socket,
+            session,
+            slow,
+            role,
+            viewer,
+            watching: Watching::default(),
+            walk: None,
+            again: None,
+        }
     }
 
     /// Sends a frame.
@@ -358,7 +371,8 @@ impl Teller {
         if begins {
             self.tell_now(other, news).await?;
         } else if self.watching.has(other) || self.watching.has_everybody() {
-            let looks = [self.service.watch(&before, &[other]).await, self.service.watch(&self.viewer, &[other]).await];
+            let looks =
+                [self.service.watch(&before, &[other]).await, self.service.watch(&self.viewer, &[other]).await];
             match looks {
                 [Ok(before), Ok(now)] if before.presences == now.presences => {}
                 [_, _] => self.tell_now(other, news).await?,
@@ -438,7 +452,11 @@ impl Teller {
         match item {
             Item::News(news) => self.news(news).await,
             Item::Signal(signal) => self.signal(signal).await,
-            Item::Anew => self.look_again().await,
+            Item::Anew => {
+                // One look for all shards that begin anew together.
+                self.again.get_or_insert_with(|| Instant::now() + TOGETHER);
+                Ok(())
+            }
             Item::Stop => Ok(()),
         }
     }

@@ -76,7 +76,8 @@ pub async fn a_socket_keeps_its_user_online_and_silence_does_not(form: Form) {
     let mut socket = Socket::of(&ann).await;
     let until = now() + 3_000;
     while now() < until {
-        assert_eq!(socket.within(Duration::from_millis(100)).await, None);
+        assert_eq!(socket.within(Duration::from_millis(50)).await, None);
+        assert_eq!(watcher.within(Duration::from_millis(50)).await, None);
     }
     // The socket is open, but nobody answers the pings.
     let mut told = Vec::new();
@@ -286,7 +287,15 @@ pub async fn a_lost_redis_is_told_as_a_snapshot(form: Form) {
     let bob_now = socket.until("snapshot").await;
     assert_eq!(bob_now["presences"][0]["online_status"], "offline", "{bob_now}");
     bob.beat().await;
-    assert_eq!(socket.transition(bob.user).await, pair("online", "heartbeat"));
+    // By a transition, or by another snapshot, where another shard's loss was noticed later.
+    loop {
+        let frame = socket.try_next().await.unwrap();
+        let presence = if frame["type"] == "snapshot" { &frame["presences"][0] } else { &frame["presence"] };
+        if presence["online_status"] == "online" {
+            assert_eq!(presence["reason"], "heartbeat");
+            break;
+        }
+    }
     // An old cursor is refused, and a snapshot does instead.
     let mut again = Socket::of(&ann).await;
     again.send(json!({ "type": "subscribe", "users": [bob.user], "since": cursor })).await;
