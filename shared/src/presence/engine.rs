@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use super::Reason;
 use super::availability::Profile;
+pub use super::counts::Counts;
 use super::cursor::Place;
 use super::memory::MemoryEngine;
 use super::redis::RedisEngine;
@@ -106,37 +107,6 @@ pub struct Disconnected {
     pub now: Timestamp,
     /// Whether the user went offline by this call.
     pub went_offline: bool,
-}
-
-/// How many users are online in all, invisible ones left out.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Counts {
-    /// All of them.
-    pub online: u64,
-    /// Those of them whom not everyone may see to be online.
-    pub limited: u64,
-    /// Those who are away.
-    pub away: u64,
-    /// Those who are not to be disturbed.
-    pub dnd: u64,
-}
-
-impl std::ops::AddAssign for Counts {
-    fn add_assign(&mut self, other: Self) {
-        self.online += other.online;
-        self.limited += other.limited;
-        self.away += other.away;
-        self.dnd += other.dnd;
-    }
-}
-
-impl std::ops::SubAssign for Counts {
-    fn sub_assign(&mut self, other: Self) {
-        self.online -= other.online;
-        self.limited -= other.limited;
-        self.away -= other.away;
-        self.dnd -= other.dnd;
-    }
 }
 
 /// The answer to a lookup.

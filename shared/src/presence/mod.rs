@@ -6,11 +6,13 @@
 //! - [`memory`]: the engine of the stand-alone program, with a journal in SQLite.
 //! - [`group`]: all heartbeats that wait in a thread, in one command.
 //! - [`transition`]: changes of presence, their ids and cursors.
+//! - [`counts`]: how many are online.
 //! - [`availability`]: what users say of themselves, and who may see it.
 //! - [`clock`]: where an engine's time comes from.
 
 pub mod availability;
 pub mod clock;
+pub mod counts;
 pub mod cursor;
 pub mod engine;
 pub mod group;

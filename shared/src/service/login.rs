@@ -115,7 +115,7 @@ impl Service {
             .await?;
         let timeout = self.timeout_of(&account);
         let profile = account.profile();
-        let shown = profile.choice.at(now);
+        let choice = profile.choice.clone();
         let connect = Connect { user, session, timeout, profile, reason: Reason::Login, read_at };
         let connected = self.engine.connect(connect).await;
         if let Ok(Connected::Live { now, deadline }) = connected {
@@ -124,6 +124,8 @@ impl Service {
                     log::warn!("session {old} of user {user} is one too many, but could not be ended: {error}");
                 }
             }
+            // This device is not idle, and so its user is not away by that.
+            let shown = choice.at(now);
             let known = Known::Online { until: deadline, last_seen: now, reason: Reason::Login, shown };
             let projected = Projected { last_seen: None, reason: None };
             let presence = presence(account.standing, known, projected);

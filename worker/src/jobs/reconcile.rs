@@ -35,20 +35,26 @@ pub async fn run(context: &Context, shard: u32) -> Result<(), JobError> {
     Ok(())
 }
 
-/// Sessions that live in the engine although their rows are over, and users whom the database says to be offline.
+/// Sessions that live in the engine although their rows are over, users who show something else than their rows say, and
+/// users whom the database says to be offline.
 async fn take_out_what_is_over(context: &Context, shard: u32) -> Result<(), JobError> {
     let mut from = Some(0);
     while let Some(place) = from {
         let scan = context.engine.scan(shard, place).await?;
         from = scan.next;
+        let (_, now) = context.engine.epoch(shard).await?;
         for users in scan.users.chunks(PAGE_USERS) {
-            settle_with_rows(context, users).await?;
+            settle_with_rows(context, users, now).await?;
         }
     }
     Ok(())
 }
 
-async fn settle_with_rows(context: &Context, held: &[(UserId, Vec<HeldSession>, Profile)]) -> Result<(), JobError> {
+async fn settle_with_rows(
+    context: &Context,
+    held: &[(UserId, Vec<HeldSession>, Profile)],
+    now: Timestamp,
+) -> Result<(), JobError> {
     let ids: Vec<SessionId> =
         held.iter().flat_map(|(_, sessions, _)| sessions.iter().map(|held| held.session)).collect();
     let users: Vec<UserId> = held.iter().map(|(user, ..)| *user).collect();
@@ -60,12 +66,20 @@ async fn settle_with_rows(context: &Context, held: &[(UserId, Vec<HeldSession>, 
         })
         .await?;
     let rows: HashMap<SessionId, (Session, Account)> = rows.into_iter().map(|row| (row.0.id(), row)).collect();
-    for (user, sessions, _) in held {
+    for (user, sessions, profile) in held {
+        let mut account = None;
         for HeldSession { session, .. } in sessions {
-            if let Some(reason) = over(*user, rows.get(session)) {
-                log::info!("session {session} of user {user} is over ({reason}): taken out");
-                context.engine.disconnect(*user, *session, reason).await?;
+            let row = rows.get(session);
+            match over(*user, row) {
+                Some(reason) => {
+                    log::info!("session {session} of user {user} is over ({reason}): taken out");
+                    context.engine.disconnect(*user, *session, reason).await?;
+                }
+                None => account = row.map(|(_, account)| account),
             }
+        }
+        if account.is_some_and(|account| account.profile().at(now) != profile.at(now)) {
+            repair_profile(context, *user, profile.at(now), now).await?;
         }
     }
     for user in offline {
@@ -73,6 +87,24 @@ async fn settle_with_rows(context: &Context, held: &[(UserId, Vec<HeldSession>, 
         if context.engine.restate(user, false, nothing).await? {
             log::info!("user {user} is online, which the database did not know");
         }
+    }
+    Ok(())
+}
+
+/// Has the engine show what the row says, where a crash between the two left something else.
+async fn repair_profile(context: &Context, user: UserId, mut shown: Profile, now: Timestamp) -> Result<(), JobError> {
+    /// How often a row is read again that changes in between.
+    const TRIES: usize = 3;
+    for _ in 0..TRIES {
+        let Some(account) = context.db.run(move |c| Account::find(c, user)).await? else { return Ok(()) };
+        let chosen = account.profile();
+        if chosen.at(now) == shown {
+            return Ok(());
+        }
+        log::info!("user {user} showed something else than its account's row says");
+        context.engine.present(user, &shown, &chosen).await?;
+        // A change meanwhile may have been overtaken by this one: what the row says in the end holds.
+        shown = chosen.at(now);
     }
     Ok(())
 }

@@ -4,14 +4,14 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use lastseen_shared::ids::{SessionId, UserId};
-use lastseen_shared::presence::availability::Profile;
-use lastseen_shared::presence::engine::{Connect, Connected, ROW_FRESHNESS, Touch};
+use lastseen_shared::presence::availability::{Choice, Privacy, Profile, Shown, Words};
+use lastseen_shared::presence::engine::{Connect, Connected, Counts, ROW_FRESHNESS, Touch};
 use lastseen_shared::presence::rule::Known;
 use lastseen_shared::presence::transition::{Entry, Event};
 use lastseen_shared::presence::{PresenceEngine as _, Reason, TransitionId};
 use lastseen_shared::timestamp::{Timestamp, millis};
 
-use super::rule::{Outcome, Told, User, View};
+use super::rule::{Chosen, Look, Outcome, Seers, Told, User, View};
 use super::{Step, TIMEOUTS};
 use crate::harness::{Harness, SHARDS};
 
@@ -19,6 +19,7 @@ use crate::harness::{Harness, SHARDS};
 #[derive(Default)]
 struct Account {
     barred: bool,
+    profile: Profile,
     slots: [Slot; 3],
 }
 
@@ -47,17 +48,43 @@ fn id_of(user: usize) -> UserId {
     UserId(i64::try_from(user).unwrap() + 1)
 }
 
+fn look_of(shown: &Shown) -> Look {
+    let words = shown.words.as_ref().and_then(|words| words.text.as_deref());
+    (shown.availability.as_str(), words.map_or(0, |words| words.parse().unwrap()))
+}
+
+fn seers_of(privacy: Privacy) -> Seers {
+    (privacy.online.as_str(), privacy.last_seen.as_str())
+}
+
+/// What was chosen, as the engine is told it.
+fn profile_of(chosen: Chosen) -> Profile {
+    let Chosen { look: (availability, words), until, seers } = chosen;
+    let words = Words::of((words > 0).then(|| words.to_string()), None);
+    let shown = Shown { availability: availability.parse().unwrap(), words };
+    let privacy = Privacy { online: seers.0.parse().unwrap(), last_seen: seers.1.parse().unwrap() };
+    Profile { choice: Choice { shown, until: until.map(Timestamp) }, privacy }
+}
+
 /// An entry in the rule's words, and whose it is.
 fn told(entry: &Entry) -> (i64, Told) {
     match &entry.event {
         Event::Transition(t) => {
-            let (at, reason, session) = (t.at.0, t.reason.as_str(), t.session.unwrap().0);
-            let last_seen = t.last_seen.0;
-            assert!(!t.online || last_seen == at);
-            let went = Told::Went { at, last_seen, reason, session, own: t.session_seen.0 };
-            (t.user.0, if t.online { Told::Came { at, reason, session } } else { went })
+            let (at, last_seen, reason) = (t.at.0, t.last_seen.0, t.reason.as_str());
+            let (session, look, seers) = (t.session.map(|s| s.0), look_of(&t.shown), seers_of(t.privacy));
+            let went = Told::Went { at, last_seen, reason, session, own: t.session_seen.0, seers };
+            (t.user.0, if t.online { Told::Came { at, last_seen, reason, session, look, seers } } else { went })
         }
-        other @ (Event::Shown(_) | Event::Privacy { .. } | Event::Relation { .. }) => panic!("{other:?}"),
+        Event::Shown(t) => {
+            assert!(t.online && t.session.is_none(), "{t:?}");
+            let (at, last_seen, reason) = (t.at.0, t.last_seen.0, t.reason.as_str());
+            let (look, seers) = (look_of(&t.shown), seers_of(t.privacy));
+            (t.user.0, Told::Shows { at, last_seen, reason, look, seers })
+        }
+        Event::Privacy { user, before, after } => {
+            (user.0, Told::Privacy { before: seers_of(*before), after: seers_of(*after) })
+        }
+        Event::Relation { .. } => panic!("nobody said so"),
         Event::SessionLeft { user, session, last_seen } => {
             (user.0, Told::Left { session: session.0, last_seen: last_seen.0 })
         }
@@ -131,13 +158,32 @@ impl Driver {
             }
             Step::Pass(by) => self.pass_to(self.now.plus(Duration::from_millis(by))),
             Step::PassToDeadline(offset) => {
-                let next = self.rules.iter().filter_map(User::next_deadline).min();
+                let next = self.rules.iter().filter_map(User::next_moment).min();
                 self.pass_to(Timestamp(next.map_or(self.now.0, |next| (next + offset).max(self.now.0))));
             }
             Step::Expire { shard, most } => {
-                let taken = self.h.engine.expire(shard, most).await.unwrap().taken;
-                assert!(taken <= most);
+                let expired = self.h.engine.expire(shard, most).await.unwrap();
+                assert!(expired.taken <= most);
+                if expired.taken < most {
+                    // Nothing is due any more, and what will be is what the rule waits for.
+                    let mine = (0..3).filter(|user| id_of(*user).shard(SHARDS) == shard);
+                    let held = mine.map(|user| &self.rules[user]).filter(|rule| rule.truth().is_some());
+                    let next = held.filter_map(User::next_visible_moment).min().map(|next| next - self.now.0);
+                    assert_eq!(expired.next.map(millis), next);
+                }
             }
+            Step::Choose { user, look, after, seers } => {
+                let until = after.map(|after| self.now.plus(Duration::from_millis(after)).0);
+                self.choose(user, Chosen { look, until, seers }).await;
+            }
+            Step::Idle { user, slot, idle } => {
+                let slot = &self.accounts[user].slots[slot];
+                if let Some(id) = slot.session.map(|(id, _)| id).or(slot.ended) {
+                    let live = self.h.engine.idle(id_of(user), SessionId(id), idle).await.unwrap();
+                    assert_eq!(live, self.rules[user].idle(id, idle, self.now.0));
+                }
+            }
+            Step::Snapshot => self.snapshot().await,
             Step::Project { shard } => self.project(shard).await,
             Step::Restart => self.restart().await,
         }
@@ -147,6 +193,26 @@ impl Driver {
         self.now = to;
         self.h.set(to);
         self.rules.iter_mut().for_each(|rule| rule.pass(to.0));
+    }
+
+    /// The row first, and then the engine, as the service does it.
+    async fn choose(&mut self, user: usize, chosen: Chosen) {
+        let after = profile_of(chosen);
+        let before = std::mem::replace(&mut self.accounts[user].profile, after.clone());
+        self.h.engine.present(id_of(user), &before, &after).await.unwrap();
+        self.rules[user].choose(chosen, self.now.0);
+    }
+
+    /// What is known at a place in the transitions is what they tell up to there, and nothing after it is known yet.
+    async fn snapshot(&self) {
+        let users: Vec<UserId> = (0..3).map(id_of).collect();
+        let snapshot = self.h.engine.snapshot(&users).await.unwrap();
+        self.compare_known(&users, &snapshot.known, &snapshot.hidden);
+        assert_eq!(snapshot.places.len(), SHARDS as usize);
+        for (shard, place) in snapshot.places {
+            let stretch = self.h.engine.transitions(shard, place.id, 10).await.unwrap();
+            assert_eq!((stretch.epoch.id, stretch.entries), (place.epoch, vec![]));
+        }
     }
 
     /// Reads a session's row, made where the place has none. Nothing where the account says no.
@@ -163,8 +229,9 @@ impl Driver {
             self.newest_session += 1;
             (self.newest_session, timeout)
         });
+        let profile = self.accounts[user].profile.clone();
         let (user, session, timeout) = (id_of(user), SessionId(id), Duration::from_millis(timeout));
-        Some(Connect { user, session, timeout, profile: Profile::default(), reason, read_at })
+        Some(Connect { user, session, timeout, profile, reason, read_at })
     }
 
     async fn connect(&mut self, user: usize, row: Connect) {
@@ -223,7 +290,7 @@ impl Driver {
         let Some(last) = stretch.entries.last() else { return };
         let mut users = Vec::new();
         for (user, told) in stretch.entries.iter().map(told) {
-            if !matches!(told, Told::Left { .. }) {
+            if matches!(told, Told::Came { .. } | Told::Went { .. }) {
                 self.projected.insert(user, told);
             }
             users.push(UserId(user));
@@ -250,11 +317,14 @@ impl Driver {
         let users: Vec<UserId> = (0..3).map(id_of).collect();
         let lookup = self.h.engine.lookup(&users).await.unwrap();
         let delta = self.h.engine.delta().await.unwrap();
-        let online = self.rules.iter().filter(|rule| matches!(rule.view(), View::Online { .. })).count() as u64;
-        assert_eq!((lookup.counts.online, delta.counts.online), (online, online));
+        let Counts { online, limited, away, dnd } = lookup.counts;
+        let expected =
+            self.rules.iter().map(User::counts).fold([0; 4], |all, one| std::array::from_fn(|i| all[i] + one[i]));
+        assert_eq!([online, limited, away, dnd], expected);
+        assert_eq!(delta.counts, lookup.counts);
+        self.compare_known(&users, &lookup.known, &lookup.hidden);
         let changed: HashMap<UserId, Known> = delta.users.into_iter().collect();
         for ((user, known), rule) in users.iter().zip(&lookup.known).zip(&self.rules) {
-            self.compare_view(*user, known.clone(), rule);
             match changed.get(user) {
                 Some(changed) => assert_eq!(changed, known),
                 None => {
@@ -266,17 +336,32 @@ impl Driver {
             let mut live: Vec<_> = held
                 .iter()
                 .filter(|held| held.deadline.is_ahead(self.now))
-                .map(|held| (held.session.0, millis(held.timeout), held.deadline.0.0))
+                .map(|held| (held.session.0, millis(held.timeout), held.deadline.0.0, held.idle))
                 .collect();
             live.sort_unstable();
             assert_eq!(live, rule.live());
         }
     }
 
-    fn compare_view(&self, user: UserId, known: Known, rule: &User) {
+    fn compare_known(&self, users: &[UserId], known: &[Known], hidden: &HashMap<UserId, Known>) {
+        for ((user, known), rule) in users.iter().zip(known).zip(&self.rules) {
+            self.compare_view(*user, known, rule);
+            let truth = hidden.get(user).map(|known| match known {
+                Known::Online { until, last_seen, reason, shown } => {
+                    let (until, last_seen, look) = (until.0.0, last_seen.0, look_of(shown));
+                    View::Online { until, last_seen, reason: reason.as_str(), look }
+                }
+                other => panic!("{other:?} is no truth about an invisible user"),
+            });
+            assert_eq!(truth, rule.truth().filter(|_| rule.is_hidden()), "user {user} at {}", self.now.0);
+        }
+    }
+
+    fn compare_view(&self, user: UserId, known: &Known, rule: &User) {
         let seen = match known {
-            Known::Online { until, last_seen, reason, .. } => {
-                View::Online { until: until.0.0, last_seen: last_seen.0, reason: reason.as_str() }
+            Known::Online { until, last_seen, reason, shown } => {
+                let look = look_of(shown);
+                View::Online { until: until.0.0, last_seen: last_seen.0, reason: reason.as_str(), look }
             }
             Known::Offline { at, last_seen, reason } => {
                 View::Offline { at: at.0, last_seen: last_seen.0, reason: reason.as_str() }
@@ -302,10 +387,24 @@ impl Driver {
             }
         }
         for (user, rule) in (0..).map(|user| id_of(user).0).zip(&self.rules) {
-            let story = stories.remove(&user).unwrap_or_default();
-            assert_eq!(in_order(story), in_order(rule.told.clone()), "user {user}");
+            let mut story = in_order(stories.remove(&user).unwrap_or_default());
+            let expected = in_order(rule.told.clone());
+            story.iter_mut().zip(&expected).for_each(|(told, expected)| as_if_at_once(told, expected));
+            assert_eq!(story, expected, "user {user}");
         }
         assert!(stories.is_empty());
+    }
+}
+
+/// Whoever comes to be seen, or looks otherwise, by time alone was last seen before that, or at that very moment, where
+/// a heartbeat came before anybody had noticed.
+fn as_if_at_once(told: &mut Told, expected: &Told) {
+    match (told, expected) {
+        (
+            Told::Came { at, last_seen, session: None, .. } | Told::Shows { at, last_seen, .. },
+            Told::Came { last_seen: then, .. } | Told::Shows { last_seen: then, .. },
+        ) if last_seen == at => *last_seen = *then,
+        _ => {}
     }
 }
 

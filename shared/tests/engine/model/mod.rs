@@ -9,6 +9,7 @@ use proptest::test_runner::{Config, TestRunner};
 
 use crate::harness::Harness;
 use driver::Driver;
+use rule::{Look, Seers};
 
 /// Everything in whole tens of seconds, so that deadlines meet each other and the steps of time.
 const TIMEOUTS: [u64; 3] = [20_000, 30_000, 50_000];
@@ -70,12 +71,35 @@ pub enum Step {
     Project {
         shard: u32,
     },
+    /// Changes what a user shows, perhaps for so long, and to whom.
+    Choose {
+        user: usize,
+        look: Look,
+        after: Option<u64>,
+        seers: Seers,
+    },
+    /// A device says whether it is idle.
+    Idle {
+        user: usize,
+        slot: usize,
+        idle: bool,
+    },
+    Snapshot,
     /// Stops the process and starts it again, where the engine has a journal.
     Restart,
 }
 
 fn time() -> impl Strategy<Value = u64> {
     prop::sample::select(vec![1, 999, 9_999, 10_000, 10_000, 20_000, 30_000, 30_001, 61_000, 1_000_000])
+}
+
+fn chosen(user: usize) -> impl Strategy<Value = Step> {
+    let availability = prop::sample::select(vec!["available", "away", "dnd", "invisible", "invisible"]);
+    let after = prop::option::of(prop::sample::select(vec![0, 1, 10_000, 20_000, 30_000, 61_000]));
+    let seen_by = || prop::sample::select(vec!["everyone", "everyone", "contacts", "nobody"]);
+    (availability, 0..3_u8, after, (seen_by(), seen_by())).prop_map(move |(availability, words, after, seers)| {
+        Step::Choose { user, look: (availability, words), after, seers }
+    })
 }
 
 /// What happens to one user.
@@ -89,6 +113,8 @@ fn event(user: usize) -> impl Strategy<Value = Step> {
         1 => slot().prop_map(move |slot| Step::EvictUpTo { user, slot }),
         1 => Just(Step::EvictAll { user }),
         2 => Just(Step::Admit { user }),
+        4 => chosen(user),
+        4 => (slot(), any::<bool>()).prop_map(move |(slot, idle)| Step::Idle { user, slot, idle }),
         2 => prop::sample::select(&TIMEOUTS[..]).prop_map(move |timeout| Step::Retime { user, timeout }),
     ]
 }
@@ -106,6 +132,7 @@ fn step() -> impl Strategy<Value = Step> {
         5 => (-1..=1_i64).prop_map(Step::PassToDeadline),
         3 => (0..2_u32, 1..4_usize).prop_map(|(shard, most)| Step::Expire { shard, most }),
         3 => (0..2_u32).prop_map(|shard| Step::Project { shard }),
+        2 => Just(Step::Snapshot),
         1 => Just(Step::Restart),
     ]
 }
