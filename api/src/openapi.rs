@@ -7,7 +7,7 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
-use crate::handlers::{accounts, contacts, devices, health, insight, me, presence, sessions, users};
+use crate::handlers::{accounts, contacts, devices, health, insight, me, notifications, presence, sessions, users};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -20,7 +20,7 @@ use crate::handlers::{accounts, contacts, devices, health, insight, me, presence
         accounts::create, accounts::edit, accounts::delete, accounts::suspend, accounts::ban, accounts::activate,
         accounts::deactivate, accounts::log_out, accounts::audit,
         contacts::list, contacts::request, contacts::accept, contacts::decline, contacts::block, contacts::notify,
-        contacts::remove, devices::list, devices::end, insight::history, insight::now, insight::config,
+        contacts::remove, notifications::list, notifications::read, notifications::read_all, devices::list, devices::end, insight::history, insight::now, insight::config,
         health::alive, health::ready, health::metrics,
     ),
     modifiers(&Additions),

@@ -11,7 +11,7 @@ use actix_web::web::{self, ServiceConfig};
 use actix_web::{HttpResponse, Resource, ResponseError, Route};
 use lastseen_shared::refusal::{Code, Refusal};
 
-use crate::handlers::{accounts, contacts, devices, health, insight, me, presence, sessions, users};
+use crate::handlers::{accounts, contacts, devices, health, insight, me, notifications, presence, sessions, users};
 use crate::live::socket;
 use crate::problem::Problem;
 use crate::{openapi, page};
@@ -124,6 +124,9 @@ pub fn routes(config: &mut ServiceConfig) {
         "/api/contacts/{id}/decline" { POST contacts::decline }
         "/api/contacts/{id}/block" { POST contacts::block }
         "/api/contacts/{id}/notify" { POST contacts::notify }
+        "/api/notifications" { GET notifications::list }
+        "/api/notifications/read-all" { POST notifications::read_all }
+        "/api/notifications/{id}/read" { POST notifications::read }
         "/api/stats/now" { GET insight::now }
         "/api/config" { GET insight::config }
         "/api/openapi.json" { GET openapi::document }

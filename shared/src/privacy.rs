@@ -204,3 +204,131 @@ impl SeenPresence {
         &self.presence
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::account::Status;
+    use crate::presence::Reason;
+    use crate::presence::availability::Availability;
+    use crate::timestamp::{Deadline, Timestamp};
+
+    const SETTINGS: [Visibility; 3] = [Visibility::Everyone, Visibility::Contacts, Visibility::Nobody];
+    const ME: UserId = UserId(1);
+    const OTHER: UserId = UserId(2);
+
+    /// How the subject is met.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    enum Met {
+        AsOneself,
+        AsContact,
+        AsStranger,
+        Blocked,
+        BlockedThoughContact,
+    }
+    const MEETINGS: [Met; 5] =
+        [Met::AsOneself, Met::AsContact, Met::AsStranger, Met::Blocked, Met::BlockedThoughContact];
+
+    /// Whether one's setting lets the other in, one line a setting, in the order of `MEETINGS`.
+    const LETS_IN: [[bool; 5]; 3] =
+        [[true, true, true, false, false], [true, true, false, false, false], [true, false, false, false, false]];
+
+    fn privacies() -> impl Iterator<Item = (Privacy, usize, usize)> {
+        (0..9).map(|n| (Privacy { online: SETTINGS[n / 3], last_seen: SETTINGS[n % 3] }, n / 3, n % 3))
+    }
+
+    fn policies() -> impl Iterator<Item = AdminSight> {
+        (0..8).map(|n| AdminSight { online: n & 1 > 0, last_seen: n & 2 > 0, invisible: n & 4 > 0 })
+    }
+
+    fn viewer(met: Met, privacy: Privacy, admin: bool, policy: AdminSight) -> (Viewer, UserId) {
+        let only = |is: bool| if is { HashSet::from([OTHER]) } else { HashSet::new() };
+        let contacts = only(matches!(met, Met::AsContact | Met::BlockedThoughContact));
+        let blocked = only(matches!(met, Met::Blocked | Met::BlockedThoughContact));
+        let subject = if met == Met::AsOneself { ME } else { OTHER };
+        (Viewer { id: ME, admin, privacy, contacts, blocked, policy }, subject)
+    }
+
+    fn presence() -> Presence {
+        Presence {
+            online_status: OnlineStatus::Online,
+            last_seen: Some(Timestamp(5)),
+            online_until: Some(Deadline(Timestamp(9))),
+            reason: Some(Reason::Login),
+            shown: Shown { availability: Availability::Dnd, words: None },
+        }
+    }
+
+    #[test]
+    fn the_rule_for_every_pair() {
+        let mut checked = 0;
+        for (place, met) in MEETINGS.into_iter().enumerate() {
+            for (theirs, their_online, their_seen) in privacies() {
+                for (own, own_online, own_seen) in privacies() {
+                    for (admin, policy) in policies().flat_map(|policy| [(false, policy), (true, policy)]) {
+                        // What the two settings say, then what the operator says to an admin.
+                        let mut online = LETS_IN[their_online][place] && LETS_IN[own_online][place];
+                        let mut last_seen = LETS_IN[their_seen][place] && LETS_IN[own_seen][place];
+                        if admin && policy.online {
+                            online = true;
+                        }
+                        if admin && policy.last_seen {
+                            last_seen = true;
+                        }
+                        let (viewer, subject) = viewer(met, own, admin, policy);
+                        let what = format!("{met:?} {theirs:?} {own:?} {admin} {policy:?}");
+                        let sight = viewer.sight(subject, theirs);
+                        assert_eq!(sight, Sight { online, last_seen: online && last_seen }, "{what}");
+                        let behind = met == Met::AsOneself || (admin && policy.invisible);
+                        assert_eq!(viewer.sees_behind_invisible(subject), behind, "{what}");
+                        let shown = shown_to(&viewer, subject, theirs, presence());
+                        let expected = match (online, last_seen) {
+                            (true, true) => presence(),
+                            (true, false) => Presence { last_seen: None, online_until: None, ..presence() },
+                            (false, _) => Presence {
+                                online_status: OnlineStatus::Offline,
+                                last_seen: None,
+                                online_until: None,
+                                reason: None,
+                                shown: Shown::default(),
+                            },
+                        };
+                        assert_eq!(shown, expected, "{what}");
+                        checked += 1;
+                    }
+                }
+            }
+        }
+        assert_eq!(checked, 5 * 81 * 16);
+    }
+
+    #[test]
+    fn a_bar_is_no_secret_and_nothing_else_is_told_beside_it() {
+        let hidden = Privacy { online: Visibility::Nobody, last_seen: Visibility::Nobody };
+        let (viewer, subject) = viewer(Met::AsStranger, Privacy::default(), false, AdminSight::default());
+        let barred = Standing { status: Status::Banned, is_active: true };
+        let seen = SeenPresence::of(&viewer, subject, hidden, barred, presence());
+        assert_eq!(seen.presence().reason, Some(Reason::Banned));
+        assert_eq!((seen.presence().is_online(), seen.presence().last_seen), (false, None));
+        // One that was barred once, and is not any more, does not tell by it that it has not come back since.
+        let was = Presence { reason: Some(Reason::Banned), ..presence() };
+        let seen = SeenPresence::of(&viewer, subject, hidden, Standing::ACTIVE, was);
+        assert_eq!(seen.presence().reason, None);
+    }
+
+    #[test]
+    fn policies_are_read() {
+        let sight = |online, last_seen, invisible| Ok(AdminSight { online, last_seen, invisible });
+        for (text, expected) in [
+            ("online,last_seen,invisible", sight(false, false, false)),
+            ("none", sight(true, true, true)),
+            ("invisible", sight(true, true, false)),
+            ("last_seen, online", sight(false, false, true)),
+        ] {
+            assert_eq!(AdminSight::parse(text), expected);
+        }
+        for bad in ["", "all", "online,", "none,online", "Online"] {
+            assert!(AdminSight::parse(bad).is_err(), "{bad:?}");
+        }
+    }
+}

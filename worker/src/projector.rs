@@ -91,11 +91,14 @@ impl Projector {
         let next = Offset { epoch: stretch.epoch.id, id: last };
         let shards = self.context.engine.shards();
         let users = users_of(&stretch.entries);
+        let telling = self.context.presence.telling();
         let (to, count, entries) = (next.clone(), stretch.entries.len(), stretch.entries);
         let applied = self
             .context
             .db
-            .run(move |connection| apply(connection, ShardOf { shard, shards }, offset.as_ref(), &to, &entries))
+            .run(move |connection| {
+                apply(connection, ShardOf { shard, shards }, offset.as_ref(), &to, &entries, telling)
+            })
             .await?;
         if applied == Applied::Overtaken {
             self.offset = None;

@@ -70,7 +70,7 @@ pub fn policy(job: &Job) -> Policy {
         Job::Sweep { .. } => (3, 1, 50),
         Job::Reconcile { .. } => (3, 5, 300),
         Job::TrimTransitions { .. } => (2, 5, 60),
-        Job::CleanSessions {} => (3, 30, 600),
+        Job::CleanSessions {} | Job::CleanNotifications {} => (3, 30, 600),
         Job::CleanTasks {} => (2, 5, 120),
     };
     Policy { attempts, backoff: Duration::from_secs(backoff), timeout: Duration::from_secs(timeout) }
@@ -87,6 +87,7 @@ pub async fn run(context: &Context, job: Job) -> Result<(), JobError> {
         Job::Reconcile { shard } => jobs::reconcile::run(context, shard).await?,
         Job::TrimTransitions { shard } => jobs::trim_transitions::run(context, shard).await?,
         Job::CleanSessions {} => jobs::clean_sessions::run(context).await?,
+        Job::CleanNotifications {} => jobs::clean_notifications::run(context).await?,
         Job::CleanTasks {} => jobs::clean_tasks::run(context).await?,
     }
     Ok(())
@@ -103,6 +104,7 @@ mod tests {
             Job::Reconcile { shard: 0 },
             Job::TrimTransitions { shard: 0 },
             Job::CleanSessions {},
+            Job::CleanNotifications {},
             Job::CleanTasks {},
         ] {
             let policy = policy(&job);

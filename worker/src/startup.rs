@@ -22,6 +22,7 @@ use crate::schedule::{Entry, ScheduleError, Scheduler};
 const RECONCILE: &str = "30 */10 * * * *";
 const TRIM: &str = "15 * * * * *";
 const CLEAN_SESSIONS: &str = "45 7 * * * *";
+const CLEAN_NOTIFICATIONS: &str = "45 17 * * * *";
 const CLEAN_TASKS: &str = "20 * * * * *";
 
 /// How long sessions that are over stay in the database: support is asked about yesterday's.
@@ -50,6 +51,7 @@ pub async fn run(context: Context, settings: WorkerSettings, stop: watch::Receiv
         Entry::new(RECONCILE, each(|shard| Job::Reconcile { shard })),
         Entry::new(TRIM, each(|shard| Job::TrimTransitions { shard })),
         Entry::new(CLEAN_SESSIONS, |_| vec![Job::CleanSessions {}]),
+        Entry::new(CLEAN_NOTIFICATIONS, |_| vec![Job::CleanNotifications {}]),
         Entry::new(CLEAN_TASKS, |_| vec![Job::CleanTasks {}]),
     ];
     let scheduler = Scheduler::start(entries, context.queue.clone()).await?;

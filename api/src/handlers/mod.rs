@@ -6,6 +6,7 @@ pub mod devices;
 pub mod health;
 pub mod insight;
 pub mod me;
+pub mod notifications;
 pub mod presence;
 pub mod sessions;
 pub mod users;

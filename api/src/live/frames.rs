@@ -5,7 +5,7 @@ use lastseen_shared::refusal::{Code, Refusal};
 use lastseen_shared::timestamp::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::shapes::{PresenceShape, Seconds};
+use crate::shapes::{NotificationShape, PresenceShape, Seconds};
 
 /// A frame from a client.
 #[derive(Debug, Deserialize)]
@@ -123,17 +123,6 @@ pub enum ToClient<'a> {
         /// What is wrong.
         detail: &'a str,
     },
-}
-
-/// A notification. TEMPORARY: until the list of notifications brings its own.
-#[derive(Clone, Debug, Serialize)]
-pub struct NotificationShape {
-    pub id: i64,
-    pub kind: &'static str,
-    pub user_id: i64,
-    pub username: String,
-    pub at: Timestamp,
-    pub read_at: Option<Timestamp>,
 }
 
 /// Why a socket ends.

@@ -18,11 +18,10 @@ use lastseen_shared::signals::Signal;
 use lastseen_shared::timestamp::Timestamp;
 use tokio::sync::Notify;
 
-use super::frames::NotificationShape;
 use super::frames::{End, Subscribe, ToClient, Unsubscribe};
 use super::hub::{Hub, Item, Mailbox, News, SocketId};
 use super::watching::{MOST_WATCHED, Watching};
-use crate::shapes::PresenceShape;
+use crate::shapes::{NotificationShape, PresenceShape};
 
 /// How long the client may leave what is sent to it unread before it counts as too slow.
 const UNREAD: Duration = Duration::from_secs(15);

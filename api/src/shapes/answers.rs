@@ -4,7 +4,10 @@ use lastseen_shared::timestamp::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{ContactShape, DeviceShape, MeShape, PresenceShape, ProfileShape, Seconds, TransitionShape, UserShape};
+use super::{
+    ContactShape, DeviceShape, MeShape, NotificationShape, PresenceShape, ProfileShape, Seconds, TransitionShape,
+    UserShape,
+};
 
 /// `{user}` with one's own profile.
 #[derive(Debug, Serialize, ToSchema)]
@@ -68,6 +71,24 @@ pub struct ContactsAnswer {
 pub struct ContactAnswer {
     /// The contact.
     pub contact: ContactShape,
+}
+
+/// A page of notifications.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct NotificationsAnswer {
+    /// The newest first.
+    pub notifications: Vec<NotificationShape>,
+    /// How many there are in all that have not been read.
+    pub unread: u64,
+    /// For the next page; null at the end.
+    pub next_cursor: Option<String>,
+}
+
+/// `{notification}`.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct NotificationAnswer {
+    /// The notification.
+    pub notification: NotificationShape,
 }
 
 /// A user's devices.

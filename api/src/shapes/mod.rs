@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use lastseen_shared::account::{Role, Status};
 use lastseen_shared::models::Account;
+use lastseen_shared::models::notification::Notification;
 use lastseen_shared::presence::availability::Shown;
 use lastseen_shared::presence::rule::OnlineStatus;
 use lastseen_shared::privacy::SeenPresence;
@@ -191,6 +192,26 @@ pub struct ContactShape {
     pub presence: PresenceShape,
 }
 
+/// That a contact has come online.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct NotificationShape {
+    /// Growing.
+    pub id: i64,
+    /// `online`.
+    #[schema(example = "online")]
+    pub kind: &'static str,
+    /// Who has come online.
+    pub user_id: i64,
+    /// The name of that.
+    pub username: String,
+    /// When, RFC 3339.
+    #[schema(value_type = String, format = DateTime)]
+    pub at: Timestamp,
+    /// When the caller has read it, RFC 3339; null where it has not.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub read_at: Option<Timestamp>,
+}
+
 fn text(shown: &Shown) -> Option<String> {
     shown.words.as_ref().and_then(|words| words.text.clone())
 }
@@ -298,6 +319,21 @@ impl ContactShape {
             since: row.since,
             notify: row.notify.map(|notify| notify.as_str()),
             presence: PresenceShape::of(contact.seen()),
+        }
+    }
+}
+
+impl NotificationShape {
+    /// A notification.
+    #[must_use]
+    pub fn of(notification: Notification) -> Self {
+        Self {
+            id: notification.id,
+            kind: "online",
+            user_id: notification.subject.0,
+            username: notification.username,
+            at: notification.at,
+            read_at: notification.read_at,
         }
     }
 }

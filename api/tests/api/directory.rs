@@ -12,7 +12,8 @@ async fn write_presence(app: &TestApp) {
     for shard in 0..shards {
         let stretch = app.service.engine.transitions(shard, Default::default(), 100).await.unwrap();
         let to = Offset { epoch: stretch.epoch.id.clone(), id: stretch.newest };
-        let write = move |c: &mut _| apply(c, ShardOf { shard, shards }, None, &to, &stretch.entries);
+        let telling = app.service.presence().telling();
+        let write = move |c: &mut _| apply(c, ShardOf { shard, shards }, None, &to, &stretch.entries, telling);
         app.service.db.run(write).await.unwrap();
     }
 }

@@ -14,6 +14,8 @@ ALTER TABLE accounts ADD COLUMN last_seen_visibility TEXT NOT NULL DEFAULT 'ever
 ALTER TABLE accounts ADD COLUMN away_after_ms BIGINT;
 -- Those whom not everybody may see: few, and the only ones whom a page's order has to treat apart.
 CREATE INDEX accounts_private ON accounts (id) WHERE online_visibility <> 'everyone' OR last_seen_visibility <> 'everyone';
+-- Those who have chosen to be invisible: for admins, where the operator lets them see it.
+CREATE INDEX accounts_invisible ON accounts (id) WHERE availability = 'invisible';
 
 -- What one user is to another, as the first has it: a row for each side.
 CREATE TABLE contacts (
@@ -42,6 +44,8 @@ CREATE TABLE notifications (
 CREATE INDEX notifications_user ON notifications (user_id, id);
 CREATE INDEX notifications_unread ON notifications (user_id) WHERE read_at_ms IS NULL;
 CREATE INDEX notifications_subject ON notifications (subject_id);
+-- For what is too old to be kept.
+CREATE INDEX notifications_at ON notifications (at_ms);
 
 -- The memory engine's journal: what a user says of itself and who may see it, where that is not the usual; and whether
 -- nobody has touched a device for long.

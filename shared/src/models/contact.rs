@@ -230,7 +230,9 @@ impl Pair {
         after: States,
         now: Timestamp,
     ) -> Result<(), DbError> {
-        let rows = [(self.user, self.other, before.0, after.0), (self.other, self.user, before.1, after.1)];
+        let mut rows = [(self.user, self.other, before.0, after.0), (self.other, self.user, before.1, after.1)];
+        // In this order everywhere, so that nobody waits in a circle.
+        rows.sort_unstable_by_key(|(user, ..)| *user);
         for (user, other, before, after) in rows {
             if before == after {
                 continue;
@@ -266,5 +268,84 @@ impl Pair {
             .push(&format!("SELECT count(*) AS n FROM contacts WHERE user_id = {user} AND state {which} 'incoming'"));
         let rows: Vec<Count> = statement.load(connection)?;
         Ok(rows.first().map_or(0, |row| row.n))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ContactState::{Accepted, Blocked, Incoming, Requested};
+
+    use super::*;
+
+    /// All pairs of rows that there can be, one's own first.
+    const PAIRS: [States; 11] = [
+        (None, None),
+        (Some(Requested), Some(Incoming)),
+        (Some(Incoming), Some(Requested)),
+        (Some(Accepted), Some(Accepted)),
+        (Some(Blocked), None),
+        (None, Some(Blocked)),
+        (Some(Blocked), Some(Blocked)),
+        (Some(Blocked), Some(Requested)),
+        (Some(Requested), Some(Blocked)),
+        (Some(Requested), None),
+        (None, Some(Requested)),
+    ];
+
+    const STEPS: [Step; 5] = [Step::Request, Step::Accept, Step::Decline, Step::Block, Step::Remove];
+
+    #[test]
+    fn every_step_from_every_pair() {
+        let accepted = Ok((Some(Accepted), Some(Accepted)));
+        let asked = Ok((Some(Requested), Some(Incoming)));
+        let nothing = Ok((None, None));
+        let blocked = Ok((Some(Blocked), None));
+        let missing = Err(Code::ContactNotFound);
+        // In the order of PAIRS and STEPS.
+        let rows: [[Result<States, Code>; 5]; 11] = [
+            [asked, missing, missing, blocked, missing],
+            [asked, missing, missing, blocked, nothing],
+            [accepted, accepted, nothing, Ok((Some(Blocked), Some(Requested))), nothing],
+            [Err(Code::AlreadyContact), accepted, missing, blocked, nothing],
+            [Err(Code::UserBlocked), missing, missing, blocked, nothing],
+            [Ok((Some(Requested), Some(Blocked))), missing, missing, Ok((Some(Blocked), Some(Blocked))), missing],
+            [Err(Code::UserBlocked), missing, missing, Ok((Some(Blocked), Some(Blocked))), Ok((None, Some(Blocked)))],
+            [
+                Err(Code::UserBlocked),
+                missing,
+                missing,
+                Ok((Some(Blocked), Some(Requested))),
+                Ok((None, Some(Requested))),
+            ],
+            [
+                Ok((Some(Requested), Some(Blocked))),
+                missing,
+                missing,
+                Ok((Some(Blocked), Some(Blocked))),
+                Ok((None, Some(Blocked))),
+            ],
+            [asked, missing, missing, blocked, nothing],
+            [accepted, missing, missing, Ok((Some(Blocked), Some(Requested))), missing],
+        ];
+        for (pair, expected) in PAIRS.into_iter().zip(rows) {
+            for (step, expected) in STEPS.into_iter().zip(expected) {
+                assert_eq!(step.apply(pair), expected, "{step:?} {pair:?}");
+                if let Ok(after) = expected {
+                    assert!(PAIRS.contains(&after), "{step:?} {pair:?} makes {after:?}");
+                }
+            }
+        }
+    }
+
+    /// Whoever is blocked by another is answered to each of its own steps as if it were not.
+    #[test]
+    fn nobody_learns_that_it_is_blocked() {
+        let own = |result: Result<States, Code>| result.map(|after| after.0);
+        for step in STEPS {
+            let (blocked, free) = ((None, Some(Blocked)), (None, None));
+            assert_eq!(own(step.apply(blocked)), own(step.apply(free)), "{step:?}");
+            let (blocked, free) = ((Some(Requested), Some(Blocked)), (Some(Requested), Some(Incoming)));
+            assert_eq!(own(step.apply(blocked)), own(step.apply(free)), "{step:?}");
+        }
     }
 }

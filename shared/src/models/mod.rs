@@ -8,6 +8,7 @@ pub mod audit;
 pub mod contact;
 pub mod directory;
 pub mod history;
+pub mod notification;
 pub mod privacy;
 pub mod projection;
 pub mod session;

@@ -5,6 +5,7 @@ use std::collections::{HashMap, HashSet};
 use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Bool, Nullable, Text};
 
+use super::notification::{Notification, Telling, notify};
 use super::sql::{Statement, Value};
 use crate::db::schema::{accounts, presence, presence_history, projector_offsets, sessions};
 use crate::db::{AnyConnection, DbError, write_transaction};
@@ -32,10 +33,10 @@ pub struct ShardOf {
 }
 
 /// What became of a batch.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Applied {
-    /// It is in the database.
-    Yes,
+    /// It is in the database, and so are these.
+    Yes(Vec<Notification>),
     /// Another projector was faster: read the offset again.
     Overtaken,
 }
@@ -140,6 +141,7 @@ pub fn apply(
     from: Option<&Offset>,
     to: &Offset,
     entries: &[Entry],
+    telling: Telling,
 ) -> Result<Applied, DbError> {
     write_transaction(connection, |connection| {
         if !Offset::advance(connection, shard.shard, from, to)? {
@@ -169,9 +171,9 @@ pub fn apply(
         let there = lock_existing(connection, by_user.keys().map(|user| user.0).collect())?;
         by_user.retain(|user, _| there.contains(&user.0));
         write_presence(connection, &by_user)?;
-        write_history(connection, &by_user)?;
+        let arrived = write_history(connection, &by_user)?;
         write_sessions(connection, &seen)?;
-        Ok(Applied::Yes)
+        Ok(Applied::Yes(notify(connection, &arrived, telling, Timestamp::now())?))
     })
 }
 
@@ -236,7 +238,11 @@ fn write_presence(connection: &mut AnyConnection, by_user: &HashMap<UserId, Vec<
     Ok(())
 }
 
-fn write_history(connection: &mut AnyConnection, by_user: &HashMap<UserId, Vec<Transition>>) -> Result<(), DbError> {
+/// Answers who came online, and when last: whoever was online all along, and is only stated to be so, did not.
+fn write_history(
+    connection: &mut AnyConnection,
+    by_user: &HashMap<UserId, Vec<Transition>>,
+) -> Result<HashMap<UserId, Timestamp>, DbError> {
     let ids: Vec<i64> = by_user.keys().map(|user| user.0).collect();
     let open: HashMap<i64, i64> = presence_history::table
         .filter(presence_history::user_id.eq_any(ids))
@@ -245,13 +251,14 @@ fn write_history(connection: &mut AnyConnection, by_user: &HashMap<UserId, Vec<T
         .load::<(i64, i64)>(connection)?
         .into_iter()
         .collect();
-    let (mut closed, mut new) = (Vec::new(), Vec::<NewInterval>::new());
+    let (mut closed, mut new, mut arrived) = (Vec::new(), Vec::<NewInterval>::new(), HashMap::new());
     for (user, transitions) in by_user {
         let interval = open.get(&user.0).copied();
         let change = fold_history(interval.is_some(), transitions);
         if let (Some(id), Some((at, reason))) = (interval, change.close) {
             closed.push((id, at, reason));
         }
+        arrived.extend(change.insert.last().map(|interval| (*user, interval.started_at)));
         new.extend(change.insert.into_iter().map(|interval| NewInterval {
             user_id: user.0,
             started_at_ms: interval.started_at.0,
@@ -275,7 +282,7 @@ fn write_history(connection: &mut AnyConnection, by_user: &HashMap<UserId, Vec<T
             }
         }
     }
-    Ok(())
+    Ok(arrived)
 }
 
 #[derive(Insertable)]

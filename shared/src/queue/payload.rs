@@ -27,6 +27,8 @@ pub enum Job {
     },
     /// Delete the rows of sessions that ended long ago.
     CleanSessions {},
+    /// Delete notifications that are older than history is kept.
+    CleanNotifications {},
     /// Remove finished tasks from the queue itself.
     CleanTasks {},
 }
@@ -40,6 +42,7 @@ impl Job {
             Self::Reconcile { .. } => "reconcile",
             Self::TrimTransitions { .. } => "trim_transitions",
             Self::CleanSessions {} => "clean_sessions",
+            Self::CleanNotifications {} => "clean_notifications",
             Self::CleanTasks {} => "clean_tasks",
         }
     }
@@ -49,7 +52,7 @@ impl Job {
     pub fn shard(&self) -> Option<u32> {
         match self {
             Self::Sweep { shard } | Self::Reconcile { shard } | Self::TrimTransitions { shard } => Some(*shard),
-            Self::CleanSessions {} | Self::CleanTasks {} => None,
+            Self::CleanSessions {} | Self::CleanNotifications {} | Self::CleanTasks {} => None,
         }
     }
 
@@ -129,6 +132,7 @@ mod tests {
                 json!({"v": 1, "job": "trim_transitions", "shard": 15, "tick": 60_000}),
             ),
             (Job::CleanSessions {}, json!({"v": 1, "job": "clean_sessions", "tick": 60_000})),
+            (Job::CleanNotifications {}, json!({"v": 1, "job": "clean_notifications", "tick": 60_000})),
             (Job::CleanTasks {}, json!({"v": 1, "job": "clean_tasks", "tick": 60_000})),
         ]
     }

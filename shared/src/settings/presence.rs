@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::reader::Reader;
 use super::{Form, duration};
+use crate::models::notification::Telling;
 use crate::privacy::AdminSight;
 
 /// After how long a device that nobody touches may be away: less is a pause for thought, more is another day.
@@ -33,6 +34,14 @@ pub struct PresenceSettings {
     pub admin_sight: AdminSight,
     /// How long nobody is told again that the same contact has come online.
     pub notify_again: Duration,
+}
+
+impl PresenceSettings {
+    /// What decides who is told that somebody has come online.
+    #[must_use]
+    pub fn telling(&self) -> Telling {
+        Telling { again: self.notify_again, policy: self.admin_sight }
+    }
 }
 
 pub(super) fn presence(r: &mut Reader<'_>) -> Option<PresenceSettings> {

@@ -1,5 +1,6 @@
 //! The jobs, a file each. Each is safe to run twice; [`crate::registry`] lists them with their policies.
 
+pub mod clean_notifications;
 pub mod clean_sessions;
 pub mod clean_tasks;
 pub mod reconcile;

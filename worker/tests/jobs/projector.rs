@@ -73,10 +73,11 @@ async fn one_that_dies_before_its_commit_has_written_nothing(world: World) {
     // Everything is written but the commit, which the offset then refuses: what a crash there leaves behind.
     let elsewhere = Offset { epoch: stretch.epoch.id.clone(), id: TransitionId { ms: 1, seq: 1 } };
     let to = Offset { epoch: stretch.epoch.id, id: stretch.newest };
+    let telling = world.context.presence.telling();
     let applied = world
         .context
         .db
-        .run(move |c| apply(c, ShardOf { shard: 0, shards: 1 }, Some(&elsewhere), &to, &stretch.entries))
+        .run(move |c| apply(c, ShardOf { shard: 0, shards: 1 }, Some(&elsewhere), &to, &stretch.entries, telling))
         .await
         .unwrap();
     assert_eq!(applied, Applied::Overtaken);

@@ -78,6 +78,7 @@ impl World {
             queue: Queue::memory(Duration::from_secs(60)),
             presence: settings.presence,
             sessions_kept: Duration::from_secs(60),
+            notifications_kept: Duration::from_secs(60),
             metrics: Arc::new(Metrics::new()),
         };
         Self { context, clock, drop }
