@@ -80,6 +80,7 @@ async fn standalone(settings: &Settings) -> Result<(), StartError> {
     let context = Context {
         engine: service.engine.clone(),
         db: service.db.clone(),
+        signals: service.signals.clone(),
         queue: Queue::memory(TICK_MEMORY),
         presence: settings.presence,
         sessions_kept: lastseen_worker::startup::SESSIONS_KEPT,

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
-use crate::client::{ADMIN, PASSWORD};
+use crate::client::{ADMIN, PASSWORD, Session};
 use crate::harness::socket::Socket;
 use crate::harness::{Form, NO_SWEEP, PATIENT, Setup};
 use crate::time::{eventually, now};
@@ -301,4 +301,100 @@ pub async fn a_lost_redis_is_told_as_a_snapshot(form: Form) {
     again.send(json!({ "type": "subscribe", "users": [bob.user], "since": cursor })).await;
     assert_eq!(again.next("error").await["code"], "cursor_expired");
     assert_eq!(again.snapshot().await[0]["online_status"], "online");
+}
+
+pub async fn who_is_waited_for_is_told_of(form: Form) {
+    let system = still(form).start().await;
+    let (ann, bob) = (system.user("ann").await, system.user("bob").await);
+    befriend(&ann, &bob).await;
+    let notify = format!("/api/contacts/{}/notify/", bob.user);
+    ann.send(reqwest::Method::POST, &notify, Some(json!({ "when": "always" }))).await.done();
+    let mut socket = Socket::of(&ann).await;
+    bob.log_out().await.done();
+    let bob = system.client.log_in("bob").await;
+    let told = socket.until("notification").await;
+    assert_eq!(
+        (told["notification"]["user_id"].as_i64(), told["notification"]["username"].as_str()),
+        (Some(bob.user), Some("bob"))
+    );
+    // A phone that flaps is told of once.
+    bob.log_out().await.done();
+    for _ in 0..3 {
+        system.client.log_in("bob").await.log_out().await.done();
+    }
+    // Whoever was away finds it in the list.
+    let listed = ann.get("/api/notifications/").await;
+    assert_eq!(listed.body["unread"], 1, "{listed:?}");
+    assert_eq!(listed.body["notifications"][0]["id"], told["notification"]["id"]);
+    assert_eq!(socket.within(Duration::from_millis(500)).await, None);
+}
+
+/// Each asks the other.
+async fn befriend(one: &Session, other: &Session) {
+    for (one, other) in [(one, other), (other, one)] {
+        let asked = json!({ "user_id": other.user });
+        one.send(reqwest::Method::POST, "/api/contacts/", Some(asked)).await.done();
+    }
+}
+
+/// The last that a socket was told of a user within some time.
+async fn last_told(socket: &mut Socket, user: i64) -> Option<Value> {
+    let mut last = None;
+    while let Some(frame) = socket.within(Duration::from_millis(400)).await {
+        let snapshot = frame["presences"].as_array().cloned().unwrap_or_default();
+        let all = snapshot.into_iter().chain([frame["presence"].clone()]);
+        last = all.filter(|presence| presence["user_id"] == user).last().or(last);
+    }
+    last
+}
+
+pub async fn what_is_hidden_is_told_to_nobody(form: Form) {
+    let system = still(form).start().await;
+    let (ann, bob, carol) = (system.user("ann").await, system.user("bob").await, system.user("carol").await);
+    befriend(&ann, &bob).await;
+    let mut of_ann = Socket::of(&ann).await;
+    of_ann.send(json!({ "type": "subscribe", "contacts": true })).await;
+    assert_eq!(of_ann.snapshot().await[0]["online_status"], "online");
+    let mut of_carol = Socket::of(&carol).await;
+    of_carol.watch(&[bob.user]).await;
+
+    // Contacts alone: a stranger sees him go, and nothing after that.
+    bob.change_me(json!({ "online_visibility": "contacts" })).await.done();
+    let told = last_told(&mut of_carol, bob.user).await.unwrap();
+    assert_eq!((told["online_status"].as_str(), &told["last_seen"]), (Some("offline"), &Value::Null));
+    assert_eq!(last_told(&mut of_ann, bob.user).await, None);
+    bob.change_me(json!({ "availability": "dnd", "text": "in a meeting" })).await.done();
+    let told = last_told(&mut of_ann, bob.user).await.unwrap();
+    assert_eq!((told["availability"].as_str(), told["text"].as_str()), (Some("dnd"), Some("in a meeting")));
+    assert_eq!(last_told(&mut of_carol, bob.user).await, None);
+
+    // Invisible: he is gone for his contacts as by a log-out, and what he does then is told to nobody.
+    bob.change_me(json!({ "availability": "invisible", "text": null })).await.done();
+    let told = last_told(&mut of_ann, bob.user).await.unwrap();
+    assert_eq!((told["online_status"].as_str(), told["reason"].as_str()), (Some("offline"), Some("logout")));
+    assert_eq!((told["availability"].as_str(), &told["text"]), (Some("available"), &Value::Null));
+    let bob_too = system.client.log_in("bob").await;
+    bob.log_out().await.done();
+    bob_too.beat().await;
+    assert_eq!(last_told(&mut of_ann, bob.user).await, None);
+    assert_eq!(last_told(&mut of_carol, bob.user).await, None);
+    bob_too.change_me(json!({ "availability": "available", "online_visibility": "everyone" })).await.done();
+    assert_eq!(last_told(&mut of_ann, bob.user).await.unwrap()["online_status"], "online");
+    assert_eq!(last_told(&mut of_carol, bob.user).await.unwrap()["online_status"], "online");
+
+    // A choice ends by itself, and is told within a second.
+    let until = lastseen_shared::timestamp::Timestamp(now() + 1_000).to_string();
+    bob_too.change_me(json!({ "availability": "away", "until": until })).await.done();
+    assert_eq!(of_ann.until("transition").await["presence"]["availability"], "away");
+    assert_eq!(of_ann.until("transition").await["presence"]["availability"], "available");
+
+    // Blocked: she sees nothing of him, although she watches by name, and he is no contact any more.
+    of_ann.watch(&[bob.user]).await;
+    bob_too.post(&format!("/api/contacts/{}/block/", ann.user)).await.done();
+    let told = last_told(&mut of_ann, bob.user).await.unwrap();
+    assert_eq!((told["online_status"].as_str(), &told["last_seen"]), (Some("offline"), &Value::Null));
+    bob_too.log_out().await.done();
+    system.client.log_in("bob").await;
+    assert_eq!(last_told(&mut of_ann, bob.user).await, None);
+    assert_eq!(last_told(&mut of_carol, bob.user).await.unwrap()["online_status"], "online");
 }

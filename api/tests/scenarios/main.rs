@@ -81,6 +81,8 @@ scenarios! {
         live::only_an_admin_watches_everybody
         live::an_api_that_stops_says_so_and_a_client_goes_on_where_it_was
         live::what_is_typed_is_told_and_kept_nowhere
+        live::who_is_waited_for_is_told_of
+        live::what_is_hidden_is_told_to_nobody
         abuse::whatever_is_sent_harms_nobody_else
         abuse::what_is_no_handshake_is_refused
         crowd::readers_that_stall_slow_nobody
