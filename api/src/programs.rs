@@ -61,10 +61,11 @@ async fn serve(settings: &Settings) -> Result<(), StartError> {
     let application = Application::build(settings).await?;
     first_admin(&application.service, settings.accounts.first_admin.clone()).await?;
     log::info!("listening on http://{}", application.address);
-    let handle = application.server.handle();
+    let (handle, live) = (application.server.handle(), application.live.clone());
     let mut stop = stop_signal();
     tokio::spawn(async move {
         let _ = stop.wait_for(|stop| *stop).await;
+        live.stop().await;
         handle.stop(true).await;
     });
     application.server.await.map_err(|error| StartError::Bind(application.address, error))
@@ -79,6 +80,7 @@ async fn standalone(settings: &Settings) -> Result<(), StartError> {
     let context = Context {
         engine: service.engine.clone(),
         db: service.db.clone(),
+        signals: service.signals.clone(),
         queue: Queue::memory(TICK_MEMORY),
         presence: settings.presence,
         sessions_kept: lastseen_worker::startup::SESSIONS_KEPT,
@@ -91,7 +93,7 @@ async fn standalone(settings: &Settings) -> Result<(), StartError> {
         let shown = settings.accounts.admin_username.as_str();
         println!("\n  The first admin: {shown}\n  Its password:    {password}\n  (shown this once)\n");
     }
-    let handle = application.server.handle();
+    let (handle, live) = (application.server.handle(), application.live.clone());
     // The jobs end when they are told to stop, or because something is wrong: without them nothing is swept or written.
     let jobs = tokio::spawn(async move {
         let mut worker = worker;
@@ -100,6 +102,7 @@ async fn standalone(settings: &Settings) -> Result<(), StartError> {
             _ = stop.wait_for(|stop| *stop) => None,
         };
         let told = ended.is_none();
+        live.stop().await;
         handle.stop(true).await;
         let ended = match ended {
             Some(ended) => ended,

@@ -12,6 +12,7 @@ use actix_web::{HttpResponse, Resource, ResponseError, Route};
 use lastseen_shared::refusal::{Code, Refusal};
 
 use crate::handlers::{accounts, contacts, devices, health, insight, me, notifications, presence, sessions, users};
+use crate::live::socket;
 use crate::problem::Problem;
 use crate::{openapi, page};
 
@@ -130,6 +131,7 @@ pub fn routes(config: &mut ServiceConfig) {
         "/api/config" { GET insight::config }
         "/api/openapi.json" { GET openapi::document }
         "/api/docs" { GET to_docs }
+        "/api/ws" { GET socket::open }
         "/healthz" { GET health::alive }
         "/readyz" { GET health::ready }
         "/metrics" { GET health::metrics }

@@ -20,9 +20,11 @@ use lastseen_shared::presence::{Engine, PresenceEngine};
 use lastseen_shared::refusal::{Code, Failure, Refusal};
 use lastseen_shared::service::Service;
 use lastseen_shared::settings::{HttpSettings, Secret, Settings};
+use lastseen_shared::signals::Signals;
 use lastseen_shared::telemetry::Metrics;
 
 use crate::auth::tokens::Tokens;
+use crate::live::Live;
 use crate::routes::{routes, without_last_slash};
 
 /// Why the program did not start.
@@ -53,9 +55,14 @@ pub struct Application {
     pub metrics: Arc<Metrics>,
     /// Where it listens.
     pub address: SocketAddr,
+    /// What keeps the sockets told.
+    pub live: web::Data<Live>,
     /// To be awaited.
     pub server: Server,
 }
+
+/// How long what was sent may lie untaken.
+const UNTAKEN: Duration = Duration::from_secs(30);
 
 /// How long requests in hand may take when the program stops.
 const DRAIN: u64 = 20;
@@ -71,12 +78,15 @@ impl Application {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         // Waiting longer than a client does is in vain: at cost 12 a core hashes some four passwords a second.
         let hasher = Hasher::new(settings.accounts.bcrypt_cost, cores, cores * 32).map_err(Failure::from)?;
+        let signals = open_signals(settings)?;
         let service = Service::new(db, engine, hasher, settings.presence, settings.accounts.clone());
+        let service = service.with_signals(signals);
         let secret = signing_secret(settings)?;
         let tokens = Tokens::new(&secret, &settings.accounts.previous_jwt_secrets, settings.accounts.access_ttl);
         let metrics = Arc::new(Metrics::new());
-        let (server, address) = listen(&settings.http, &service, tokens, &metrics)?;
-        Ok(Self { service, metrics, address, server })
+        let live = web::Data::new(Live::start(&service).await?);
+        let (server, address) = listen(&settings.http, &service, tokens, &metrics, &live)?;
+        Ok(Self { service, metrics, address, live, server })
     }
 }
 
@@ -108,6 +118,12 @@ async fn open_engine(settings: &Settings) -> Result<Engine, StartError> {
     };
     engine.start().await.map_err(refused)?;
     Ok(engine)
+}
+
+fn open_signals(settings: &Settings) -> Result<Signals, StartError> {
+    let Some(redis) = &settings.redis else { return Ok(Signals::local()) };
+    let redis = Redis::new(redis).map_err(|problem| StartError::Refused(format!("REDIS_URL {problem}")))?;
+    Signals::redis(redis).map_err(|error| StartError::Refused(error.to_string()))
 }
 
 /// The signing secret that was set, or the stand-alone program's own: made once, for its owner's eyes only.
@@ -156,12 +172,13 @@ fn listen(
     service: &Service,
     tokens: Tokens,
     metrics: &Arc<Metrics>,
+    live: &web::Data<Live>,
 ) -> Result<(Server, SocketAddr), StartError> {
     let bind = |error| StartError::Bind(http.bind, error);
     let listener = TcpListener::bind(http.bind).map_err(bind)?;
     let address = listener.local_addr().map_err(bind)?;
     let (service, tokens, metrics) = (service.clone(), web::Data::new(tokens), web::Data::from(Arc::clone(metrics)));
-    let origins = http.cors_origins.clone();
+    let (origins, live) = (http.cors_origins.clone(), live.clone());
     let server = HttpServer::new(move || {
         // Of its own for each thread: heartbeats that arrive on it share commands, on its own connection.
         let engine = service.engine.for_thread().unwrap_or_else(|error| {
@@ -173,6 +190,7 @@ fn listen(
             .app_data(web::Data::new(service))
             .app_data(tokens.clone())
             .app_data(metrics.clone())
+            .app_data(live.clone())
             .app_data(Pulse::new(engine))
             .configure(routes)
             .wrap(from_fn(crate::handlers::health::count))
@@ -181,6 +199,7 @@ fn listen(
             .wrap(from_fn(without_last_slash))
     })
     .workers(http.threads)
+    .on_connect(|connection, _| give_up_on_the_silent(connection))
     // Slow clients do not hold a place for ever.
     .client_request_timeout(Duration::from_secs(10))
     .keep_alive(Duration::from_secs(75))
@@ -190,6 +209,16 @@ fn listen(
     .map_err(bind)?
     .run();
     Ok((server, address))
+}
+
+/// Ends a connection whose other side takes nothing of what is sent to it: one that is gone without a word, and a
+/// reader that has stalled. Nothing above TCP would end it while there is something left to send.
+fn give_up_on_the_silent(connection: &dyn std::any::Any) {
+    if let Some(stream) = connection.downcast_ref::<actix_web::rt::net::TcpStream>()
+        && let Err(error) = socket2::SockRef::from(stream).set_tcp_user_timeout(Some(UNTAKEN))
+    {
+        log::debug!("a connection without a time limit of its own: {error}");
+    }
 }
 
 fn cors(origins: &[String]) -> Cors {

@@ -12,6 +12,7 @@ pub mod queue;
 pub mod refusal;
 pub mod service;
 pub mod settings;
+pub mod signals;
 pub mod stop;
 pub mod telemetry;
 pub mod timestamp;

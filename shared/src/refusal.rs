@@ -101,10 +101,14 @@ codes! {
     BodyTooLarge => 413 "body_too_large" "The body is too large",
     /// The body is not application/json.
     UnsupportedMediaType => 415 "unsupported_media_type" "The body must be application/json",
+    /// A frame over the WebSocket that is none of ours.
+    InvalidFrame => 422 "invalid_frame" "The frame is not valid",
     /// A field is not what it should be.
     InvalidField => 422 "invalid_field" "A field is not valid",
     /// The password does not meet the rule.
     WeakPassword => 422 "weak_password" "The password is not good enough",
+    /// A WebSocket is opened here.
+    UpgradeRequired => 426 "upgrade_required" "A WebSocket is opened here",
     /// Too many tries.
     TooManyRequests => 429 "too_many_requests" "Too many requests",
     /// A fault of ours.

@@ -51,6 +51,13 @@ pub struct StatusClass {
     pub status: &'static str,
 }
 
+/// Why something ended.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct End {
+    /// In one word.
+    pub why: &'static str,
+}
+
 /// The metrics of a process.
 pub struct Metrics {
     registry: Registry,
@@ -58,6 +65,10 @@ pub struct Metrics {
     pub heartbeats: Family<Outcome, Counter>,
     /// HTTP requests answered, by status class.
     pub requests: Family<StatusClass, Counter>,
+    /// Open WebSockets.
+    pub sockets: Gauge,
+    /// WebSockets that ended, by why.
+    pub socket_ends: Family<End, Counter>,
     /// Attempts at jobs that ended.
     pub jobs: Family<JobOutcome, Counter>,
     /// How long they took, in seconds.
@@ -85,6 +96,10 @@ impl Metrics {
         registry.register("heartbeats", "Heartbeats answered", heartbeats.clone());
         let requests = Family::default();
         registry.register("http_requests", "HTTP requests answered", requests.clone());
+        let sockets = Gauge::default();
+        registry.register("sockets", "Open WebSockets", sockets.clone());
+        let socket_ends = Family::default();
+        registry.register("socket_ends", "WebSockets that ended", socket_ends.clone());
         let jobs = Family::default();
         registry.register("job_attempts", "Attempts at jobs that ended", jobs.clone());
         let buckets: fn() -> Histogram = || Histogram::new(exponential_buckets(0.001, 4.0, 9));
@@ -96,7 +111,18 @@ impl Metrics {
         registry.register("projected_entries", "Stream entries written to the database", projected.clone());
         let projector_lag = Family::default();
         registry.register("projector_lag_seconds", "Age of the oldest entry not yet written", projector_lag.clone());
-        Self { registry, heartbeats, requests, jobs, job_seconds, expired, projected, projector_lag }
+        Self {
+            registry,
+            heartbeats,
+            requests,
+            sockets,
+            socket_ends,
+            jobs,
+            job_seconds,
+            expired,
+            projected,
+            projector_lag,
+        }
     }
 
     /// The OpenMetrics text.

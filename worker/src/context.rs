@@ -7,6 +7,7 @@ use lastseen_shared::db::Db;
 use lastseen_shared::presence::Engine;
 use lastseen_shared::queue::Queue;
 use lastseen_shared::settings::PresenceSettings;
+use lastseen_shared::signals::Signals;
 use lastseen_shared::telemetry::Metrics;
 
 /// What jobs and the projector work with. Cheap to clone.
@@ -16,6 +17,8 @@ pub struct Context {
     pub engine: Engine,
     /// The database.
     pub db: Db,
+    /// What is said to sockets.
+    pub signals: Signals,
     /// The queue.
     pub queue: Queue,
     /// The presence settings.

@@ -10,6 +10,7 @@ use lastseen_shared::presence::{Engine, PresenceEngine};
 use lastseen_shared::queue::Queue;
 use lastseen_shared::settings::table::{flags, given};
 use lastseen_shared::settings::{Form, Settings};
+use lastseen_shared::signals::Signals;
 use lastseen_shared::stop::stop_signal;
 use lastseen_shared::telemetry::{Metrics, start_logging};
 
@@ -47,6 +48,7 @@ pub async fn run() -> Result<(), StartError> {
     let context = Context {
         engine,
         db,
+        signals: Signals::redis(redis.clone())?,
         queue: Queue::redis(redis.shared()?, redis.key_prefix(), TICK_MEMORY),
         presence: settings.presence,
         sessions_kept: startup::SESSIONS_KEPT,

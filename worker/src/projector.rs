@@ -7,11 +7,13 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use lastseen_shared::ids::UserId;
+use lastseen_shared::models::notification::Notification;
 use lastseen_shared::models::projection::{Applied, Offset, ShardOf, apply};
 use lastseen_shared::presence::PresenceEngine;
 use lastseen_shared::presence::engine::Work;
 use lastseen_shared::presence::transition::{Entry, Event, TransitionId};
 use lastseen_shared::queue::Job;
+use lastseen_shared::signals::Signal;
 use lastseen_shared::telemetry::Shard;
 use lastseen_shared::timestamp::Timestamp;
 use tokio::sync::watch;
@@ -100,14 +102,32 @@ impl Projector {
                 apply(connection, ShardOf { shard, shards }, offset.as_ref(), &to, &entries, telling)
             })
             .await?;
-        if applied == Applied::Overtaken {
+        let Applied::Yes(notifications) = applied else {
             self.offset = None;
             return Ok(Step::Overtaken);
-        }
+        };
+        self.push(notifications);
         self.context.metrics.projected.get_or_create(&Shard { shard }).inc_by(count as u64);
         self.committed.push_back((Instant::now(), next.id, users));
         self.offset = Some(Some(next));
         Ok(Step::Wrote(count))
+    }
+
+    /// Tells sockets of notifications, beside the work at hand: they are in the list whether or not that is heard.
+    fn push(&self, notifications: Vec<Notification>) {
+        if notifications.is_empty() {
+            return;
+        }
+        let signals = self.context.signals.clone();
+        tokio::spawn(async move {
+            for Notification { id, user, subject, username, at, .. } in notifications {
+                let signal = Signal::Notification { to: user, id, subject, username, at };
+                if let Err(error) = signals.send(signal).await {
+                    log::debug!("a notification was not pushed: {error}");
+                    return;
+                }
+            }
+        });
     }
 
     fn note_lag(&self, oldest: Option<&Entry>) {

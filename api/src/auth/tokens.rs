@@ -112,6 +112,14 @@ impl Tokens {
     /// # Errors
     /// [`Code::TokenExpired`] for one of ours past its time, [`Code::TokenInvalid`] for everything else.
     pub fn read(&self, token: &str) -> Result<Access, Code> {
+        self.read_with_end(token).map(|(access, _)| access)
+    }
+
+    /// Reads a token, and until when it holds.
+    ///
+    /// # Errors
+    /// As [`Self::read`].
+    pub fn read_with_end(&self, token: &str) -> Result<(Access, Timestamp), Code> {
         if token.len() > LONGEST {
             return Err(Code::TokenInvalid);
         }
@@ -133,7 +141,7 @@ impl Tokens {
             session: SessionId(claims.sid),
             timeout: Duration::from_millis(claims.tmo),
         };
-        Ok(Access { claimed, role: claims.role })
+        Ok((Access { claimed, role: claims.role }, Timestamp(claims.exp.saturating_mul(1_000))))
     }
 }
 

@@ -54,6 +54,26 @@ pub struct MeBody {
     away_after_seconds: Option<Option<f64>>,
 }
 
+/// What a user shows of itself, over a WebSocket: as the fields of the same names in [`MeBody`].
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct AvailabilityBody {
+    availability: Option<Availability>,
+    #[serde(deserialize_with = "nullable")]
+    text: Option<Option<String>>,
+    #[serde(deserialize_with = "nullable")]
+    emoji: Option<Option<String>>,
+    #[serde(deserialize_with = "nullable")]
+    until: Option<Option<Timestamp>>,
+}
+
+impl From<AvailabilityBody> for AvailabilityChange {
+    fn from(body: AvailabilityBody) -> Self {
+        let AvailabilityBody { availability, text, emoji, until } = body;
+        Self { availability, text, emoji, until }
+    }
+}
+
 /// A new password.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]

@@ -175,6 +175,11 @@ impl Client {
         *self.base.lock().unwrap() = address.to_owned();
     }
 
+    /// Where requests go.
+    pub fn base(&self) -> String {
+        self.base.lock().unwrap().clone()
+    }
+
     /// Sends a request; an error where there was no answer.
     pub async fn try_send(
         &self,

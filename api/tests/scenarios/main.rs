@@ -6,12 +6,15 @@
 //! - the rest: the scenarios, a file an area. The table below says which form each is for.
 #![expect(clippy::unwrap_used, reason = "a scenario ends where something is not as it should be")]
 
+mod abuse;
 mod accounts;
 mod changes;
 mod client;
+mod crowd;
 mod devices;
 mod directory;
 mod harness;
+mod live;
 mod losses;
 mod presence;
 mod restarts;
@@ -70,6 +73,19 @@ scenarios! {
         timeouts::different_timeouts_end_at_different_times
         tokens::a_refresh_token_is_turned_and_reuse_ends_the_session
         stops::a_stop_finishes_what_is_in_hand
+        live::a_watcher_is_told_of_every_change
+        live::an_expiry_is_told_within_a_second_without_a_sweep
+        live::a_socket_keeps_its_user_online_and_silence_does_not
+        live::what_came_while_away_is_told_once_and_in_order
+        live::tokens_and_barring_end_a_socket
+        live::only_an_admin_watches_everybody
+        live::an_api_that_stops_says_so_and_a_client_goes_on_where_it_was
+        live::what_is_typed_is_told_and_kept_nowhere
+        live::who_is_waited_for_is_told_of
+        live::what_is_hidden_is_told_to_nobody
+        abuse::whatever_is_sent_harms_nobody_else
+        abuse::what_is_no_handshake_is_refused
+        crowd::readers_that_stall_slow_nobody
     }
     standalone {
         restarts::a_kill_loses_nothing_that_was_acknowledged
@@ -82,5 +98,7 @@ scenarios! {
         losses::nothing_hangs_while_redis_is_away
         workers::another_worker_finishes_a_sweep
         workers::reads_are_right_without_workers
+        live::replicas_tell_of_each_others_users
+        live::a_lost_redis_is_told_as_a_snapshot
     }
 }

@@ -74,7 +74,7 @@ pub async fn silence_is_seen_at_the_deadline_without_a_sweep(form: Form) {
         assert_eq!(told_end(&system, ann.user).await, (Some(beat.online_until), Some("timeout".to_owned())));
         assert_eq!(beat.online_until.0 - beat.last_seen.0, i64::try_from(TIMEOUT.as_millis()).unwrap());
     }
-    // What the heartbeat after the silence has settled is in the history; the second silence is not yet.
+    // What the heartbeat after the silence has settled is in the history; the second silence may not be yet.
     let last_seen = sights(&watcher, ann.user).await[0].last_seen;
     let history = eventually(Duration::from_secs(5), async || {
         let history = system.database.history(ann.user);
@@ -83,7 +83,7 @@ pub async fn silence_is_seen_at_the_deadline_without_a_sweep(form: Form) {
     .await;
     let [.., first, second] = history.as_slice() else { panic!("{history:?}") };
     assert_eq!(first.end_reason.as_deref(), Some("timeout"), "{history:?}");
-    assert_eq!((second.start_reason.as_str(), second.ended_at_ms), ("heartbeat", None), "{history:?}");
+    assert_eq!(second.start_reason, "heartbeat", "{history:?}");
     assert_eq!(last_seen, Some(second.started_at_ms), "the one heartbeat that began it");
 }
 

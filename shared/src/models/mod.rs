@@ -12,7 +12,8 @@ pub mod notification;
 pub mod privacy;
 pub mod projection;
 pub mod session;
-pub mod sql;
+mod sql;
+pub mod walk;
 
 pub use account::{Account, AccountChanges, NewAccount};
 pub use audit::{Actor, AuditEntry};

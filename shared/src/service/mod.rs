@@ -11,6 +11,7 @@ mod devices;
 mod directory;
 mod history;
 pub mod limiter;
+mod live;
 mod login;
 mod me;
 mod notifications;
@@ -30,6 +31,7 @@ pub use contacts::SeenContact;
 pub use devices::Device;
 pub use directory::{DirectoryPage, DirectoryQuery};
 pub use history::{HistoryPage, Now};
+pub use live::{WATCHED_AT_A_TIME, Watched};
 pub use login::{LoggedIn, Login};
 pub use me::{Me, MyChanges};
 pub use notifications::NotificationPage;
@@ -45,6 +47,7 @@ use crate::models::Account;
 use crate::presence::Engine;
 use crate::refusal::Failure;
 use crate::settings::{AccountSettings, PresenceSettings};
+use crate::signals::Signals;
 use limiter::Limiter;
 
 /// The answer of a service.
@@ -57,6 +60,8 @@ pub struct Service {
     pub db: Db,
     /// The presence engine.
     pub engine: Engine,
+    /// What is said to sockets and kept nowhere.
+    pub signals: Signals,
     inner: Arc<Inner>,
 }
 
@@ -86,7 +91,13 @@ impl Service {
         let failures = Limiter::new(accounts.rate_limits, 10, std::time::Duration::from_secs(60));
         let registrations = Limiter::new(accounts.rate_limits, 1_000, std::time::Duration::from_secs(60));
         let inner = Arc::new(Inner { hasher, presence, accounts, failures, registrations, rows });
-        Self { db, engine, inner }
+        Self { db, engine, signals: Signals::local(), inner }
+    }
+
+    /// The same services with these signals.
+    #[must_use]
+    pub fn with_signals(self, signals: Signals) -> Self {
+        Self { signals, ..self }
     }
 
     /// The same services on another handle of the same engine: a thread's own connection.

@@ -15,6 +15,7 @@ const LoginPage = lazy(() => import("./features/login/LoginPage"));
 const RegisterPage = lazy(() => import("./features/login/RegisterPage"));
 const UsersPage = lazy(() => import("./features/users/UsersPage"));
 const UserPage = lazy(() => import("./features/user/UserPage"));
+const ContactsPage = lazy(() => import("./features/contacts/ContactsPage"));
 const MePage = lazy(() => import("./features/me/MePage"));
 
 // The same key is read by public/color-scheme.js.
@@ -48,6 +49,7 @@ function Pages() {
       <Route path="register" element={<RegisterPage />} />
       <Route element={<LoggedIn />}>
         <Route path="me" element={<MePage />} />
+        <Route path="admin/contacts" element={<ContactsPage />} />
         <Route path="admin" element={<AdminsOnly />}>
           <Route index element={<UsersPage />} />
           <Route path="users/:id" element={<UserPage />} />

@@ -14,7 +14,7 @@ const list = keys.list("everyone");
 let queries: QueryClient;
 beforeEach(() => {
   queries = new QueryClient();
-  const page = { users: [user(1), ann], total: 2, online: 1, next_cursor: null, checkedAt: 0 };
+  const page = { users: [user(1), ann], total: 2, online: 1, next_cursor: null, checkedAt: 0, askedAt: 0 };
   queries.setQueryData(list, { pages: [page], pageParams: [null] });
   queries.setQueryData(keys.profile(2), ann);
 });

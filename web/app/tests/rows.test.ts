@@ -8,6 +8,7 @@ const page = (checkedAt: number, ...users: ReturnType<typeof user>[]): LoadedPag
   online: 0,
   next_cursor: null,
   checkedAt,
+  askedAt: checkedAt,
 });
 
 describe("usersOf", () => {

@@ -75,6 +75,7 @@ impl World {
         let context = Context {
             engine: Engine::Memory(MemoryEngine::volatile(1, Clock::Manual(clock.clone()))),
             db,
+            signals: lastseen_shared::signals::Signals::local(),
             queue: Queue::memory(Duration::from_secs(60)),
             presence: settings.presence,
             sessions_kept: Duration::from_secs(60),

@@ -3,10 +3,12 @@
 //! - [`process`]: programs and their logs.
 //! - [`database`]: the database, read past the programs.
 //! - [`redis`]: the Redis, shared or of the test's own.
+//! - [`socket`]: a WebSocket client.
 
 pub mod database;
 pub mod process;
 pub mod redis;
+pub mod socket;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -165,6 +167,14 @@ impl System {
     pub async fn start_api_again(&mut self) {
         self.api = spawn_api(self.form, &self.settings, &self.folder);
         self.wait_for_api().await;
+    }
+
+    /// Another replica of the API, with a client of it.
+    pub async fn another_api(&self) -> (Client, Process) {
+        let mut process = spawn_api(self.form, &self.settings, &self.folder);
+        let client = Client::new();
+        client.moves_to(&process.must_say("listening on ").await);
+        (client, process)
     }
 
     /// Starts the workers again after their end.

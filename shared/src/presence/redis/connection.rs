@@ -69,6 +69,21 @@ impl Redis {
             .set_response_timeout(Some(longest + ANSWER_WITHIN));
         self.client.get_multiplexed_async_connection_with_config(&config).await.map_err(unavailable)
     }
+
+    /// What is published on a channel from now on, while the sink is kept. Ends where the connection is lost.
+    ///
+    /// # Errors
+    /// [`EngineError::Unavailable`] where Redis can't be reached.
+    pub async fn subscribed(
+        &self,
+        channel: &str,
+    ) -> Result<(redis::aio::PubSubSink, redis::aio::PubSubStream), EngineError> {
+        let connected = tokio::time::timeout(CONNECT_WITHIN, self.client.get_async_pubsub()).await;
+        let connected = connected.map_err(|_| EngineError::Unavailable("no connection in time".to_owned()))?;
+        let (mut sink, stream) = connected.map_err(unavailable)?.split();
+        sink.subscribe(channel).await.map_err(unavailable)?;
+        Ok((sink, stream))
+    }
 }
 
 /// An error of the client's, as the engine's.

@@ -3,7 +3,9 @@
 
 import { readFile } from "node:fs/promises";
 import { createServer, request, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { connect } from "node:net";
 import { extname, join, normalize } from "node:path";
+import type { Duplex } from "node:stream";
 
 const dist = join(import.meta.dirname, "../../../dist");
 const policy =
@@ -20,6 +22,7 @@ export async function serve(port: number, api: string): Promise<Server> {
     if (asked.url?.startsWith("/api/")) proxy(api, asked, answer);
     else void file(asked, answer);
   });
+  server.on("upgrade", (asked, socket, head) => upgrade(api, asked, socket, head));
   await new Promise<void>((done) => server.listen(port, "127.0.0.1", done));
   return server;
 }
@@ -43,6 +46,20 @@ async function file(asked: IncomingMessage, answer: ServerResponse) {
     "Cache-Control": "no-cache",
   });
   answer.end(body ?? "not found");
+}
+
+/** A WebSocket: both ends are joined, whatever goes over it. */
+function upgrade(api: string, asked: IncomingMessage, socket: Duplex, head: Buffer) {
+  const { hostname, port } = new URL(api);
+  const onward = connect(Number(port), hostname, () => {
+    const lines = [`${asked.method} ${asked.url} HTTP/1.1`];
+    for (let at = 0; at < asked.rawHeaders.length; at += 2) lines.push(`${asked.rawHeaders[at]}: ${asked.rawHeaders[at + 1]}`);
+    onward.write(`${lines.join("\r\n")}\r\n\r\n`);
+    onward.write(head);
+    onward.pipe(socket).pipe(onward);
+  });
+  onward.on("error", () => socket.destroy());
+  socket.on("error", () => onward.destroy());
 }
 
 function proxy(api: string, asked: IncomingMessage, answer: ServerResponse) {

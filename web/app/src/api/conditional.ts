@@ -7,6 +7,8 @@ interface Kept {
   data: unknown;
   /** When the server last said that it holds. */
   checkedAt: number;
+  /** When it was asked that: what has been heard since is younger. */
+  askedAt: number;
 }
 
 const MOST = 200;
@@ -24,20 +26,26 @@ export class Conditional {
     return this.kept.get(name)?.checkedAt ?? 0;
   }
 
+  askedAt(name: string): number {
+    return this.kept.get(name)?.askedAt ?? 0;
+  }
+
   async get<T>(
     name: string,
     ask: (headers: Record<string, string>) => Promise<{ data?: T; error?: unknown; response: Response }>,
   ): Promise<T> {
     const before = this.kept.get(name);
+    const askedAt = Date.now();
     const { data, error, response } = await settled(ask(before ? { "If-None-Match": before.etag } : {}));
     if (response.status === 304 && before) {
       before.checkedAt = Date.now();
+      before.askedAt = askedAt;
       return before.data as T;
     }
     if (!response.ok) throw errorOf(response, error);
     const etag = response.headers.get("ETag");
     this.kept.delete(name);
-    if (etag) this.kept.set(name, { etag, data, checkedAt: Date.now() });
+    if (etag) this.kept.set(name, { etag, data, checkedAt: Date.now(), askedAt });
     if (this.kept.size > MOST) this.kept.delete(this.kept.keys().next().value as string);
     return data as T;
   }

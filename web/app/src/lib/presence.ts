@@ -1,6 +1,7 @@
 // What the page says of a user's presence. The rule is the server's; the page holds it once more, so that it
 // can't show a barred account as online, whatever an old answer says.
 
+import type { Availability } from "../api/live-types";
 import type { AccountStatus, Presence, User } from "../api/types";
 
 type Account = Pick<User, "status" | "is_active">;
@@ -29,4 +30,17 @@ export function presenceOf(user: Account & Pick<User, "online_status">): Presenc
 export function shownPresence(user: Parameters<typeof presenceOf>[0], certain: boolean): Presence | "was_online" {
   const presence = presenceOf(user);
   return presence === "online" && !certain ? "was_online" : presence;
+}
+
+/** What a mark shows: of somebody who is online, how available. */
+export type Mark = Presence | "was_online" | Exclude<Availability, "available">;
+
+export function markOf(user: Parameters<typeof presenceOf>[0] & { availability?: string }, certain = true): Mark {
+  const shown = shownPresence(user, certain);
+  return shown === "online" ? availabilityMark(user.availability) : shown;
+}
+
+/** The mark of somebody who is online. A word of a later server is plain "online". */
+export function availabilityMark(availability: string | undefined): Mark {
+  return availability === "away" || availability === "dnd" || availability === "invisible" ? availability : "online";
 }

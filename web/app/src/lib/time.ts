@@ -57,3 +57,10 @@ export function duration(ms: number): string {
   const second = parts[first + 1] as string;
   return second.startsWith("0 ") || first === 2 ? (parts[first] as string) : `${parts[first]} ${second}`;
 }
+
+/** A moment that lies ahead, as short as it can be understood: "14:30" today, else with the day. */
+export function momentWords(then: string | number, now = Date.now()): string {
+  const [at, today] = [new Date(then), new Date(now)];
+  const short: Intl.DateTimeFormatOptions = { hour: "2-digit", minute: "2-digit" };
+  return at.toDateString() === today.toDateString() ? at.toLocaleTimeString(locale, short) : dayAndTime(then);
+}

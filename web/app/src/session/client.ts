@@ -1,19 +1,23 @@
-// The log-in and its heartbeats, by the client package.
+// The log-in, its heartbeats and its live connection, by the client package.
 
-import { HeartbeatClient, LastseenError, Session, webStorage } from "lastseen-client";
+import { connect, HeartbeatClient, IdleWatcher, LastseenError, Session, webStorage, type LiveConnection, type LiveOptions } from "lastseen-client";
 import { Problem, Unreachable } from "../api/problem";
-import type { Config, Profile } from "../api/types";
+import type { LiveConfig, LiveProfile } from "../api/live-types";
+import type { Profile } from "../api/types";
 import { deviceName } from "./device";
 import type { Pulse, SessionPort, SessionState } from "./port";
 
 const LOGGED_OUT = "logged_out";
 // Until the server has said its own, which is a moment after the page was loaded.
 const DEFAULT_INTERVAL_SECONDS = 30;
+const DEFAULT_AWAY_SECONDS = 300;
 
 export class ClientSession implements SessionPort {
   private readonly session: Session;
   private readonly listeners = new Set<() => void>();
   private heartbeat: HeartbeatClient | null = null;
+  private connection: LiveConnection | null = null;
+  private watcher: IdleWatcher | null = null;
   private current: SessionState;
   /** While this tab logs in, what the session says of itself is no news. */
   private entering = false;
@@ -31,6 +35,8 @@ export class ClientSession implements SessionPort {
   }
 
   state = () => this.current;
+  live = () => this.connection;
+  setAwayAfter = (seconds: number) => this.watcher?.setAwayAfter(seconds);
 
   pulse = (): Pulse => {
     switch (this.heartbeat?.state.status) {
@@ -57,7 +63,8 @@ export class ClientSession implements SessionPort {
     // What the server answers is a whole profile; the package promises less.
     const user = answer.user as unknown as Profile;
     this.become({ id: this.session.sessionId, user, ended: null });
-    this.beat(answer.heartbeatIntervalSeconds);
+    this.beat(answer.heartbeatIntervalSeconds, awayAfter(user, answer.awayAfterSeconds));
+    this.tell();
     return user;
   }
 
@@ -69,26 +76,42 @@ export class ClientSession implements SessionPort {
 
   /** After a reload: heartbeats go on at once, and at the server's own pace as soon as that is known. */
   private async resume() {
-    this.beat(DEFAULT_INTERVAL_SECONDS);
+    this.beat(DEFAULT_INTERVAL_SECONDS, DEFAULT_AWAY_SECONDS);
     const response = await fetch(`${this.baseUrl}/api/config/`).catch(() => null);
     if (!response?.ok) return;
-    const config = (await response.json()) as Config;
+    const config = (await response.json()) as LiveConfig;
     this.heartbeat?.setInterval(config.heartbeat_interval_seconds);
+    if (config.away_after_seconds) this.watcher?.setAwayAfter(config.away_after_seconds);
   }
 
-  private beat(intervalSeconds: number) {
+  private beat(intervalSeconds: number, awayAfterSeconds: number) {
     this.quiet();
+    const tokens = { getAccessToken: this.session.getAccessToken, refreshAccessToken: this.session.refresh };
     const heartbeat = new HeartbeatClient({
       baseUrl: this.baseUrl,
       intervalSeconds,
-      getAccessToken: this.session.getAccessToken,
-      refreshAccessToken: this.session.refresh,
+      ...tokens,
       onState: () => this.tell(),
     });
     // The server refuses heartbeats: then the log-in is over, for the same reason.
     heartbeat.on("stopped", ({ reason, refused }) => refused && this.session.end(reason));
     this.heartbeat = heartbeat;
     heartbeat.start();
+    const watcher = new IdleWatcher({ heartbeat, awayAfterSeconds, name: this.session.sessionId ?? "" });
+    this.watcher = watcher;
+    watcher.start();
+    this.connection = this.connect(tokens, heartbeat, watcher);
+  }
+
+  private connect(tokens: Pick<LiveOptions, "getAccessToken" | "refreshAccessToken">, heartbeat: HeartbeatClient, watcher: IdleWatcher) {
+    const live = connect({ baseUrl: this.baseUrl, ...tokens });
+    live.on("ready", ({ awayAfterSeconds, heartbeatIntervalSeconds }) => {
+      if (awayAfterSeconds > 0) watcher.setAwayAfter(awayAfterSeconds);
+      if (heartbeatIntervalSeconds > 0) heartbeat.setInterval(heartbeatIntervalSeconds);
+    });
+    // The server lets nobody in any more: a heartbeat learns why.
+    live.on("state", ({ status, reason }) => status === "closed" && reason?.code !== "closed" && void heartbeat.beat());
+    return live;
   }
 
   private become(state: SessionState) {
@@ -101,8 +124,10 @@ export class ClientSession implements SessionPort {
   }
 
   private quiet() {
-    const { heartbeat } = this;
-    this.heartbeat = null;
+    const { connection, heartbeat, watcher } = this;
+    this.heartbeat = this.connection = this.watcher = null;
+    connection?.close();
+    watcher?.stop();
     heartbeat?.stop();
   }
 
@@ -110,6 +135,9 @@ export class ClientSession implements SessionPort {
     for (const listener of this.listeners) listener();
   }
 }
+
+const awayAfter = (user: Profile, operators: number | null) =>
+  (user as LiveProfile).away_after_seconds ?? operators ?? DEFAULT_AWAY_SECONDS;
 
 /** The package's errors as the page's. */
 function fail(error: unknown): never {

@@ -14,7 +14,9 @@ export function LoggedIn() {
   const location = useLocation();
   const me = useMe();
   if (!signedIn) {
-    const door = location.pathname.startsWith("/admin") ? "/admin-login" : "/login";
+    // Contacts are for everybody.
+    const admins = location.pathname.startsWith("/admin") && !location.pathname.startsWith("/admin/contacts");
+    const door = admins ? "/admin-login" : "/login";
     return <Navigate to={door} replace state={{ from: location.pathname + location.search }} />;
   }
   if (!me.data) return <Waiting />;

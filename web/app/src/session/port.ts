@@ -1,5 +1,6 @@
 // What the page needs of a log-in. The page knows this and not how it is done.
 
+import type { LiveConnection } from "lastseen-client";
 import type { Profile } from "../api/types";
 
 export interface SessionState {
@@ -11,6 +12,9 @@ export interface SessionState {
   ended: string | null;
 }
 
+/** Presence as it changes. */
+export type Live = Pick<LiveConnection, "on" | "state" | "presences" | "typists" | "subscribe" | "typing">;
+
 /** Whether heartbeats get through. */
 export type Pulse = "beating" | "retrying" | "stopped";
 
@@ -18,7 +22,11 @@ export interface SessionPort {
   /** The same object until something changes. */
   state(): SessionState;
   pulse(): Pulse;
+  /** The connection of this log-in; null where there is none. */
+  live(): Live | null;
   subscribe(listener: () => void): () => void;
+  /** After how long without being touched this device is away. */
+  setAwayAfter(seconds: number): void;
   /** Throws `Problem` or `Unreachable`. */
   login(username: string, password: string): Promise<Profile>;
   logout(everywhere?: boolean): Promise<void>;

@@ -1,15 +1,32 @@
-import type { AccountStatus, Presence } from "../api/types";
+import type { AccountStatus } from "../api/types";
+import type { Mark } from "../lib/presence";
 import { exact, relative } from "../lib/time";
 import { useNow } from "../lib/clock";
 import { texts } from "../texts";
 import classes from "./Presence.module.css";
 
-/** A dot and a word: never the colour alone. */
-export function PresenceMark({ presence }: { presence: Presence | "was_online" }) {
+/** A dot and a word: never the colour alone, and a shape of its own for each. */
+export function PresenceMark({ presence }: { presence: Mark }) {
   return (
     <span className={classes.mark} data-presence={presence}>
-      <span className={classes.dot} aria-hidden="true" />
+      <Dot presence={presence} />
       {texts.presence[presence]}
+    </span>
+  );
+}
+
+/** The dot alone, where a word stands elsewhere. */
+export function Dot({ presence }: { presence: Mark }) {
+  return <span className={classes.dot} data-presence={presence} aria-hidden="true" />;
+}
+
+/** What somebody says of itself, with the whole of it on hover. */
+export function Words({ text, emoji }: { text?: string | null | undefined; emoji?: string | null | undefined }) {
+  if (!text && !emoji) return null;
+  const words = [emoji, text].filter(Boolean).join(" ");
+  return (
+    <span className={classes.words} title={words}>
+      {words}
     </span>
   );
 }

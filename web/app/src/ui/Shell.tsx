@@ -1,37 +1,53 @@
 import { Button, Menu } from "@mantine/core";
 import { Suspense } from "react";
-import { NavLink, Outlet, useNavigate } from "react-router";
-import type { Profile } from "../api/types";
+import { Link, NavLink, Outlet, useLocation, useNavigate } from "react-router";
+import type { LiveProfile } from "../api/live-types";
+import { AvailabilityItems } from "../features/availability/AvailabilityItems";
+import { Bell } from "../features/notifications/Bell";
+import { useIncoming } from "../features/contacts/useContacts";
+import { availabilityMark } from "../lib/presence";
+import { LiveProvider } from "../live/LiveProvider";
 import { session } from "../session";
+import { usePulse } from "../session/hooks";
 import { texts } from "../texts";
 import { Crash } from "./Crash";
-import { LeaveIcon, PeopleIcon, PersonIcon } from "./icons";
+import { ContactsIcon, LeaveIcon, PeopleIcon, PersonIcon } from "./icons";
+import { LiveMark } from "./LiveMark";
 import { Logo } from "./Logo";
+import { Dot } from "./Presence";
 import { Waiting } from "./Page";
 import { SchemeToggle } from "./SchemeToggle";
 import classes from "./Shell.module.css";
 import { refused } from "./notify";
 
+const CONTACTS = "/admin/contacts";
+
 /** What stands around every page of somebody who is logged in. */
-export function Shell({ me }: { me: Profile }) {
+export function Shell({ me }: { me: LiveProfile }) {
+  const onPeople = useOnPeople();
   return (
-    <>
+    <LiveProvider me={me}>
       <a href="#content" className={classes.skip}>
         {texts.skipToContent}
       </a>
       <header className={classes.header}>
         <div className={classes.bar}>
-          <Logo />
+          <div className={classes.brand}>
+            <Logo />
+          </div>
           <nav className={classes.nav} aria-label={texts.navigation}>
             {me.role === "admin" ? (
-              <NavLink to="/admin" className={classes.link}>
+              <Link to="/admin" className={classes.link} aria-current={onPeople ? "page" : undefined}>
                 <PeopleIcon size={16} />
-                {texts.people}
-              </NavLink>
+                <span className={classes.word}>{texts.people}</span>
+              </Link>
             ) : null}
+            <ContactsLink />
           </nav>
           <div style={{ flex: 1 }} />
+          <LiveMark />
           <SchemeToggle />
+          <Bell />
           <AccountMenu me={me} />
         </div>
       </header>
@@ -42,28 +58,67 @@ export function Shell({ me }: { me: Profile }) {
           </Suspense>
         </Crash>
       </main>
-    </>
+    </LiveProvider>
   );
 }
 
-function AccountMenu({ me }: { me: Profile }) {
+/** The people have their place at `/admin` and below it, but for the contacts. */
+function useOnPeople() {
+  const { pathname } = useLocation();
+  return pathname.startsWith("/admin") && !pathname.startsWith(CONTACTS);
+}
+
+/** With the number of those who ask to be a contact. */
+function ContactsLink() {
+  const asking = useIncoming();
+  return (
+    <NavLink to={CONTACTS} className={classes.link}>
+      <ContactsIcon size={16} />
+      <span className={classes.word}>{texts.contactsLink}</span>
+      {asking > 0 ? (
+        <span className={classes.count} title={texts.contacts.requests(asking)}>
+          {asking}
+          <span className="visually-hidden"> {texts.contacts.requests(asking)}</span>
+        </span>
+      ) : null}
+    </NavLink>
+  );
+}
+
+/** How oneself is shown to others, as far as this page knows. */
+function useOwnMark(me: LiveProfile) {
+  const pulse = usePulse();
+  const mark = availabilityMark(me.availability);
+  return pulse === "beating" || mark === "invisible" ? mark : pulse === "retrying" ? "was_online" : "offline";
+}
+
+function AccountMenu({ me }: { me: LiveProfile }) {
   const navigate = useNavigate();
+  const mark = useOwnMark(me);
   const leave = () => session.logout().catch((error: unknown) => refused(texts.logOut, error));
   return (
-    <Menu position="bottom-end" width={210}>
+    <Menu position="bottom-end" width={250}>
       <Menu.Target>
         <Button
           variant="default"
           size="sm"
           px="sm"
-          leftSection={<PersonIcon size={16} />}
+          leftSection={
+            <span className={classes.own}>
+              <PersonIcon size={16} />
+              <Dot presence={mark} />
+            </span>
+          }
           aria-label={texts.accountMenu(me.username)}
+          title={texts.presence[mark]}
           classNames={{ section: classes.person, label: classes.name }}
         >
           {me.username}
         </Button>
       </Menu.Target>
       <Menu.Dropdown>
+        <AvailabilityItems me={me} />
+        <Menu.Divider />
         <Menu.Item leftSection={<PersonIcon size={16} />} onClick={() => navigate("/me")}>
           {texts.myAccount}
         </Menu.Item>

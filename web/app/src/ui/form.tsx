@@ -10,13 +10,17 @@ export function useSubmit(send: (fields: FormData) => Promise<void>, fields: rea
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState<unknown>(null);
 
-  async function onSubmit(event: FormEvent<HTMLFormElement>) {
+  const onSubmit = (event: FormEvent<HTMLFormElement>) => {
     event.preventDefault();
+    return submit(new FormData(event.currentTarget));
+  };
+
+  async function submit(form: FormData) {
     if (busy) return;
     setBusy(true);
     setError(null);
     try {
-      await send(new FormData(event.currentTarget));
+      await send(form);
     } catch (problem) {
       setError(problem);
     } finally {
@@ -28,6 +32,8 @@ export function useSubmit(send: (fields: FormData) => Promise<void>, fields: rea
   const atField = about !== null && fields.includes(about);
   return {
     onSubmit,
+    /** Without a form: a button of its own. */
+    send: () => submit(new FormData()),
     busy,
     /** What is said above the form. */
     error: atField ? null : error,

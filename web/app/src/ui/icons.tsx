@@ -45,6 +45,12 @@ export const EditIcon = icon(<path d="m4 20 1-4L16 5l3 3L8 19l-4 1Zm9.5-12.5 3 3
 export const TrashIcon = icon(<path d="M5 7h14M10 11v6m4-6v6M6 7l1 13h10l1-13M9 7V4h6v3" />);
 export const PeopleIcon = icon(<path d="M9 11a3.5 3.5 0 1 0 0-7 3.5 3.5 0 0 0 0 7Zm-6 9c0-3.3 2.7-5.5 6-5.5s6 2.2 6 5.5m1-16.5a3.5 3.5 0 0 1 0 7m2 4c1.9.8 3 2.6 3 5" />);
 export const PersonIcon = icon(<path d="M12 12a4 4 0 1 0 0-8 4 4 0 0 0 0 8Zm-7 8c0-3.6 3.1-6 7-6s7 2.4 7 6" />);
+export const BellIcon = icon(<path d="M6 17V11a6 6 0 0 1 12 0v6l1.5 2h-15L6 17Zm4 2a2 2 0 0 0 4 0" />);
+export const BellOffIcon = icon(<path d="M6 17V11c0-1.2.4-2.4 1-3.3M9 5.8A6 6 0 0 1 18 11v6M4.500 19H17m-7 0a2 2 0 0 0 4 0M4 4l16 16" />);
+export const ContactsIcon = icon(<path d="M5 4h14v16H5zM3 8h3m-3 8h3m6-3.500a2.500 2.500 0 1 0 0-5 2.500 2.500 0 0 0 0 5Zm-4 4.500c0-2 1.800-3 4-3s4 1 4 3" />);
+export const LiveIcon = icon(<path d="M13 3 5 14h6l-1 7 8-11h-6l1-7Z" />);
+export const RefreshIcon = icon(<path d="M19 12a7 7 0 1 1-2-4.900M19 4v4h-4" />);
+export const SmileIcon = icon(<path d="M12 21a9 9 0 1 0 0-18 9 9 0 0 0 0 18ZM9 10h.01M15 10h.01M8.500 14.500c1.800 2 5.200 2 7 0" />);
 export const UpIcon = icon(<path d="m7 14 5-5 5 5" />);
 export const DownIcon = icon(<path d="m7 10 5 5 5-5" />);
 export const WarnIcon = icon(<path d="M12 4 2.5 20h19L12 4Zm0 6v4m0 3v.01" />);

@@ -3,10 +3,18 @@
  * their own.
  */
 
+/** How one listens. */
+export interface ListenerOptions {
+  /** Before those that may keep the event to themselves. */
+  readonly capture?: boolean;
+  /** The event is only looked at. */
+  readonly passive?: boolean;
+}
+
 /** Something that tells of events. */
 export interface EventSource {
-  addEventListener(type: string, listener: (event: object) => void): void;
-  removeEventListener(type: string, listener: (event: object) => void): void;
+  addEventListener(type: string, listener: (event: object) => void, options?: ListenerOptions): void;
+  removeEventListener(type: string, listener: (event: object) => void, options?: ListenerOptions): void;
 }
 
 /** Of `document`. */
@@ -40,7 +48,7 @@ export interface WorkerLike {
 
 /** What there is around this package. */
 export interface Environment {
-  /** Tells of `online`, `pagehide`, `pageshow` and `storage`. */
+  /** Tells of `online`, `pagehide`, `pageshow` and `storage`, and of what people do. */
   readonly window?: EventSource;
   /** Tells of `visibilitychange`. */
   readonly document?: DocumentLike;

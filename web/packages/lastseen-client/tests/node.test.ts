@@ -38,7 +38,8 @@ it('can be imported by its name', async () => {
     console.log(Object.keys(everything).sort().join(' '), import.meta.resolve('lastseen-client/timer-worker').slice(-21));
   `);
   expect(said.trim()).toBe(
-    'HeartbeatClient LastseenError Session memoryStorage sessionIdOf webStorage /dist/timer-worker.js',
+    'CLOSE HeartbeatClient IdleWatcher LastseenError LiveConnection Session connect memoryStorage parseFrame sessionIdOf ' +
+      'webStorage /dist/timer-worker.js',
   );
 });
 

@@ -22,6 +22,7 @@ describe('log-in', () => {
       user: { id: 7, username: 'ann', role: 'user' },
       heartbeatIntervalSeconds: 30,
       inactivityTimeoutSeconds: 120,
+      awayAfterSeconds: 300,
     });
     expect(server.got[0]).toMatchObject({
       method: 'POST',

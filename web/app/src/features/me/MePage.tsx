@@ -1,5 +1,6 @@
 import { Text, Title } from "@mantine/core";
-import type { Profile } from "../../api/types";
+import type { LiveProfile } from "../../api/live-types";
+import { availabilityMark } from "../../lib/presence";
 import { date } from "../../lib/time";
 import { useMe, usePulse } from "../../session/hooks";
 import { texts } from "../../texts";
@@ -9,6 +10,7 @@ import { PresenceMark } from "../../ui/Presence";
 import { Devices } from "../user/Devices";
 import { Everywhere } from "./Everywhere";
 import { EmailForm, PasswordForm, TimeoutForm } from "./forms";
+import { AwayForm, PrivacyForm } from "./live-forms";
 import classes from "./MePage.module.css";
 
 export default function MePage() {
@@ -17,14 +19,14 @@ export default function MePage() {
   return me ? <Me me={me} /> : <Waiting />;
 }
 
-function Me({ me }: { me: Profile }) {
+function Me({ me }: { me: LiveProfile }) {
   return (
     <>
       <div className={classes.head}>
         <Title order={1} size="h2" className={classes.name}>
           {me.username}
         </Title>
-        <Beating />
+        <Beating me={me} />
         <Text size="sm" c="dimmed">
           {texts.me.created(date(me.created_at))}
         </Text>
@@ -36,6 +38,12 @@ function Me({ me }: { me: Profile }) {
         </Panel>
         <Panel title={texts.me.timeout}>
           <TimeoutForm me={me} />
+        </Panel>
+        <Panel title={texts.me.privacy}>
+          <PrivacyForm me={me} />
+        </Panel>
+        <Panel title={texts.me.away}>
+          <AwayForm me={me} />
         </Panel>
         <Panel title={texts.me.profile}>
           <EmailForm me={me} />
@@ -49,14 +57,14 @@ function Me({ me }: { me: Profile }) {
 }
 
 /** What one's own heartbeats say. */
-function Beating() {
+function Beating({ me }: { me: LiveProfile }) {
   const pulse = usePulse();
   const beating = pulse === "beating";
   return (
     <div className={classes.pulse} role="status">
-      <PresenceMark presence={beating ? "online" : pulse === "retrying" ? "was_online" : "offline"} />
+      <PresenceMark presence={beating ? availabilityMark(me.availability) : pulse === "retrying" ? "was_online" : "offline"} />
       <Text size="sm" c="dimmed">
-        {beating ? texts.me.online : pulse === "retrying" ? texts.me.retrying : texts.me.offline}
+        {beating ? (me.availability === "invisible" ? texts.me.invisible : texts.me.online) : pulse === "retrying" ? texts.me.retrying : texts.me.offline}
       </Text>
     </div>
   );

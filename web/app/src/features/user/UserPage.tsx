@@ -1,14 +1,15 @@
 import { Anchor, Skeleton, Text, Title } from "@mantine/core";
 import { Link, useNavigate, useParams } from "react-router";
 import { Problem } from "../../api/problem";
-import type { Role, User } from "../../api/types";
-import { accountStatus, presenceOf } from "../../lib/presence";
+import type { LiveUser } from "../../api/live-types";
+import type { Role } from "../../api/types";
+import { accountStatus, markOf, presenceOf } from "../../lib/presence";
 import { useAdmin } from "../../session/guards";
 import { texts } from "../../texts";
 import { BackIcon } from "../../ui/icons";
 import { NotFound, usePageTitle } from "../../ui/Page";
 import { Panel } from "../../ui/Panel";
-import { Ago, PresenceMark, StatusMark } from "../../ui/Presence";
+import { Ago, PresenceMark, StatusMark, Words } from "../../ui/Presence";
 import { RowActions } from "../users/actions/RowActions";
 import { RowMenu } from "../users/actions/RowMenu";
 import { StaleBanner } from "../users/StaleBanner";
@@ -72,7 +73,7 @@ function Detail({ id }: { id: number }) {
 }
 
 interface HeadProps {
-  user: User;
+  user: LiveUser;
   myId: number;
   certain: boolean;
   onDeleted: () => void;
@@ -90,7 +91,8 @@ function Head({ user, myId, certain, onDeleted }: HeadProps) {
           {user.username}
         </Title>
         <div className={classes.facts}>
-          <PresenceMark presence={presence === "online" && !certain ? "was_online" : presence} />
+          <PresenceMark presence={markOf(user, certain)} />
+          {presence === "online" ? <Words text={user.text} emoji={user.emoji} /> : null}
           {presence === "online" && certain ? null : (
             <span>
               <Ago at={user.last_seen} />

@@ -1,6 +1,9 @@
-import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
+import { useInfiniteQuery, useQuery, useQueryClient } from "@tanstack/react-query";
+import { useEffect } from "react";
 import { getAudit, getDevices, getHistory, getUser } from "../../api/calls";
 import { keys } from "../../api/keys";
+import { useHeard, useLive, useWatched } from "../../live/LiveProvider";
+import { overlaid } from "../../live/overlay";
 import { dayStart } from "../../lib/timeline";
 import { useRefreshMs } from "../users/useUsers";
 
@@ -10,7 +13,29 @@ const SLOW_MS = 15_000;
 
 export function useUser(id: number) {
   const refetchInterval = useRefreshMs();
-  return useQuery({ queryKey: keys.profile(id), queryFn: () => getUser(id), refetchInterval });
+  const queryFn = async () => {
+    const askedAt = Date.now();
+    return { ...(await getUser(id)), askedAt };
+  };
+  const profile = useQuery({ queryKey: keys.profile(id), queryFn, refetchInterval });
+  const heard = useHeard();
+  useWatched(id);
+  useDevicesFollow(id);
+  const { data } = profile;
+  return { ...profile, data: data && overlaid(data, data.askedAt, heard) };
+}
+
+/** Who comes or goes does so on a device. */
+function useDevicesFollow(id: number) {
+  const live = useLive();
+  const queries = useQueryClient();
+  useEffect(
+    () =>
+      live?.on("presence", ({ presence }) => {
+        if (presence.user_id === id) void queries.invalidateQueries({ queryKey: keys.devices(id) });
+      }),
+    [live, id, queries],
+  );
 }
 
 export function useDevices(id: number) {

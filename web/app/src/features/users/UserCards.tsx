@@ -1,6 +1,6 @@
 import type { VirtualItem } from "@tanstack/react-virtual";
 import { texts } from "../../texts";
-import { accountStatus, presenceOf, shownPresence } from "../../lib/presence";
+import { accountStatus, markOf, presenceOf } from "../../lib/presence";
 import { PresenceMark, StatusMark } from "../../ui/Presence";
 import { RowActions } from "./actions/RowActions";
 import { Name, Seen, type Shown } from "./columns";
@@ -38,7 +38,7 @@ export function UserCards({ rows, items, height, offset, sectionCounts, myId, ce
           return (
             <div role="listitem" key={row.key} className={classes.card} style={style} data-user={user.username}>
               <Name user={user} myId={myId} />
-              <PresenceMark presence={shownPresence(user, certain)} />
+              <PresenceMark presence={markOf(user, certain)} />
               <div className={classes.cardLine}>
                 {status === "active" ? null : <StatusMark status={status} />}
                 {user.role === "admin" ? <span>{texts.role.admin}</span> : null}

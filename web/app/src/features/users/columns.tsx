@@ -1,9 +1,10 @@
 import { createColumnHelper, tableFeatures } from "@tanstack/react-table";
 import { Link } from "react-router";
+import type { LiveUser } from "../../api/live-types";
 import type { Role, User } from "../../api/types";
-import { accountStatus, presenceOf, shownPresence } from "../../lib/presence";
+import { accountStatus, markOf, presenceOf } from "../../lib/presence";
 import { texts } from "../../texts";
-import { Ago, PresenceMark, StatusMark } from "../../ui/Presence";
+import { Ago, PresenceMark, StatusMark, Words } from "../../ui/Presence";
 import { RowActions } from "./actions/RowActions";
 import type { Sort } from "./query";
 import classes from "./UserList.module.css";
@@ -29,7 +30,7 @@ export const columnsFor = ({ myId, certain }: Shown) =>
     column.display({
       id: "presence",
       header: texts.users.columns.presence,
-      cell: ({ row }) => <PresenceMark presence={shownPresence(row.original, certain)} />,
+      cell: ({ row }) => <PresenceMark presence={markOf(row.original, certain)} />,
     }),
     column.display({
       id: "name",
@@ -58,7 +59,7 @@ export const columnsFor = ({ myId, certain }: Shown) =>
     }),
   ]);
 
-export function Name({ user, myId }: { user: User; myId: number }) {
+export function Name({ user, myId }: { user: LiveUser; myId: number }) {
   return (
     <span className={classes.person}>
       <span className={classes.nameLine}>
@@ -66,6 +67,7 @@ export function Name({ user, myId }: { user: User; myId: number }) {
           {user.username}
         </Link>
         {user.id === myId ? <span className={classes.you}>{texts.you}</span> : null}
+        {presenceOf(user) === "online" ? <Words text={user.text} emoji={user.emoji} /> : null}
       </span>
       {user.email ? <span className={classes.email}>{user.email}</span> : null}
     </span>

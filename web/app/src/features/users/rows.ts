@@ -6,6 +6,8 @@ import type { Presence, User, UsersPage } from "../../api/types";
 export interface LoadedPage extends UsersPage {
   /** When the server last said that the page is so. */
   checkedAt: number;
+  /** When it was asked. What was heard since is younger. */
+  askedAt: number;
 }
 
 export type Row = { kind: "section"; key: string; presence: Presence } | { kind: "user"; key: number; user: User };

@@ -5,6 +5,9 @@ import { keys } from "../../api/keys";
 import type { User } from "../../api/types";
 import { firstPage, matchingQuery, nextPage, pageQuery, wantsMore, type Filter } from "./query";
 import { sameOr, usersOf, type LoadedPage } from "./rows";
+import { overlaidPages, still } from "../../live/overlay";
+import { useHeard } from "../../live/LiveProvider";
+import { useEverybody } from "../../live/useEverybody";
 
 const DEFAULT_REFRESH_MS = 10_000;
 // A page off the screen is not asked for again before it is this old, unless it comes back on the screen.
@@ -36,7 +39,10 @@ export function useMatching(filter: Filter) {
   });
 }
 
-/** The list, refreshed as often as the server says. `onScreen` tells which of its pages are looked at. */
+/**
+ * The list, refreshed as often as the server says, with what was heard since laid over it. `onScreen` tells which of
+ * its pages are looked at.
+ */
 export function useUsers(filter: Filter) {
   const refetchInterval = useRefreshMs();
   const onScreen = useRef({ first: 0, last: 0 });
@@ -51,7 +57,7 @@ export function useUsers(filter: Filter) {
       const away = pageParam.index > 0 && (pageParam.index < first || pageParam.index > last + 1);
       const kept = away ? conditional.recent<LoadedPage>(name, OFF_SCREEN_MS) : undefined;
       const page = kept ?? (await getUsers(query, signal));
-      return { ...page, checkedAt: conditional.checkedAt(name) };
+      return { ...page, checkedAt: conditional.checkedAt(name), askedAt: conditional.askedAt(name) };
     },
     getNextPageParam: (page, _pages, param) => nextPage(filter, page, param),
     refetchInterval,
@@ -59,11 +65,14 @@ export function useUsers(filter: Filter) {
   });
 
   const pages = list.data?.pages;
+  const heard = useHeard();
   const before = useRef<User[]>([]);
   const users = useMemo(() => {
-    before.current = sameOr(before.current, pages ? usersOf(pages) : []);
+    const now = pages ? still(usersOf(overlaidPages(pages, heard)), filter.presence) : [];
+    before.current = sameOr(before.current, now);
     return before.current;
-  }, [pages]);
+  }, [pages, heard, filter.presence]);
+  useEverybody(users, filter.presence !== null);
 
   const { hasNextPage, isFetchingNextPage, isError, fetchNextPage } = list;
   useEffect(() => {

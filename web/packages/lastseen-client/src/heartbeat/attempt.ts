@@ -16,6 +16,8 @@ export interface AttemptWith {
   readonly options: Pick<HeartbeatOptions, 'getAccessToken' | 'refreshAccessToken'>;
   readonly timeoutMs: number;
   readonly signal: AbortSignal;
+  /** For how many seconds nobody has touched this device, where that is to be said. */
+  readonly idleSeconds: number | null;
   /** Told of each token that is used. */
   readonly onToken: (token: string) => void;
 }
@@ -51,9 +53,14 @@ async function accessToken({ options, wire, signal }: AttemptWith): Promise<stri
   return token;
 }
 
-function send(by: AttemptWith, token: string): Promise<Answer> {
+async function send(by: AttemptWith, token: string): Promise<Answer> {
+  const { idleSeconds, signal, timeoutMs, url, wire } = by;
   by.onToken(token);
-  return exchange(by.wire, by.url, post(undefined, token), { timeoutMs: by.timeoutMs, signal: by.signal });
+  const body = idleSeconds === null ? undefined : { idle_seconds: idleSeconds };
+  const answer = await exchange(wire, url, post(body, token), { timeoutMs, signal });
+  // An older server knows no idleness. That somebody is there, it is told all the same.
+  if (answer.status !== 422 || body === undefined) return answer;
+  return exchange(wire, url, post(undefined, token), { timeoutMs, signal });
 }
 
 function failed(error: LastseenError): Outcome {

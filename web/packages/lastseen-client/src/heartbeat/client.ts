@@ -29,6 +29,7 @@ export class HeartbeatClient {
   #intervalMs: number;
   #clock: Clock | null = null;
   #run: Run | null = null;
+  #idleSeconds: number | null = null;
   #forgetPage: () => void = () => undefined;
 
   /**
@@ -99,6 +100,18 @@ export class HeartbeatClient {
     this.#run?.retime();
   }
 
+  /**
+   * Says with the next heartbeat, which goes out at once, for how many seconds nobody has touched this device; 0 when
+   * somebody does. An `IdleWatcher` calls this. Of several tabs, the leading one sends: each must know the same.
+   *
+   * @throws RangeError for what is no number of seconds.
+   */
+  reportIdle(seconds: number): void {
+    if (!Number.isFinite(seconds) || seconds < 0) throw new RangeError(`${seconds} is no number of seconds`);
+    this.#idleSeconds = Math.ceil(seconds);
+    this.#run?.idle();
+  }
+
   #begin(): Run | null {
     const clock = this.#clock;
     if (!clock) return null;
@@ -110,6 +123,7 @@ export class HeartbeatClient {
       random: this.#options.random ?? Math.random,
       url: `${trimmed(this.#options.baseUrl)}/api/users/heartbeat/`,
       intervalMs: () => this.#intervalMs,
+      idleSeconds: () => this.#idleSeconds,
       state: () => this.#state,
       update: (changes) => this.#update(changes),
       emit: (name, event) => this.#events.emit(name, event),

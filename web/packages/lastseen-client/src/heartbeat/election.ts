@@ -7,6 +7,8 @@ export interface Told extends Pick<HeartbeatState, 'status' | 'lastBeat' | 'onli
   readonly nextAt: number;
   /** How many have failed in a row. */
   readonly failures: number;
+  /** What the server was told last of idleness; null where nothing. */
+  readonly idle?: number | null;
 }
 
 /**

@@ -21,6 +21,8 @@ export interface RunHost {
   readonly random: () => number;
   readonly url: string;
   readonly intervalMs: () => number;
+  /** For how long nobody has touched this device; null where nobody looks. */
+  readonly idleSeconds: () => number | null;
   readonly state: () => HeartbeatState;
   readonly update: (changes: Partial<HeartbeatState>) => void;
   readonly emit: <Name extends keyof HeartbeatEvents>(name: Name, event: HeartbeatEvents[Name]) => void;
@@ -49,6 +51,8 @@ export class Run {
   /** The server does not want to be asked before this. */
   #notBefore = -Infinity;
   #token: string | null = null;
+  /** What the server was told last of idleness. */
+  #idleTold: number | null = null;
   #over = false;
 
   /** Nothing happens before {@link begin}. */
@@ -90,6 +94,7 @@ export class Run {
     if (this.#flight) return this.#flight.settled;
     const { clock, fetch, options, url } = this.#host;
     const [controller, startedAt] = [new AbortController(), clock.now()];
+    const idle = this.#idleToTell();
     this.#lastAttempt = startedAt;
     this.#alarm.set(Infinity);
     const sent = attempt({
@@ -98,6 +103,7 @@ export class Run {
       options,
       timeoutMs: this.#timeoutMs(),
       signal: controller.signal,
+      idleSeconds: idle,
       onToken: (token) => {
         this.#token = token;
       },
@@ -105,6 +111,7 @@ export class Run {
     const settled = sent.then((outcome) => {
       if (this.#flight?.controller !== controller) return null;
       this.#flight = null;
+      if (outcome.kind === 'ok' && idle !== null) this.#idleTold = idle;
       return this.#settle(outcome, startedAt);
     });
     this.#flight = { controller, startedAt, settled };
@@ -122,6 +129,18 @@ export class Run {
       // A leader that does not answer may be frozen: then this tab sends itself.
       this.#alarm.set(Math.min(this.#alarm.at, this.#host.clock.now() + SIGNALS_APART_MS));
     }
+  }
+
+  /** Idleness has begun or ended: the server is told at once, by whichever tab leads. */
+  idle(): void {
+    if (this.#over || this.#idleToTell() === null) return;
+    if (this.#leads) {
+      // One that is on its way says what was true before; the next follows it.
+      if (!this.#flight) this.#soon();
+      return;
+    }
+    // The leader sees the same. If it is silent, this tab sends itself.
+    if (this.#election) this.#alarm.set(Math.min(this.#alarm.at, this.#host.clock.now() + SIGNALS_APART_MS));
   }
 
   /** The interval is another. */
@@ -159,6 +178,12 @@ export class Run {
     if (token === null || token === '') return;
     log('heartbeat: leaving');
     leave(fetch, url, token);
+  }
+
+  #idleToTell(): number | null {
+    const [idle, told] = [this.#host.idleSeconds(), this.#idleTold];
+    // For how long, only matters where it begins.
+    return told !== null && idle !== null && told > 0 === idle > 0 ? null : idle;
   }
 
   async #sessionId(): Promise<string | null> {
@@ -209,7 +234,9 @@ export class Run {
     }
     if (this.#flight) return;
     if (now >= earliest) void this.beat();
-    else if (this.#host.state().status === 'backing-off') this.#alarm.set(Math.min(this.#alarm.at, earliest));
+    else if (this.#host.state().status === 'backing-off' || this.#idleToTell() !== null) {
+      this.#alarm.set(Math.min(this.#alarm.at, earliest));
+    }
   }
 
   #settle(outcome: Outcome, startedAt: number): HeartbeatAnswer | null {
@@ -229,6 +256,7 @@ export class Run {
       update({ status: 'running', lastBeat: at, onlineUntil, reason: null });
       emit('beat', { at, onlineUntil, sentHere: true });
       this.#tell();
+      if (this.#idleToTell() !== null) this.#soon();
       return outcome.answer;
     }
     const { reason, retryAfterMs } = outcome;
@@ -251,12 +279,12 @@ export class Run {
 
   #tell(changes: Partial<Told> = {}): void {
     const { status, lastBeat, onlineUntil, reason } = this.#host.state();
-    const nextAt = this.#alarm.at;
-    this.#election?.tell({ status, lastBeat, onlineUntil, reason, nextAt, failures: this.#failures, ...changes });
+    const own = { nextAt: this.#alarm.at, failures: this.#failures, idle: this.#idleTold };
+    this.#election?.tell({ status, lastBeat, onlineUntil, reason, ...own, ...changes });
   }
 
   /** Another tab has sent. */
-  #hear({ status, lastBeat, onlineUntil, reason, nextAt, failures }: Told): void {
+  #hear({ status, lastBeat, onlineUntil, reason, nextAt, failures, idle }: Told): void {
     const { state, update, emit, refuse, clock, random, intervalMs } = this.#host;
     if (this.#over) return;
     if (status === 'stopped' && reason) {
@@ -264,6 +292,7 @@ export class Run {
       return;
     }
     if (this.#leads) return;
+    this.#idleTold = idle ?? null;
     const before = state();
     const now = clock.now();
     // The leader's own moment, and then some: a leader that is silent for longer is not waited for. Not by all at once.

@@ -22,6 +22,7 @@ interface LogInAnswer {
   readonly user: LoggedInUser;
   readonly heartbeat_interval_seconds: number;
   readonly inactivity_timeout_seconds: number;
+  readonly away_after_seconds?: number;
 }
 
 const ELSEWHERE: Reason = { code: 'logged_out', detail: 'You have been logged out in another tab.' };
@@ -148,6 +149,7 @@ export class Session {
       user,
       heartbeatIntervalSeconds: more.heartbeat_interval_seconds,
       inactivityTimeoutSeconds: more.inactivity_timeout_seconds,
+      awayAfterSeconds: more.away_after_seconds ?? null,
     };
   }
 

@@ -21,6 +21,8 @@ export interface LoggedIn {
   readonly heartbeatIntervalSeconds: number;
   /** After how much silence the user is offline. */
   readonly inactivityTimeoutSeconds: number;
+  /** After how long without being touched a device is away; null where the server does not say. */
+  readonly awayAfterSeconds: number | null;
 }
 
 /** What a log-in needs. */

@@ -53,7 +53,8 @@ export class SessionServer extends FakeServer {
     const sid = ++this.#sessions;
     this.turns.set(sid, 1);
     const user = { id: 7, username: 'ann', role: 'user' };
-    return json({ ...this.#pair(sid), user, heartbeat_interval_seconds: 30, inactivity_timeout_seconds: 120 });
+    const times = { heartbeat_interval_seconds: 30, inactivity_timeout_seconds: 120, away_after_seconds: 300 };
+    return json({ ...this.#pair(sid), user, ...times });
   }
 
   #refresh({ refresh }: { refresh: string }): Response {

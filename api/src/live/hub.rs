@@ -1,0 +1,294 @@
+//! Who watches whom in this process. The followers of the transitions hand each entry to the hub once, and it wakes
+//! the sockets concerned, and no other.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use lastseen_shared::ids::UserId;
+use lastseen_shared::presence::cursor::{Cursor, Place};
+use lastseen_shared::presence::transition::{Entry, Event, TransitionId};
+use lastseen_shared::signals::Signal;
+use tokio::sync::{Notify, mpsc};
+
+/// What may wait for a socket before it counts as too slow.
+const MAILBOX: usize = 1_024;
+/// Sockets of one user in one process at most.
+const MOST_OF_A_USER: usize = 100;
+
+/// A socket's number in this process.
+pub type SocketId = u64;
+
+/// Something for a socket.
+#[derive(Clone, Debug)]
+pub enum Item {
+    /// An entry of the transitions.
+    News(Arc<News>),
+    /// Something that is kept nowhere.
+    Signal(Arc<Signal>),
+    /// The place in the transitions was lost: whatever is watched has to be looked at anew.
+    Anew,
+    /// The server stops.
+    Stop,
+}
+
+/// An entry of the transitions.
+#[derive(Debug)]
+pub struct News {
+    /// Of which shard.
+    pub shard: u32,
+    /// Its place there.
+    pub id: TransitionId,
+    /// What it tells.
+    pub event: Event,
+    /// The place of whoever has seen it.
+    pub cursor: Arc<str>,
+}
+
+/// A registered socket's end of its mailbox.
+pub struct Mailbox {
+    /// The socket's number.
+    pub id: SocketId,
+    /// What comes for it. Ends where it was too slow.
+    pub items: mpsc::Receiver<Item>,
+    /// Rung when it was too slow.
+    pub slow: Arc<Notify>,
+    hub: Arc<Hub>,
+}
+
+impl Drop for Mailbox {
+    fn drop(&mut self) {
+        self.hub.state().forget(self.id);
+    }
+}
+
+/// The sockets of a process, by whom they watch.
+#[derive(Default)]
+pub struct Hub {
+    next: AtomicU64,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    /// How far each shard's transitions were handed out.
+    places: Vec<Place>,
+    sockets: HashMap<SocketId, Registered>,
+    /// Whose sockets they are.
+    of_user: HashMap<UserId, Vec<SocketId>>,
+    watchers: HashMap<UserId, Vec<SocketId>>,
+    watching_all: HashSet<SocketId>,
+    stopping: bool,
+}
+
+struct Registered {
+    user: UserId,
+    sender: mpsc::Sender<Item>,
+    slow: Arc<Notify>,
+    watched: HashSet<UserId>,
+}
+
+/// Why a socket was not registered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NotRegistered {
+    /// The server stops.
+    Stopping,
+    /// The user has too many already.
+    TooMany,
+}
+
+impl Hub {
+    /// A hub that begins at these places.
+    #[must_use]
+    pub fn new(places: Vec<Place>) -> Arc<Self> {
+        Arc::new(Self { next: AtomicU64::new(1), state: Mutex::new(State { places, ..State::default() }) })
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // Nothing that holds the lock leaves the state half changed.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Registers a user's socket.
+    ///
+    /// # Errors
+    /// [`NotRegistered`].
+    pub fn register(self: &Arc<Self>, user: UserId) -> Result<Mailbox, NotRegistered> {
+        let (sender, items) = mpsc::channel(MAILBOX);
+        let slow = Arc::new(Notify::new());
+        let id = self.next.fetch_add(1, Ordering::Relaxed);
+        let mut state = self.state();
+        if state.stopping {
+            return Err(NotRegistered::Stopping);
+        }
+        let own = state.of_user.entry(user).or_default();
+        if own.len() >= MOST_OF_A_USER {
+            return Err(NotRegistered::TooMany);
+        }
+        own.push(id);
+        let registered = Registered { user, sender, slow: Arc::clone(&slow), watched: HashSet::new() };
+        state.sockets.insert(id, registered);
+        drop(state);
+        Ok(Mailbox { id, items, slow, hub: Arc::clone(self) })
+    }
+
+    /// Has a socket be told of these users. Answers the cursor from which on it will be.
+    pub fn watch(&self, socket: SocketId, users: impl IntoIterator<Item = UserId>) -> String {
+        let state = &mut *self.state();
+        if let Some(registered) = state.sockets.get_mut(&socket) {
+            for user in users {
+                if registered.watched.insert(user) {
+                    state.watchers.entry(user).or_default().push(socket);
+                }
+            }
+        }
+        state.cursor()
+    }
+
+    /// Has a socket not be told of these users any more.
+    pub fn unwatch(&self, socket: SocketId, users: impl IntoIterator<Item = UserId>) {
+        let state = &mut *self.state();
+        if let Some(registered) = state.sockets.get_mut(&socket) {
+            for user in users {
+                if registered.watched.remove(&user) {
+                    remove(&mut state.watchers, user, socket);
+                }
+            }
+        }
+    }
+
+    /// Has a socket be told of everybody, or not any more. Answers as [`Self::watch`].
+    pub fn watch_all(&self, socket: SocketId, all: bool) -> String {
+        let mut state = self.state();
+        if all && state.sockets.contains_key(&socket) {
+            state.watching_all.insert(socket);
+        } else {
+            state.watching_all.remove(&socket);
+        }
+        state.cursor()
+    }
+
+    /// How many sockets there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.state().sockets.len()
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Whether the server stops.
+    #[must_use]
+    pub fn is_stopping(&self) -> bool {
+        self.state().stopping
+    }
+
+    /// Hands out a stretch of a shard's entries.
+    pub fn deliver(&self, shard: u32, entries: Vec<Entry>) {
+        let state = &mut *self.state();
+        for entry in entries {
+            state.deliver(shard, entry);
+        }
+    }
+
+    /// The follower of a shard begins at another place: what lay in between is lost.
+    pub fn begin_anew(&self, shard: u32, place: Place) {
+        let state = &mut *self.state();
+        if let Some(kept) = state.places.get_mut(shard as usize) {
+            *kept = place;
+        }
+        let all: Vec<SocketId> = state.sockets.keys().copied().collect();
+        for socket in all {
+            state.send(socket, Item::Anew);
+        }
+    }
+
+    /// Hands out a signal.
+    pub fn signal(&self, signal: &Arc<Signal>) {
+        let state = &mut *self.state();
+        for socket in state.of_user.get(&signal.to()).cloned().unwrap_or_default() {
+            state.send(socket, Item::Signal(Arc::clone(signal)));
+        }
+    }
+
+    /// Tells all sockets that the server stops, and lets no other in.
+    pub fn stop(&self) {
+        let state = &mut *self.state();
+        state.stopping = true;
+        let all: Vec<SocketId> = state.sockets.keys().copied().collect();
+        for socket in all {
+            state.send(socket, Item::Stop);
+        }
+    }
+}
+
+impl State {
+    fn cursor(&self) -> String {
+        Cursor { places: self.places.clone() }.encode()
+    }
+
+    fn deliver(&mut self, shard: u32, entry: Entry) {
+        let Some(place) = self.places.get_mut(shard as usize) else { return };
+        if entry.id <= place.id {
+            return;
+        }
+        place.id = entry.id;
+        let mut concerned: Vec<SocketId> = Vec::new();
+        let (user, other) = subjects(&entry.event);
+        for user in std::iter::once(user).chain(other) {
+            concerned.extend(self.of_user.get(&user).into_iter().flatten());
+            // What two are to each other is nobody else's business, and a device that left beside others neither.
+            if !matches!(entry.event, Event::Relation { .. } | Event::SessionLeft { .. }) {
+                concerned.extend(self.watchers.get(&user).into_iter().flatten());
+                concerned.extend(&self.watching_all);
+            }
+        }
+        if concerned.is_empty() {
+            return;
+        }
+        concerned.sort_unstable();
+        concerned.dedup();
+        let news = Arc::new(News { shard, id: entry.id, event: entry.event, cursor: self.cursor().into() });
+        for socket in concerned {
+            self.send(socket, Item::News(Arc::clone(&news)));
+        }
+    }
+
+    fn send(&mut self, socket: SocketId, item: Item) {
+        let Some(registered) = self.sockets.get(&socket) else { return };
+        if registered.sender.try_send(item).is_err() {
+            // Full: it does not slow the others. What it misses it asks for when it comes back, by its cursor.
+            registered.slow.notify_one();
+            self.forget(socket);
+        }
+    }
+
+    fn forget(&mut self, socket: SocketId) {
+        let Some(registered) = self.sockets.remove(&socket) else { return };
+        remove(&mut self.of_user, registered.user, socket);
+        for user in registered.watched {
+            remove(&mut self.watchers, user, socket);
+        }
+        self.watching_all.remove(&socket);
+    }
+}
+
+fn remove(map: &mut HashMap<UserId, Vec<SocketId>>, user: UserId, socket: SocketId) {
+    if let Some(sockets) = map.get_mut(&user) {
+        sockets.retain(|other| *other != socket);
+        if sockets.is_empty() {
+            map.remove(&user);
+        }
+    }
+}
+
+fn subjects(event: &Event) -> (UserId, Option<UserId>) {
+    match event {
+        Event::Transition(transition) | Event::Shown(transition) => (transition.user, None),
+        Event::Privacy { user, .. } | Event::SessionLeft { user, .. } => (*user, None),
+        Event::Relation { user, other } => (*user, Some(*other)),
+    }
+}

@@ -1,0 +1,490 @@
+//! What one socket is told: how the users it watches are, and each change from then on, once and in order.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use actix_ws::Session;
+use lastseen_shared::account::{Role, Standing};
+use lastseen_shared::ids::{SessionId, UserId};
+use lastseen_shared::presence::PresenceEngine;
+use lastseen_shared::presence::cursor::{Cursor, Place};
+use lastseen_shared::presence::rule::{OnlineStatus, Presence};
+use lastseen_shared::presence::transition::{Event, Transition};
+use lastseen_shared::privacy::{SeenPresence, Viewer};
+use lastseen_shared::refusal::{Code, Failure, Refusal};
+use lastseen_shared::service::{Service, WATCHED_AT_A_TIME};
+use lastseen_shared::signals::Signal;
+use lastseen_shared::timestamp::Timestamp;
+use tokio::sync::Notify;
+
+use super::frames::{End, Subscribe, ToClient, Unsubscribe};
+use super::hub::{Hub, Item, Mailbox, News, SocketId};
+use super::watching::{MOST_WATCHED, Watching};
+use crate::shapes::{NotificationShape, PresenceShape};
+
+/// How long the client may leave what is sent to it unread before it counts as too slow.
+const UNREAD: Duration = Duration::from_secs(15);
+/// How long typing is shown unless it is said again.
+const TYPING: u64 = 5;
+/// How long to wait for other shards that begin anew.
+const TOGETHER: Duration = Duration::from_millis(100);
+/// When to look again, after a look failed.
+const AGAIN: Duration = Duration::from_secs(1);
+
+/// Everybody is being told of.
+struct Walk {
+    /// The place from which on changes are told.
+    cursor: String,
+    /// Up to whom all were told of.
+    after: UserId,
+}
+
+/// One socket's side that talks.
+pub struct Teller {
+    service: Service,
+    hub: Arc<Hub>,
+    socket: SocketId,
+    session: Session,
+    slow: Arc<Notify>,
+    role: Role,
+    /// Who is told.
+    pub viewer: Viewer,
+    watching: Watching,
+    walk: Option<Walk>,
+    /// When all that is watched has to be looked at again, because a look failed. Nothing is told before.
+    pub again: Option<Instant>,
+}
+
+impl Teller {
+    /// Talks to a viewer who watches nobody yet.
+    #[must_use]
+    pub fn new(service: Service, hub: Arc<Hub>, mailbox: &Mailbox, session: Session, viewer: Viewer) -> Self {
+        let role = if viewer.admin { Role::Admin } else { Role::User };
+        let (socket, slow) = (mailbox.id, Arc::clone(&mailbox.slow));
+        Self {
+            service,
+            hub,
+            socket,
+            session,
+            slow,
+            role,
+            viewer,
+            watching: Watching::default(),
+            walk: None,
+            again: None,
+        }
+    }
+
+    /// Sends a frame.
+    ///
+    /// # Errors
+    /// [`End::Slow`] where the client does not read, [`End::Gone`].
+    pub async fn send(&mut self, frame: &ToClient<'_>) -> Result<(), End> {
+        let text = serde_json::to_string(frame).map_err(|_| End::Internal)?;
+        tokio::select! {
+            biased;
+            sent = tokio::time::timeout(UNREAD, self.session.text(text)) => match sent {
+                Ok(sent) => sent.map_err(|_| End::Gone),
+                Err(_) => Err(End::Slow),
+            },
+            () = self.slow.notified() => Err(End::Slow),
+        }
+    }
+
+    /// Sends a ping.
+    ///
+    /// # Errors
+    /// As [`Self::send`].
+    pub async fn ping(&mut self) -> Result<(), End> {
+        let sent = tokio::time::timeout(UNREAD, self.session.ping(b"")).await;
+        sent.map_err(|_| End::Slow)?.map_err(|_| End::Gone)
+    }
+
+    /// Sends a pong.
+    ///
+    /// # Errors
+    /// As [`Self::send`].
+    pub async fn pong(&mut self, text: &[u8]) -> Result<(), End> {
+        let sent = tokio::time::timeout(UNREAD, self.session.pong(text)).await;
+        sent.map_err(|_| End::Slow)?.map_err(|_| End::Gone)
+    }
+
+    /// Says that something was refused.
+    ///
+    /// # Errors
+    /// As [`Self::send`].
+    pub async fn refuse(&mut self, refusal: &Refusal) -> Result<(), End> {
+        self.send(&ToClient::Error { code: refusal.code.word(), detail: &refusal.detail }).await
+    }
+
+    /// Says that something failed; whatever is watched is looked at again a moment later.
+    async fn fail(&mut self, failure: Failure) -> Result<(), End> {
+        match failure {
+            Failure::Refused(refusal) => {
+                if let Some(end) = End::of(&refusal) {
+                    return Err(end);
+                }
+                self.again = Some(Instant::now() + AGAIN);
+                self.refuse(&refusal).await
+            }
+            Failure::Internal(cause) => {
+                log::error!("a socket ends: {cause}");
+                Err(End::Internal)
+            }
+        }
+    }
+
+    /// Subscribes, and tells how things are, or what has changed since.
+    ///
+    /// # Errors
+    /// As [`Self::send`].
+    pub async fn subscribe(&mut self, wanted: Subscribe) -> Result<(), End> {
+        if wanted.all && !self.viewer.admin {
+            return self.refuse(&Refusal::new(Code::Forbidden, "to watch everybody is for admins")).await;
+        }
+        let mut met = HashSet::new();
+        let mut users: Vec<UserId> = wanted.users.into_iter().map(UserId).filter(|user| met.insert(*user)).collect();
+        let named = users.len();
+        if wanted.contacts {
+            users.extend(self.viewer.contacts.iter().copied().filter(|user| met.insert(*user)));
+        }
+        if !self.watching.has_room(users.len()) {
+            let detail = format!("one socket watches {MOST_WATCHED} users at most");
+            return self.refuse(&Refusal::new(Code::InvalidField, detail).about("users")).await;
+        }
+        for user in &users[..named] {
+            self.watching.add(*user, false);
+        }
+        if wanted.contacts {
+            self.watching.contacts = true;
+            for contact in &self.viewer.contacts {
+                self.watching.add(*contact, true);
+            }
+        }
+        // Registered before anything is looked at: what comes meanwhile waits in the mailbox.
+        let mut cursor = self.hub.watch(self.socket, users.iter().copied());
+        if wanted.all {
+            cursor = self.hub.watch_all(self.socket, true);
+        }
+        if let Some(since) = wanted.since
+            && self.replay(&since, &users, wanted.all).await?
+        {
+            return Ok(());
+        }
+        if wanted.all {
+            self.begin_walk(cursor);
+            Ok(())
+        } else {
+            self.snapshot(&users, &cursor).await
+        }
+    }
+
+    /// Ends subscriptions.
+    pub fn unsubscribe(&mut self, unwanted: Unsubscribe) {
+        let mut gone: Vec<UserId> = Vec::new();
+        gone.extend(unwanted.users.into_iter().map(UserId).filter(|user| self.watching.remove(*user, false)));
+        if unwanted.contacts {
+            self.watching.contacts = false;
+            let contacts = self.watching.watched_contacts();
+            gone.extend(contacts.into_iter().filter(|user| self.watching.remove(*user, true)));
+        }
+        self.hub.unwatch(self.socket, gone);
+        if unwanted.all {
+            self.watching.watch_everybody(false);
+            self.hub.watch_all(self.socket, false);
+        }
+    }
+
+    /// Tells how users are.
+    async fn snapshot(&mut self, users: &[UserId], cursor: &str) -> Result<(), End> {
+        let mut parts = users.chunks(WATCHED_AT_A_TIME).peekable();
+        if parts.peek().is_none() {
+            return self.send(&ToClient::Snapshot { cursor, presences: Vec::new(), more: false }).await;
+        }
+        while let Some(part) = parts.next() {
+            let watched = match self.service.watch(&self.viewer, part).await {
+                Ok(watched) => watched,
+                Err(failure) => return self.fail(failure).await,
+            };
+            self.watching.told(part, self.service.engine.shards(), &watched.places);
+            let presences = watched.presences.iter().map(PresenceShape::of).collect();
+            self.send(&ToClient::Snapshot { cursor, presences, more: parts.peek().is_some() }).await?;
+        }
+        Ok(())
+    }
+
+    fn begin_walk(&mut self, cursor: String) {
+        self.watching.watch_everybody(true);
+        self.walk = Some(Walk { cursor, after: UserId(0) });
+    }
+
+    /// Whether everybody is being told of.
+    #[must_use]
+    pub fn is_walking(&self) -> bool {
+        self.walk.is_some()
+    }
+
+    /// Tells how the next of everybody are: a part at a time, so that what comes for the others is told in between.
+    ///
+    /// # Errors
+    /// As [`Self::send`].
+    pub async fn walk_on(&mut self) -> Result<(), End> {
+        let Some(walk) = self.walk.take() else { return Ok(()) };
+        let looked = async {
+            let part = self.service.users_after(walk.after).await?;
+            let watched = self.service.watch(&self.viewer, &part).await?;
+            Ok::<_, Failure>((part, watched))
+        };
+        let (part, watched) = match looked.await {
+            Ok(looked) => looked,
+            Err(failure) => return self.fail(failure).await,
+        };
+        let last = part.last().copied().unwrap_or(walk.after);
+        self.watching.told_part(last, &watched.places);
+        let more = part.len() == WATCHED_AT_A_TIME;
+        let presences = watched.presences.iter().map(PresenceShape::of).collect();
+        self.send(&ToClient::Snapshot { cursor: &walk.cursor, presences, more }).await?;
+        if more {
+            self.walk = Some(Walk { after: last, ..walk });
+        } else {
+            self.watching.told_everybody();
+        }
+        Ok(())
+    }
+
+    /// Tells what has changed since a cursor. Answers whether it could: a snapshot has to do where not.
+    async fn replay(&mut self, since: &str, users: &[UserId], all: bool) -> Result<bool, End> {
+        let wanted: HashSet<UserId> = users.iter().copied().collect();
+        let shards = self.service.engine.shards();
+        let mut at = since.to_owned();
+        let mut told: Option<Vec<Place>> = None;
+        loop {
+            let changes = match self.service.changes(self.service.asker(self.viewer.id, self.role), Some(&at)).await {
+                Ok(changes) => changes,
+                Err(Failure::Refused(refusal)) if End::of(&refusal).is_none() => {
+                    self.refuse(&refusal).await?;
+                    return Ok(false);
+                }
+                Err(failure) => return self.fail(failure).await.map(|()| true),
+            };
+            let mut places = match told.take().map_or_else(|| Cursor::decode(&at).map(|c| c.places), Ok) {
+                Ok(places) => places,
+                Err(_) => return Ok(false),
+            };
+            for change in &changes.changes {
+                let user = change.seen().user();
+                if let Some(place) = places.get_mut(user.shard(shards) as usize) {
+                    place.id = place.id.max(change.id);
+                }
+                if all || wanted.contains(&user) {
+                    let cursor = Cursor { places: places.clone() }.encode();
+                    let presence = PresenceShape::of(change.seen());
+                    self.send(&ToClient::Transition { cursor: &cursor, at: change.at, presence }).await?;
+                }
+            }
+            let done = changes.next_cursor == at;
+            at = changes.next_cursor;
+            if done {
+                break;
+            }
+        }
+        let end = Cursor::decode(&at).map_err(|_| End::Internal)?;
+        let places: Vec<(u32, Place)> = (0..shards).zip(end.places).collect();
+        self.watching.told(users, shards, &places);
+        if all {
+            self.watching.watch_everybody(true);
+            self.watching.told_part(UserId(i64::MAX), &places);
+            self.watching.told_everybody();
+        }
+        Ok(true)
+    }
+
+    /// Tells an entry of the transitions, where it is this viewer's to know.
+    ///
+    /// # Errors
+    /// As [`Self::send`].
+    pub async fn news(&mut self, news: &News) -> Result<(), End> {
+        if self.again.is_some() {
+            // Who looks may not be known, and all will be looked at again.
+            return Ok(());
+        }
+        match &news.event {
+            Event::Transition(transition) | Event::Shown(transition) => {
+                let user = transition.user;
+                if !self.watching.wants(user, news.shard, news.id) {
+                    Ok(())
+                } else if user == self.viewer.id {
+                    // Oneself sees behind being invisible, which the entry does not say.
+                    self.tell_now(user, news).await
+                } else if self.viewer.sight(user, transition.privacy).online {
+                    let seen = as_seen(&self.viewer, transition);
+                    let presence = PresenceShape::of(&seen);
+                    self.send(&ToClient::Transition { cursor: &news.cursor, at: transition.at, presence }).await
+                } else {
+                    Ok(())
+                }
+            }
+            Event::Privacy { user, after, .. } if *user == self.viewer.id => {
+                self.viewer.privacy = *after;
+                // What one hides one does not see: everybody may look different.
+                self.look_again().await
+            }
+            Event::Privacy { user, before, after } => {
+                let changed = self.viewer.sight(*user, *before) != self.viewer.sight(*user, *after);
+                if changed && self.watching.wants(*user, news.shard, news.id) {
+                    self.tell_now(*user, news).await?;
+                }
+                Ok(())
+            }
+            Event::Relation { user, other } if *user == self.viewer.id => self.relation(*other, news).await,
+            Event::Relation { user, other } if *other == self.viewer.id => self.relation(*user, news).await,
+            Event::Relation { .. } | Event::SessionLeft { .. } => Ok(()),
+        }
+    }
+
+    /// Tells how a user is now.
+    async fn tell_now(&mut self, user: UserId, news: &News) -> Result<(), End> {
+        let watched = match self.service.watch(&self.viewer, &[user]).await {
+            Ok(watched) => watched,
+            Err(failure) => return self.fail(failure).await,
+        };
+        self.watching.told(&[user], self.service.engine.shards(), &watched.places);
+        let Some(seen) = watched.presences.first() else { return Ok(()) };
+        let (at, presence) = (Timestamp(news.id.ms.cast_signed()), PresenceShape::of(seen));
+        self.send(&ToClient::Transition { cursor: &news.cursor, at, presence }).await
+    }
+
+    /// What the viewer and another are to each other has changed.
+    async fn relation(&mut self, other: UserId, news: &News) -> Result<(), End> {
+        let before = self.viewer.clone();
+        if let Err(failure) = self.load_viewer().await {
+            return self.fail(failure).await;
+        }
+        let is_contact = self.viewer.contacts.contains(&other);
+        let begins = self.watching.contacts && is_contact && !before.contacts.contains(&other);
+        if begins {
+            self.watching.add(other, true);
+            self.hub.watch(self.socket, [other]);
+        }
+        if begins {
+            self.tell_now(other, news).await?;
+        } else if self.watching.has(other) || self.watching.has_everybody() {
+            let looks =
+                [self.service.watch(&before, &[other]).await, self.service.watch(&self.viewer, &[other]).await];
+            match looks {
+                [Ok(before), Ok(now)] if before.presences == now.presences => {}
+                [_, _] => self.tell_now(other, news).await?,
+            }
+        }
+        if !is_contact && self.watching.remove(other, true) {
+            self.hub.unwatch(self.socket, [other]);
+        }
+        self.send(&ToClient::Contacts).await
+    }
+
+    async fn load_viewer(&mut self) -> Result<(), Failure> {
+        self.viewer = self.service.viewer(self.viewer.id, self.role).await?;
+        Ok(())
+    }
+
+    /// Loads who looks, and tells how everything that is watched is.
+    ///
+    /// # Errors
+    /// As [`Self::send`].
+    pub async fn look_again(&mut self) -> Result<(), End> {
+        self.again = None;
+        if let Err(failure) = self.load_viewer().await {
+            return self.fail(failure).await;
+        }
+        if self.watching.contacts {
+            let added: Vec<UserId> = self.viewer.contacts.iter().copied().collect();
+            let contacts = &self.viewer.contacts;
+            let over = self.watching.watched_contacts().into_iter().filter(|user| !contacts.contains(user));
+            let over: Vec<UserId> = over.filter(|user| self.watching.remove(*user, true)).collect();
+            self.hub.unwatch(self.socket, over);
+            for user in &added {
+                self.watching.add(*user, true);
+            }
+            self.hub.watch(self.socket, added);
+        }
+        let users = self.watching.users();
+        let cursor = self.hub.watch(self.socket, []);
+        if !users.is_empty() {
+            self.snapshot(&users, &cursor).await?;
+        }
+        if self.watching.has_everybody() {
+            self.begin_walk(cursor);
+        }
+        self.send(&ToClient::Contacts).await
+    }
+
+    /// Tells a signal, where it is this viewer's to know.
+    ///
+    /// # Errors
+    /// As [`Self::send`].
+    pub async fn signal(&mut self, signal: &Signal) -> Result<(), End> {
+        match signal {
+            Signal::Typing { from, privacy, .. } if self.viewer.sight(*from, *privacy).online => {
+                self.send(&ToClient::Typing { from: from.0, seconds: TYPING }).await
+            }
+            Signal::Typing { .. } => Ok(()),
+            Signal::Notification { id, subject, username, at, .. } => {
+                let notification = NotificationShape {
+                    id: *id,
+                    kind: "online",
+                    user_id: subject.0,
+                    username: username.clone(),
+                    at: *at,
+                    read_at: None,
+                };
+                self.send(&ToClient::Notification { notification }).await
+            }
+        }
+    }
+
+    /// Tells what came for the socket.
+    ///
+    /// # Errors
+    /// As [`Self::send`].
+    pub async fn tell(&mut self, item: &Item) -> Result<(), End> {
+        match item {
+            Item::News(news) => self.news(news).await,
+            Item::Signal(signal) => self.signal(signal).await,
+            Item::Anew => {
+                // One look for all shards that begin anew together.
+                self.again.get_or_insert_with(|| Instant::now() + TOGETHER);
+                Ok(())
+            }
+            Item::Stop => Ok(()),
+        }
+    }
+
+    /// Whether an entry says that a session was ended, other than by silence.
+    #[must_use]
+    pub fn ends(event: &Event, user: UserId, session: SessionId) -> bool {
+        match event {
+            Event::SessionLeft { user: whose, session: which, .. } => *whose == user && *which == session,
+            Event::Transition(transition) => {
+                transition.user == user
+                    && !transition.online
+                    && transition.session.is_some()
+                    && transition.reason != lastseen_shared::presence::Reason::Timeout
+            }
+            _ => false,
+        }
+    }
+}
+
+/// What a viewer is shown of a transition. The account's standing is as of then: a barring is a transition of its own.
+fn as_seen(viewer: &Viewer, transition: &Transition) -> SeenPresence {
+    let online_status = if transition.online { OnlineStatus::Online } else { OnlineStatus::Offline };
+    let presence = Presence {
+        online_status,
+        last_seen: transition.last_seen.nonzero(),
+        online_until: None,
+        reason: Some(transition.reason),
+        shown: transition.shown.clone(),
+    };
+    SeenPresence::of(viewer, transition.user, transition.privacy, Standing::ACTIVE, presence)
+}

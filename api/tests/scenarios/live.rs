@@ -1,0 +1,400 @@
+//! Sockets: what is told, when, and how they end.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::client::{ADMIN, PASSWORD, Session};
+use crate::harness::socket::Socket;
+use crate::harness::{Form, NO_SWEEP, PATIENT, Setup};
+use crate::time::{eventually, now};
+
+/// With pings so rare that a test may leave a socket unread.
+pub const RARE_PINGS: (&str, &str) = ("LASTSEEN_HEARTBEAT_INTERVAL", "30s");
+
+/// A system in which nobody falls silent.
+fn still(form: Form) -> Setup {
+    Setup::new(form).with(PATIENT).with(RARE_PINGS)
+}
+
+fn pair(status: &str, reason: &str) -> (String, String) {
+    (status.to_owned(), reason.to_owned())
+}
+
+pub async fn a_watcher_is_told_of_every_change(form: Form) {
+    let system = still(form).start().await;
+    let (ann, bob) = (system.user("ann").await, system.user("bob").await);
+    let mut socket = Socket::of(&ann).await;
+    let snapshot = socket.watch(&[bob.user, 999_999]).await;
+    assert_eq!(snapshot.len(), 1, "{snapshot:?}");
+    assert_eq!(snapshot[0]["online_status"], "online");
+    assert_eq!(snapshot[0]["availability"], "available");
+
+    bob.log_out().await.done();
+    assert_eq!(socket.transition(bob.user).await, pair("offline", "logout"));
+    let bob = system.client.log_in("bob").await;
+    assert_eq!(socket.transition(bob.user).await, pair("online", "login"));
+    system.admin().await.act(bob.user, "suspend").await.done();
+    assert_eq!(socket.transition(bob.user).await, pair("offline", "suspended"));
+
+    // Nobody else's changes, and none after the end of the subscription.
+    socket.send(json!({ "type": "unsubscribe", "users": [bob.user] })).await;
+    system.admin().await.act(bob.user, "activate").await.done();
+    system.client.log_in("bob").await;
+    assert_eq!(socket.within(Duration::from_millis(300)).await, None);
+}
+
+pub async fn an_expiry_is_told_within_a_second_without_a_sweep(form: Form) {
+    let system = Setup::new(form).with(NO_SWEEP).start().await;
+    let (ann, bob) = (system.user("ann").await, system.user("bob").await);
+    let mut socket = Socket::of(&ann).await;
+    socket.watch(&[bob.user]).await;
+    for _ in 0..3 {
+        let beat = bob.beat().await;
+        // Where the last deadline passed before this heartbeat there was an end and a new beginning.
+        let told = loop {
+            let told = socket.transition(bob.user).await;
+            if told == pair("offline", "timeout") && now() >= beat.online_until.0 {
+                break now();
+            }
+        };
+        assert!(told - beat.online_until.0 < 1_000, "told {} ms late", told - beat.online_until.0);
+    }
+    // Ann sent no heartbeat all the while: answering pings is one.
+    assert_eq!(ann.me().await.online_status, "online");
+    assert_eq!(
+        ann.get(&format!("/api/users/{}/history/", ann.user)).await.body["intervals"].as_array().unwrap().len(),
+        1
+    );
+}
+
+pub async fn a_socket_keeps_its_user_online_and_silence_does_not(form: Form) {
+    let system = Setup::new(form).start().await;
+    let (ann, bob) = (system.user("ann").await, system.user("bob").await);
+    let mut watcher = Socket::of(&bob).await;
+    watcher.watch(&[ann.user]).await;
+    let mut socket = Socket::of(&ann).await;
+    let until = now() + 3_000;
+    while now() < until {
+        assert_eq!(socket.within(Duration::from_millis(50)).await, None);
+        assert_eq!(watcher.within(Duration::from_millis(50)).await, None);
+    }
+    // The socket is open, but nobody answers the pings.
+    let mut told = Vec::new();
+    while told.is_empty() {
+        if let Some(frame) = watcher.within(Duration::from_millis(200)).await {
+            told.push(frame);
+        }
+        assert!(now() < until + 10_000, "ann stays online although she is silent");
+    }
+    assert_eq!(told[0]["presence"]["reason"], "timeout", "{told:?}");
+    drop(socket);
+}
+
+pub async fn what_came_while_away_is_told_once_and_in_order(form: Form) {
+    let system = still(form).start().await;
+    let (ann, bob) = (system.user("ann").await, system.user("bob").await);
+    let mut socket = Socket::of(&ann).await;
+    socket.watch(&[bob.user]).await;
+    bob.log_out().await.done();
+    socket.transition(bob.user).await;
+    let cursor = socket.cursor.clone();
+    drop(socket);
+
+    let mut expected = Vec::new();
+    for _ in 0..5 {
+        let bob = system.client.log_in("bob").await;
+        expected.push(pair("online", "login"));
+        bob.log_out().await.done();
+        expected.push(pair("offline", "logout"));
+    }
+    let mut socket = Socket::of(&ann).await;
+    socket.send(json!({ "type": "subscribe", "users": [bob.user], "since": cursor })).await;
+    // While the gap is told, more comes.
+    let bob = system.client.log_in("bob").await;
+    expected.push(pair("online", "login"));
+    let mut told = Vec::new();
+    for _ in &expected {
+        told.push(socket.transition(bob.user).await);
+    }
+    assert_eq!(told, expected);
+    assert_eq!(socket.within(Duration::from_millis(300)).await, None);
+    // Each frame's cursor is a place to go on from.
+    let mut again = Socket::of(&ann).await;
+    again.send(json!({ "type": "subscribe", "users": [bob.user], "since": socket.cursor })).await;
+    assert_eq!(again.within(Duration::from_millis(300)).await, None);
+}
+
+pub async fn tokens_and_barring_end_a_socket(form: Form) {
+    let system = still(form).with(("LASTSEEN_ACCESS_TTL", "3s")).start().await;
+    let base = system.client.base();
+    let ann = system.user("ann").await;
+    // A token that expires, and one that is replaced in time.
+    let mut expiring = Socket::of(&ann).await;
+    let mut renewed = Socket::of(&ann).await;
+    let fresh: crate::client::Pair = system.client.try_refresh(&ann.refresh).await.ok();
+    tokio::time::sleep(Duration::from_millis(1_500)).await;
+    let fresh: crate::client::Pair = system.client.try_refresh(&fresh.refresh).await.ok();
+    renewed.send(json!({ "type": "auth", "token": fresh.access })).await;
+    renewed.next("ready").await;
+    assert_eq!(expiring.closed().await, 4001);
+    assert_eq!(renewed.within(Duration::from_millis(100)).await, None);
+
+    // None of ours, none at all, and none in the first frame.
+    assert_eq!(Socket::offering(&base, "no.token.of-ours").await.closed().await, 4001);
+    let mut bare = Socket::bare(&base).await;
+    bare.send(json!({ "type": "heartbeat" })).await;
+    assert_eq!(bare.closed().await, 4001);
+    let asked = now();
+    assert_eq!(Socket::bare(&base).await.closed().await, 4001);
+    assert!((4_000..8_000).contains(&(now() - asked)), "{} ms", now() - asked);
+
+    // In the first frame it may come as well.
+    let bob = system.user("bob").await;
+    let mut bare = Socket::bare(&base).await;
+    bare.send(json!({ "type": "auth", "token": bob.access })).await;
+    assert_eq!(bare.next("ready").await["user_id"], bob.user);
+
+    // Barred: at once. Logged out: this session's sockets, and no other's.
+    let bob_too = system.client.log_in("bob").await;
+    let mut other = Socket::of(&bob_too).await;
+    bob.log_out().await.done();
+    assert_eq!(bare.closed().await, 4001);
+    assert_eq!(other.within(Duration::from_millis(200)).await, None);
+    let asked = now();
+    system.admin().await.act(bob.user, "ban").await.done();
+    assert_eq!(other.closed().await, 4003);
+    assert!(now() - asked < 3_000);
+    let mut barred = Socket::offering(&base, &bob_too.access).await;
+    assert_eq!(barred.closed().await, 4003);
+}
+
+pub async fn only_an_admin_watches_everybody(form: Form) {
+    let system = still(form).start().await;
+    let (ann, bob) = (system.user("ann").await, system.user("bob").await);
+    let mut socket = Socket::of(&ann).await;
+    socket.send(json!({ "type": "subscribe", "all": true })).await;
+    assert_eq!(socket.next("error").await["code"], "forbidden");
+
+    let admin = system.admin().await;
+    let mut socket = Socket::of(&admin).await;
+    socket.send(json!({ "type": "subscribe", "all": true })).await;
+    let mut users: Vec<i64> = socket.snapshot().await.iter().map(|p| p["user_id"].as_i64().unwrap()).collect();
+    users.sort_unstable();
+    let mut all = vec![admin.user, ann.user, bob.user];
+    all.sort_unstable();
+    assert_eq!(users, all);
+    let carol = system.user("carol").await;
+    assert_eq!(socket.transition(carol.user).await, pair("online", "login"));
+    ann.log_out().await.done();
+    assert_eq!(socket.transition(ann.user).await, pair("offline", "logout"));
+    assert_eq!(system.client.try_log_in(ADMIN, PASSWORD).await.status, 200);
+}
+
+pub async fn an_api_that_stops_says_so_and_a_client_goes_on_where_it_was(form: Form) {
+    let mut system = still(form).start().await;
+    let (ann, bob) = (system.user("ann").await, system.user("bob").await);
+    let mut socket = Socket::of(&ann).await;
+    socket.watch(&[bob.user]).await;
+    bob.log_out().await.done();
+    socket.transition(bob.user).await;
+    let cursor = socket.cursor.clone();
+    system.api.ask_to_end();
+    assert_eq!(socket.closed().await, 1001);
+    let ended = system.api.ended(Duration::from_secs(20)).await;
+    assert!(ended.success(), "{ended}");
+    system.start_api_again().await;
+    let bob = system.client.log_in("bob").await;
+    let mut socket = Socket::of(&ann).await;
+    socket.send(json!({ "type": "subscribe", "users": [bob.user], "since": cursor })).await;
+    assert_eq!(socket.transition(bob.user).await, pair("online", "login"));
+    assert_eq!(socket.within(Duration::from_millis(200)).await, None);
+    // The same after it was killed.
+    let cursor = socket.cursor.clone();
+    system.api.kill();
+    assert_eq!(socket.closed().await, 1006);
+    system.start_api_again().await;
+    bob.log_out().await.done();
+    let mut socket = Socket::of(&ann).await;
+    socket.send(json!({ "type": "subscribe", "users": [bob.user], "since": cursor })).await;
+    assert_eq!(socket.transition(bob.user).await, pair("offline", "logout"));
+}
+
+pub async fn what_is_typed_is_told_and_kept_nowhere(form: Form) {
+    let system = still(form).start().await;
+    let (ann, bob, carol) = (system.user("ann").await, system.user("bob").await, system.user("carol").await);
+    let (mut of_ann, mut of_bob, mut of_carol) =
+        (Socket::of(&ann).await, Socket::of(&bob).await, Socket::of(&carol).await);
+    for _ in 0..5 {
+        of_ann.send(json!({ "type": "typing", "to": bob.user })).await;
+    }
+    let typing = of_bob.next("typing").await;
+    assert_eq!((typing["from"].as_i64(), typing["seconds"].as_i64()), (Some(ann.user), Some(5)));
+    // Once a second at the most, and for nobody else.
+    assert_eq!(of_bob.within(Duration::from_millis(300)).await, None);
+    assert_eq!(of_carol.within(Duration::from_millis(50)).await, None);
+    // Whoever may not see that Ann is online is not told either.
+    ann.change_me(json!({ "online_visibility": "nobody" })).await.done();
+    eventually(Duration::from_secs(5), async || {
+        of_ann.send(json!({ "type": "typing", "to": bob.user })).await;
+        match of_bob.within(Duration::from_millis(1_100)).await {
+            Some(frame) => Err(format!("told {frame}")),
+            None => Ok(()),
+        }
+    })
+    .await;
+}
+
+/// Distributed only: two replicas, a watcher on one and the watched on the other; one of them dies.
+pub async fn replicas_tell_of_each_others_users(form: Form) {
+    let system = Setup::new(form)
+        .with(NO_SWEEP)
+        .with(("LASTSEEN_INACTIVITY_TIMEOUT", "2s"))
+        .with(("LASTSEEN_HEARTBEAT_INTERVAL", "1s"))
+        .start()
+        .await;
+    let (other, mut other_process) = system.another_api().await;
+    let (ann, _) = (system.user("ann").await, system.client.register("bob").await);
+    let mut socket = Socket::of(&ann).await;
+    let bob = other.log_in("bob").await;
+    socket.watch(&[bob.user]).await;
+    let mut of_bob = Socket::of(&bob).await;
+    of_bob.watch(&[ann.user]).await;
+    of_bob.send(json!({ "type": "typing", "to": ann.user })).await;
+    assert_eq!(socket.until("typing").await["from"], bob.user);
+    bob.log_out().await.done();
+    assert_eq!(socket.transition(bob.user).await, pair("offline", "logout"));
+    assert_eq!(of_bob.closed().await, 4001);
+    // The replica that sweeps may be either: with one of them dead the other does.
+    let bob = other.log_in("bob").await;
+    assert_eq!(socket.transition(bob.user).await, pair("online", "login"));
+    other_process.kill();
+    assert_eq!(socket.transition(bob.user).await, pair("offline", "timeout"));
+    let late = now() - bob.online.1;
+    assert!(late < 4_000, "told {late} ms after the deadline");
+}
+
+/// Distributed only: Redis loses everything.
+pub async fn a_lost_redis_is_told_as_a_snapshot(form: Form) {
+    let system = still(form).with_own_redis().start().await;
+    let (ann, bob) = (system.user("ann").await, system.user("bob").await);
+    let mut socket = Socket::of(&ann).await;
+    socket.watch(&[bob.user]).await;
+    let cursor = socket.cursor.clone();
+    let mut redis = system.redis.as_ref().unwrap().connect();
+    redis::cmd("FLUSHALL").query::<()>(&mut redis).unwrap();
+    // Everything that was watched is told anew: Bob is offline until his next heartbeat.
+    let bob_now = socket.until("snapshot").await;
+    assert_eq!(bob_now["presences"][0]["online_status"], "offline", "{bob_now}");
+    bob.beat().await;
+    // By a transition, or by another snapshot, where another shard's loss was noticed later.
+    loop {
+        let frame = socket.try_next().await.unwrap();
+        let presence = if frame["type"] == "snapshot" { &frame["presences"][0] } else { &frame["presence"] };
+        if presence["online_status"] == "online" {
+            assert_eq!(presence["reason"], "heartbeat");
+            break;
+        }
+    }
+    // An old cursor is refused, and a snapshot does instead.
+    let mut again = Socket::of(&ann).await;
+    again.send(json!({ "type": "subscribe", "users": [bob.user], "since": cursor })).await;
+    assert_eq!(again.next("error").await["code"], "cursor_expired");
+    assert_eq!(again.snapshot().await[0]["online_status"], "online");
+}
+
+pub async fn who_is_waited_for_is_told_of(form: Form) {
+    let system = still(form).start().await;
+    let (ann, bob) = (system.user("ann").await, system.user("bob").await);
+    befriend(&ann, &bob).await;
+    let notify = format!("/api/contacts/{}/notify/", bob.user);
+    ann.send(reqwest::Method::POST, &notify, Some(json!({ "when": "always" }))).await.done();
+    let mut socket = Socket::of(&ann).await;
+    bob.log_out().await.done();
+    let bob = system.client.log_in("bob").await;
+    let told = socket.until("notification").await;
+    assert_eq!(
+        (told["notification"]["user_id"].as_i64(), told["notification"]["username"].as_str()),
+        (Some(bob.user), Some("bob"))
+    );
+    // A phone that flaps is told of once.
+    bob.log_out().await.done();
+    for _ in 0..3 {
+        system.client.log_in("bob").await.log_out().await.done();
+    }
+    // Whoever was away finds it in the list.
+    let listed = ann.get("/api/notifications/").await;
+    assert_eq!(listed.body["unread"], 1, "{listed:?}");
+    assert_eq!(listed.body["notifications"][0]["id"], told["notification"]["id"]);
+    assert_eq!(socket.within(Duration::from_millis(500)).await, None);
+}
+
+/// Each asks the other.
+async fn befriend(one: &Session, other: &Session) {
+    for (one, other) in [(one, other), (other, one)] {
+        let asked = json!({ "user_id": other.user });
+        one.send(reqwest::Method::POST, "/api/contacts/", Some(asked)).await.done();
+    }
+}
+
+/// The last that a socket was told of a user within some time.
+async fn last_told(socket: &mut Socket, user: i64) -> Option<Value> {
+    let mut last = None;
+    while let Some(frame) = socket.within(Duration::from_millis(400)).await {
+        let snapshot = frame["presences"].as_array().cloned().unwrap_or_default();
+        let all = snapshot.into_iter().chain([frame["presence"].clone()]);
+        last = all.filter(|presence| presence["user_id"] == user).last().or(last);
+    }
+    last
+}
+
+pub async fn what_is_hidden_is_told_to_nobody(form: Form) {
+    let system = still(form).start().await;
+    let (ann, bob, carol) = (system.user("ann").await, system.user("bob").await, system.user("carol").await);
+    befriend(&ann, &bob).await;
+    let mut of_ann = Socket::of(&ann).await;
+    of_ann.send(json!({ "type": "subscribe", "contacts": true })).await;
+    assert_eq!(of_ann.snapshot().await[0]["online_status"], "online");
+    let mut of_carol = Socket::of(&carol).await;
+    of_carol.watch(&[bob.user]).await;
+
+    // Contacts alone: a stranger sees him go, and nothing after that.
+    bob.change_me(json!({ "online_visibility": "contacts" })).await.done();
+    let told = last_told(&mut of_carol, bob.user).await.unwrap();
+    assert_eq!((told["online_status"].as_str(), &told["last_seen"]), (Some("offline"), &Value::Null));
+    assert_eq!(last_told(&mut of_ann, bob.user).await, None);
+    bob.change_me(json!({ "availability": "dnd", "text": "in a meeting" })).await.done();
+    let told = last_told(&mut of_ann, bob.user).await.unwrap();
+    assert_eq!((told["availability"].as_str(), told["text"].as_str()), (Some("dnd"), Some("in a meeting")));
+    assert_eq!(last_told(&mut of_carol, bob.user).await, None);
+
+    // Invisible: he is gone for his contacts as by a log-out, and what he does then is told to nobody.
+    bob.change_me(json!({ "availability": "invisible", "text": null })).await.done();
+    let told = last_told(&mut of_ann, bob.user).await.unwrap();
+    assert_eq!((told["online_status"].as_str(), told["reason"].as_str()), (Some("offline"), Some("logout")));
+    assert_eq!((told["availability"].as_str(), &told["text"]), (Some("available"), &Value::Null));
+    let bob_too = system.client.log_in("bob").await;
+    bob.log_out().await.done();
+    bob_too.beat().await;
+    assert_eq!(last_told(&mut of_ann, bob.user).await, None);
+    assert_eq!(last_told(&mut of_carol, bob.user).await, None);
+    bob_too.change_me(json!({ "availability": "available", "online_visibility": "everyone" })).await.done();
+    assert_eq!(last_told(&mut of_ann, bob.user).await.unwrap()["online_status"], "online");
+    assert_eq!(last_told(&mut of_carol, bob.user).await.unwrap()["online_status"], "online");
+
+    // A choice ends by itself, and is told within a second.
+    let until = lastseen_shared::timestamp::Timestamp(now() + 1_000).to_string();
+    bob_too.change_me(json!({ "availability": "away", "until": until })).await.done();
+    assert_eq!(of_ann.until("transition").await["presence"]["availability"], "away");
+    assert_eq!(of_ann.until("transition").await["presence"]["availability"], "available");
+
+    // Blocked: she sees nothing of him, although she watches by name, and he is no contact any more.
+    of_ann.watch(&[bob.user]).await;
+    bob_too.post(&format!("/api/contacts/{}/block/", ann.user)).await.done();
+    let told = last_told(&mut of_ann, bob.user).await.unwrap();
+    assert_eq!((told["online_status"].as_str(), &told["last_seen"]), (Some("offline"), &Value::Null));
+    bob_too.log_out().await.done();
+    system.client.log_in("bob").await;
+    assert_eq!(last_told(&mut of_ann, bob.user).await, None);
+    assert_eq!(last_told(&mut of_carol, bob.user).await.unwrap()["online_status"], "online");
+}

@@ -1,0 +1,249 @@
+import type { ClientFrame, Subscription, Presence } from './frames.js';
+
+/** The server takes no more ids in one go. */
+const MOST_IDS = 1_000;
+/**
+ * After a subscription was sent, its cursor is not moved on for so long: the server may still be telling what was
+ * missed for one subscription when it has told later things for another. Being told twice does no harm.
+ */
+const SETTLE_MS = 5_000;
+
+/** One subscribe frame that was sent. */
+interface Asked {
+  readonly order: number;
+  readonly subscription: Subscription;
+}
+
+/**
+ * What is subscribed to, what the server has been told of it, and from where it goes on after a break. Counts: what was
+ * subscribed to twice stays until it was unsubscribed from twice.
+ */
+export class Subscriptions {
+  readonly #now: () => number;
+  readonly #wanted = new Map<number, number>();
+  #contacts = 0;
+  #all = 0;
+  /** What the server has been told over this WebSocket. */
+  #told = nothing();
+  /** Of what a snapshot has come, or was had by other means: this goes on by cursor. */
+  #known = nothing();
+  /** Frames whose snapshot has not come. */
+  #awaited: Asked[] = [];
+  /** Frames with a cursor, which the server may find expired. */
+  #resumed: Asked[] = [];
+  /** Subscriptions that begin at a cursor of their own, until that has surely been served. */
+  #begun: { readonly subscription: Subscription; readonly since: string }[] = [];
+  #order = 0;
+  #latest: string | null = null;
+  #safe: string | null = null;
+  #settledAt = -Infinity;
+
+  /** `now` gives the time in milliseconds. */
+  constructor(now: () => number) {
+    this.#now = now;
+  }
+
+  /** The users asked for one by one. */
+  get users(): number[] {
+    return [...this.#wanted.keys()];
+  }
+
+  /** Whether contacts are wanted. */
+  get contacts(): boolean {
+    return this.#contacts > 0;
+  }
+
+  /** Whether everybody is wanted. */
+  get all(): boolean {
+    return this.#all > 0;
+  }
+
+  /** Whether a user may be meant by something that is wanted. */
+  covers(userId: number): boolean {
+    return this.contacts || this.names(userId);
+  }
+
+  /** Whether a user is meant by its id, or everybody is. */
+  names(userId: number): boolean {
+    return this.all || this.#wanted.has(userId);
+  }
+
+  /** Whether transitions may be told again just now. */
+  get settling(): boolean {
+    return this.#now() < this.#settledAt;
+  }
+
+  /** From where to go on; null where that is not known. */
+  get cursor(): string | null {
+    this.#settle();
+    return this.#safe;
+  }
+
+  /** Wants something. With a cursor, it is known as of then, and begins without a snapshot. */
+  add(subscription: Subscription, since?: string): void {
+    const { users = [], contacts, all } = subscription;
+    const unknown = !this.#knows(subscription);
+    for (const id of users) this.#wanted.set(id, (this.#wanted.get(id) ?? 0) + 1);
+    if (contacts) this.#contacts += 1;
+    if (all) this.#all += 1;
+    if (since === undefined || !unknown) return;
+    this.#begun.push({ subscription, since });
+    if (this.cursor === null) this.#latest = this.#safe = since;
+    this.#mark(this.#known, subscription);
+  }
+
+  /** Wants something no more. */
+  remove({ users = [], contacts, all }: Subscription): void {
+    for (const id of users) {
+      const count = (this.#wanted.get(id) ?? 0) - 1;
+      if (count > 0) this.#wanted.set(id, count);
+      else this.#wanted.delete(id);
+    }
+    if (contacts) this.#contacts = Math.max(0, this.#contacts - 1);
+    if (all) this.#all = Math.max(0, this.#all - 1);
+    // Wanted again, it begins anew: what happens in between is not told.
+    this.#begun = this.#begun.filter(({ subscription }) => this.#wants(subscription));
+    this.#drop(this.#known, users.filter((id) => !this.#wanted.has(id)));
+  }
+
+  /** The WebSocket is gone: a new one knows nothing. */
+  reset(): void {
+    this.#settle();
+    if (!this.settling) this.#begun = [];
+    this.#told = nothing();
+    this.#awaited = [];
+    this.#resumed = [];
+  }
+
+  /** The frames that bring the server from what it was told to what is wanted. */
+  frames(): ClientFrame[] {
+    const frames: ClientFrame[] = [];
+    const [told, since] = [this.#told, this.cursor];
+    const gone = [...told.users].filter((id) => !this.#wanted.has(id));
+    for (const users of chunks(gone)) frames.push({ type: 'unsubscribe', users });
+    if (told.contacts && !this.contacts) frames.push({ type: 'unsubscribe', contacts: true });
+    if (told.all && !this.all) frames.push({ type: 'unsubscribe', all: true });
+    this.#drop(told, gone);
+
+    const [fresh, known] = [this.users.filter((id) => !told.users.has(id)), this.#known];
+    const begun = new Map(fresh.map((id) => [id, this.#beginning({ users: [id] })]));
+    const group = (since: string | undefined, among: (id: number) => boolean) =>
+      chunks(fresh.filter((id) => begun.get(id) === since && among(id))).map((users) => ({ users }));
+    const subscriptions: Subscription[] = [
+      ...[...new Set(begun.values())].flatMap((start) => (start === undefined ? [] : group(start, () => true))),
+      ...group(undefined, (id) => known.users.has(id)),
+      ...group(undefined, (id) => !known.users.has(id)),
+    ];
+    if (this.contacts && !told.contacts) subscriptions.push({ contacts: true });
+    if (this.all && !told.all) subscriptions.push({ all: true });
+    for (const subscription of subscriptions) {
+      const start = this.#beginning(subscription) ?? (this.#knows(subscription) ? since : null);
+      const asked = { order: ++this.#order, subscription };
+      (start === null ? this.#awaited : this.#resumed).push(asked);
+      frames.push({ type: 'subscribe', ...subscription, ...(start !== null && { since: start }) });
+      this.#mark(told, subscription);
+    }
+    if (subscriptions.length > 0) this.#settledAt = this.#now() + SETTLE_MS;
+    return frames;
+  }
+
+  /** A snapshot has come to its end. Answers what it was asked for by, where that is known. */
+  snapshot(presences: readonly Presence[], cursor: string): Subscription | null {
+    const asked = this.#awaited.find(({ subscription: { users } }) => {
+      if (!users) return true;
+      const ids = new Set(users);
+      return presences.every(({ user_id }) => ids.has(user_id));
+    });
+    if (asked) {
+      this.#awaited = this.#awaited.filter((other) => other !== asked);
+      this.#mark(this.#known, asked.subscription);
+    }
+    this.at(cursor);
+    return asked?.subscription ?? null;
+  }
+
+  /** Everything has come up to here. */
+  at(cursor: string): void {
+    this.#latest = cursor;
+    if (!this.settling) this.#safe = cursor;
+    this.#safe ??= cursor;
+  }
+
+  /** The server does not know the cursor any more, and sends a snapshot instead. */
+  expired(): void {
+    const first = this.#resumed.shift();
+    this.#latest = this.#safe = null;
+    if (!first) return;
+    this.#awaited = [...this.#awaited, first].sort((one, other) => one.order - other.order);
+    this.#begun = [];
+    if (first.subscription.contacts) this.#known.contacts = false;
+    if (first.subscription.all) this.#known.all = false;
+    for (const id of first.subscription.users ?? []) this.#known.users.delete(id);
+  }
+
+  /** All that is wanted is known as of a cursor, by other means than a WebSocket; or nothing is. */
+  learnt(cursor: string | null): void {
+    this.#latest = this.#safe = cursor;
+    this.#known = nothing();
+    if (cursor === null) return;
+    this.#known = { users: new Set(this.users), contacts: this.contacts, all: this.all };
+  }
+
+  /** Whether something is wanted that is not known. */
+  get lacking(): boolean {
+    const known = this.#known;
+    if ((this.contacts && !known.contacts) || (this.all && !known.all)) return true;
+    return this.users.some((id) => !known.users.has(id));
+  }
+
+  #settle(): void {
+    if (!this.settling) this.#safe = this.#latest;
+  }
+
+  /** The cursor of its own that something begins at. */
+  #beginning({ users: [id] = [], contacts, all }: Subscription): string | undefined {
+    return this.#begun.find(({ subscription }) => {
+      if (contacts) return subscription.contacts;
+      return all ? subscription.all : id !== undefined && subscription.users?.includes(id);
+    })?.since;
+  }
+
+  #wants({ users, contacts, all }: Subscription): boolean {
+    if ((contacts && !this.contacts) || (all && !this.all)) return false;
+    return (users ?? []).every((id) => this.#wanted.has(id));
+  }
+
+  #knows({ users, contacts, all }: Subscription): boolean {
+    const known = this.#known;
+    if (contacts) return known.contacts;
+    if (all) return known.all;
+    return (users ?? []).every((id) => known.users.has(id));
+  }
+
+  #mark(state: Told, { users, contacts, all }: Subscription): void {
+    for (const id of users ?? []) state.users.add(id);
+    if (contacts) state.contacts = true;
+    if (all) state.all = true;
+  }
+
+  #drop(state: Told, users: readonly number[]): void {
+    for (const id of users) state.users.delete(id);
+    if (!this.contacts) state.contacts = false;
+    if (!this.all) state.all = false;
+  }
+}
+
+interface Told {
+  users: Set<number>;
+  contacts: boolean;
+  all: boolean;
+}
+
+const nothing = (): Told => ({ users: new Set(), contacts: false, all: false });
+
+/** A list in parts that the server takes. */
+export function chunks(ids: readonly number[]): number[][] {
+  const parts: number[][] = [];
+  for (let at = 0; at < ids.length; at += MOST_IDS) parts.push(ids.slice(at, at + MOST_IDS));
+  return parts;
+}

@@ -1,0 +1,184 @@
+import { describe, expect, it } from 'vitest';
+import { pass } from '../support/heartbeat.js';
+import { FakeSocket, live, presence, turn, useFakeTime } from '../support/live.js';
+
+useFakeTime();
+
+const at = (second: number) => new Date(Date.parse('2026-01-01T12:00:00.000Z') + second * 1_000).toISOString();
+
+/** A connection with users 1 to 3 known as of a cursor, which has been quiet for a while. */
+async function settled() {
+  const made = live();
+  made.connection.subscribe({ users: [1, 2, 3] });
+  await turn();
+  FakeSocket.last.ready();
+  FakeSocket.last.snapshot('c1', [presence(1), presence(2), presence(3, 'offline')]);
+  await pass(20);
+  made.said.length = 0;
+  return made;
+}
+
+/** The WebSocket breaks, and the next one is ready. */
+async function broken() {
+  FakeSocket.last.end();
+  await pass(2);
+  FakeSocket.last.ready();
+}
+
+describe('after a break', () => {
+  it('goes on from the last cursor', async () => {
+    const { said } = await settled();
+    FakeSocket.last.transition('c2', presence(3), at(20));
+    await broken();
+    expect(FakeSocket.last.asked).toEqual([{ type: 'subscribe', users: [1, 2, 3], since: 'c2' }]);
+    FakeSocket.last.transition('c3', presence(1, 'offline'), at(21));
+    FakeSocket.last.transition('c4', presence(1), at(22));
+    expect(said).toEqual(['3 online', '1 offline', '1 online']);
+    await pass(10);
+    await broken();
+    expect(FakeSocket.last.asked).toEqual([{ type: 'subscribe', users: [1, 2, 3], since: 'c4' }]);
+  });
+
+  it('goes on from a snapshot\'s cursor where nothing has changed since', async () => {
+    await settled();
+    await broken();
+    expect(FakeSocket.last.asked).toEqual([{ type: 'subscribe', users: [1, 2, 3], since: 'c1' }]);
+  });
+
+  it('asks for a snapshot of what none has come of', async () => {
+    const { connection } = await settled();
+    connection.subscribe({ users: [4], contacts: true });
+    await turn();
+    FakeSocket.last.snapshot('c2', [presence(4)]);
+    await broken();
+    expect(FakeSocket.last.asked).toEqual([
+      { type: 'subscribe', users: [1, 2, 3, 4], since: 'c1' },
+      { type: 'subscribe', contacts: true },
+    ]);
+  });
+
+  it('a snapshot of which only a part has come counts for nothing', async () => {
+    const { connection, said } = live();
+    connection.subscribe({ all: true });
+    await turn();
+    FakeSocket.last.ready();
+    FakeSocket.last.snapshot('c1', [presence(1)], true);
+    await broken();
+    expect(FakeSocket.last.asked).toEqual([{ type: 'subscribe', all: true }]);
+    FakeSocket.last.snapshot('c2', [presence(2)]);
+    expect(said).toEqual(['snapshot 2']);
+  });
+
+  it('what was unsubscribed from and subscribed to again meanwhile begins anew', async () => {
+    const { connection } = await settled();
+    FakeSocket.last.end();
+    connection.unsubscribe({ users: [3] });
+    await turn();
+    connection.subscribe({ users: [3] });
+    await pass(1);
+    FakeSocket.last.ready();
+    expect(FakeSocket.last.asked).toEqual([
+      { type: 'subscribe', users: [1, 2], since: 'c1' },
+      { type: 'subscribe', users: [3] },
+    ]);
+  });
+});
+
+describe('each transition is applied once', () => {
+  it('where two subscriptions tell of the same', async () => {
+    const { connection, said } = await settled();
+    connection.subscribe({ contacts: true });
+    await turn();
+    FakeSocket.last.snapshot('c1', [presence(1), presence(2)]);
+    await pass(20);
+    said.length = 0;
+    await broken();
+    const missed = [['c2', presence(1, 'offline'), at(41)], ['c3', presence(1), at(42)]] as const;
+    // For the users, and again for the contacts.
+    for (const [cursor, to, when] of [...missed, ...missed]) FakeSocket.last.transition(cursor, to, when);
+    expect(said).toEqual(['1 offline', '1 online']);
+    expect(connection.presences.get(1)?.online_status).toBe('online');
+  });
+
+  it('where it breaks again while the missed ones are told: nothing is left out, nothing told twice', async () => {
+    const { connection, said } = await settled();
+    connection.subscribe({ contacts: true });
+    await turn();
+    FakeSocket.last.snapshot('c1', [presence(1), presence(4)]);
+    await pass(20);
+    said.length = 0;
+    await broken();
+    // All for the users, c9 the last; of the contacts nothing has come.
+    FakeSocket.last.transition('c2', presence(1, 'offline'), at(41));
+    FakeSocket.last.transition('c9', presence(2, 'offline'), at(43));
+    await broken();
+    expect(FakeSocket.last.asked).toEqual([
+      { type: 'subscribe', users: [1, 2, 3], since: 'c1' },
+      { type: 'subscribe', contacts: true, since: 'c1' },
+    ]);
+    FakeSocket.last.transition('c2', presence(1, 'offline'), at(41));
+    FakeSocket.last.transition('c9', presence(2, 'offline'), at(43));
+    FakeSocket.last.transition('c2', presence(1, 'offline'), at(41));
+    FakeSocket.last.transition('c5', presence(4, 'offline'), at(42));
+    expect(said).toEqual(['1 offline', '2 offline', '4 offline']);
+    expect([...connection.presences.values()].map(({ online_status }) => online_status)).toEqual(Array(4).fill('offline'));
+  });
+
+  it('where a snapshot has told it already', async () => {
+    const { connection, said } = await settled();
+    connection.subscribe({ users: [5] });
+    await turn();
+    FakeSocket.last.snapshot('c7', [presence(5, 'online', { last_seen: at(20) })]);
+    await broken();
+    said.length = 0;
+    FakeSocket.last.transition('c5', presence(5, 'offline'), at(10));
+    FakeSocket.last.transition('c6', presence(5), at(19));
+    FakeSocket.last.transition('c8', presence(5, 'offline'), at(21));
+    expect(said).toEqual(['5 offline']);
+  });
+
+  it('but a clock of the server\'s that was set back keeps nothing from being told', async () => {
+    const { said } = await settled();
+    FakeSocket.last.transition('c2', presence(1, 'offline'), at(20));
+    FakeSocket.last.transition('c3', presence(1), at(5));
+    expect(said).toEqual(['1 offline', '1 online']);
+  });
+});
+
+describe('a cursor that is too old', () => {
+  it('is followed by a snapshot, which tells what differs', async () => {
+    const { said } = await settled();
+    await broken();
+    FakeSocket.last.say({ type: 'error', code: 'cursor_expired', detail: 'too old' });
+    FakeSocket.last.snapshot('d1', [presence(1), presence(2, 'offline'), presence(3, 'offline')]);
+    expect(said).toEqual(['error cursor_expired', 'snapshot 1 2 3', '2 offline']);
+    await broken();
+    expect(FakeSocket.last.asked).toEqual([{ type: 'subscribe', users: [1, 2, 3], since: 'd1' }]);
+  });
+
+  it('is not used again where that snapshot did not come', async () => {
+    await settled();
+    await broken();
+    FakeSocket.last.say({ type: 'error', code: 'cursor_expired', detail: 'too old' });
+    await broken();
+    expect(FakeSocket.last.asked).toEqual([{ type: 'subscribe', users: [1, 2, 3] }]);
+  });
+
+  it('is too old for each subscription', async () => {
+    const { connection } = await settled();
+    connection.subscribe({ all: true });
+    await turn();
+    FakeSocket.last.snapshot('c1', [1, 2, 3, 4].map((id) => presence(id)));
+    await pass(20);
+    await broken();
+    FakeSocket.last.say({ type: 'error', code: 'cursor_expired', detail: 'too old' });
+    FakeSocket.last.snapshot('d1', [presence(1), presence(2), presence(3)]);
+    FakeSocket.last.say({ type: 'error', code: 'cursor_expired', detail: 'too old' });
+    FakeSocket.last.snapshot('d2', [presence(1), presence(2), presence(3)]);
+    // Everybody, and so 4 is no more.
+    expect([...connection.presences.keys()]).toEqual([1, 2, 3]);
+    await pass(20);
+    await broken();
+    expect(FakeSocket.last.asked.map((frame) => 'since' in frame && frame.since)).toEqual(['d2', 'd2']);
+  });
+});
