@@ -41,6 +41,11 @@ export class Backstage {
     return (await call(this.address, "GET", "/api/users/all-users/?limit=1000", undefined, this.token)).users;
   }
 
+  /** As somebody who is logged in. */
+  as(token: string, method: string, path: string, body?: unknown) {
+    return call(this.address, method, path, body, token);
+  }
+
   act(action: string, id: number, reason?: string) {
     return call(this.address, "POST", `/api/users/${id}/${action}/`, { reason }, this.token);
   }

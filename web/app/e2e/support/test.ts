@@ -11,10 +11,12 @@ interface Site {
   address: string;
 }
 
-export const test = base.extend<{ mirror: void }, { site: Site }>({
+export const test = base.extend<{ mirror: void }, { site: Site; settings: Record<string, string> }>({
+  /** What a test file wants set otherwise. */
+  settings: [{}, { scope: "worker", option: true }],
   site: [
-    async ({}, use) => {
-      const program = await Program.start();
+    async ({ settings }, use) => {
+      const program = await Program.start(settings);
       const own = await hasPage(program.address);
       const port = own ? program.port : await freePort();
       const server = own ? null : await serve(port, program.address);

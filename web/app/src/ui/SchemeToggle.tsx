@@ -1,5 +1,6 @@
 import { ActionIcon, Menu, useMantineColorScheme, type MantineColorScheme } from "@mantine/core";
 import { texts } from "../texts";
+import { ChoiceItem } from "./ChoiceItem";
 import { MoonIcon, ScreenIcon, SunIcon } from "./icons";
 
 const icons = { auto: ScreenIcon, light: SunIcon, dark: MoonIcon };
@@ -19,16 +20,14 @@ export function SchemeToggle() {
         {schemes.map((scheme) => {
           const Each = icons[scheme];
           return (
-            <Menu.Item
+            <ChoiceItem
               key={scheme}
-              leftSection={<Each size={16} />}
-              onClick={() => setColorScheme(scheme)}
-              role="menuitemradio"
-              aria-checked={scheme === colorScheme}
-              fw={scheme === colorScheme ? 600 : undefined}
+              checked={scheme === colorScheme}
+              choose={() => setColorScheme(scheme)}
+              icon={<Each size={16} />}
             >
               {texts.scheme[scheme]}
-            </Menu.Item>
+            </ChoiceItem>
           );
         })}
       </Menu.Dropdown>

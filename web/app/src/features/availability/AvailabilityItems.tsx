@@ -5,6 +5,7 @@ import type { Availability, LiveProfile } from "../../api/live-types";
 import { availabilityMark } from "../../lib/presence";
 import { momentWords } from "../../lib/time";
 import { texts } from "../../texts";
+import { ChoiceItem } from "../../ui/ChoiceItem";
 import { SmileIcon } from "../../ui/icons";
 import { refused } from "../../ui/notify";
 import { Dot } from "../../ui/Presence";
@@ -28,23 +29,17 @@ export function AvailabilityItems({ me }: { me: LiveProfile }) {
     <>
       <Menu.Label>{texts.availability.choose}</Menu.Label>
       {choices.map((each) => (
-        <Menu.Item
+        <ChoiceItem
           key={each}
-          role="menuitemradio"
-          aria-checked={each === chosen}
-          leftSection={
-            <span className={classes.dot}>
-              <Dot presence={availabilityMark(each)} />
-            </span>
-          }
-          fw={each === chosen ? 600 : undefined}
+          checked={each === chosen}
+          choose={() => void choose(each)}
+          icon={<Dot presence={availabilityMark(each)} />}
           title={texts.availability.hints[each]}
-          onClick={() => void choose(each)}
         >
           {texts.availability.names[each]}
           {each === chosen && byItself ? <span className={classes.aside}> {texts.availability.awayByItself}</span> : null}
           {each === chosen && me.until ? <span className={classes.aside}> {texts.availability.until(momentWords(me.until))}</span> : null}
-        </Menu.Item>
+        </ChoiceItem>
       ))}
       <Menu.Item leftSection={<SmileIcon size={16} />} onClick={() => openStatusForm(me)}>
         <span className={classes.words}>

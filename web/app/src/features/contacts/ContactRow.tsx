@@ -5,6 +5,7 @@ import type { Contact, When } from "../../api/live-types";
 import { availabilityMark } from "../../lib/presence";
 import { useLive, useTypes } from "../../live/LiveProvider";
 import { texts } from "../../texts";
+import { ChoiceItem } from "../../ui/ChoiceItem";
 import { BanIcon, BellIcon, BellOffIcon, DotsIcon, TrashIcon } from "../../ui/icons";
 import { said } from "../../ui/notify";
 import { Ago, PresenceMark, Words } from "../../ui/Presence";
@@ -92,15 +93,13 @@ function BellMenu({ contact }: { contact: Contact }) {
       </Menu.Target>
       <Menu.Dropdown aria-label={label}>
         {whens.map((when) => (
-          <Menu.Item
+          <ChoiceItem
             key={when}
-            role="menuitemradio"
-            aria-checked={when === chosen}
-            fw={when === chosen ? 600 : undefined}
-            onClick={() => void act(texts.contacts.refused(texts.contacts.whens[when]), notifyOf(id, when))}
+            checked={when === chosen}
+            choose={() => void act(texts.contacts.refused(texts.contacts.whens[when]), notifyOf(id, when))}
           >
             {texts.contacts.whens[when]}
-          </Menu.Item>
+          </ChoiceItem>
         ))}
       </Menu.Dropdown>
     </Menu>
