@@ -1,11 +1,9 @@
-//! The rule as conditions for the database, held against the rule itself: every relation, every setting of both, every
-//! role and policy; and what a page says of who is online, held against the same.
+//! What pages say of who is online and who was last seen, held against the rule: for every relation, every setting of both,
+//! and the operator's policies.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::time::Duration;
 
-use diesel::QueryableByName;
-use diesel::sql_types::BigInt;
 use serde_json::Value;
 
 use crate::app::{TestApp, User, in_both_forms};
@@ -13,17 +11,15 @@ use lastseen_shared::account::{Email, Role, Standing, Username};
 use lastseen_shared::db::{AnyConnection, DbError};
 use lastseen_shared::ids::{SessionId, UserId};
 use lastseen_shared::models::contact::{ContactState, Pair};
-use lastseen_shared::models::privacy::{Conditions, Relations};
-use lastseen_shared::models::sql::{Statement, Value as Bound};
 use lastseen_shared::models::{Account, AccountChanges, NewAccount};
 use lastseen_shared::presence::availability::{Availability, Choice, Privacy, Shown, Visibility};
 use lastseen_shared::presence::engine::Connect;
 use lastseen_shared::presence::{PresenceEngine, Reason};
-use lastseen_shared::privacy::{AdminSight, Viewer};
+use lastseen_shared::privacy::Viewer;
 use lastseen_shared::settings::Form;
 use lastseen_shared::timestamp::Timestamp;
 
-in_both_forms!(conditions_say_what_the_rule_says, pages_count_filter_and_order_what_is_to_be_seen,);
+in_both_forms!(pages_count_filter_and_order_what_is_to_be_seen,);
 
 const SETTINGS: [Visibility; 3] = [Visibility::Everyone, Visibility::Contacts, Visibility::Nobody];
 
@@ -93,84 +89,6 @@ async fn populate(app: &TestApp, viewer: i64, lives: &'static [Life]) -> Vec<Sub
 fn choice(life: Life) -> Choice {
     let availability = if life == Life::Invisible { Availability::Invisible } else { Availability::Available };
     Choice { shown: Shown { availability, words: None }, until: None }
-}
-
-async fn set_privacy(app: &TestApp, user: i64, privacy: Privacy) {
-    let changes = AccountChanges { privacy: Some(privacy), ..AccountChanges::default() };
-    app.service.db.run(move |c| Account::change(c, UserId(user), &changes)).await.unwrap();
-}
-
-#[derive(QueryableByName)]
-struct Id {
-    #[diesel(sql_type = BigInt)]
-    id: i64,
-}
-
-/// Whom each of a viewer's conditions selects: online, last seen, each branch of the hidden, the rest.
-fn selected(c: &mut AnyConnection, viewer: &Viewer) -> Result<Vec<BTreeSet<i64>>, DbError> {
-    let mut probe = Statement::on(c);
-    let parts = Conditions::of(viewer, &mut probe).no_last_seen.len();
-    (0..3 + parts)
-        .map(|part| {
-            let mut statement = Statement::on(c);
-            let Conditions { online, last_seen, no_last_seen, only_last_seen } =
-                Conditions::of(viewer, &mut statement);
-            let condition = match part {
-                0 => online,
-                1 => last_seen,
-                2 => only_last_seen,
-                hidden => no_last_seen[hidden - 3].clone(),
-            };
-            // A value that all have in common, so that no list stays without a use.
-            let least = statement.value(Bound::Int(0));
-            statement.push(&format!("SELECT a.id FROM accounts a WHERE a.id > {least} AND {condition}"));
-            let rows: Vec<Id> = statement.load(c)?;
-            let ids: BTreeSet<i64> = rows.iter().map(|row| row.id).collect();
-            assert_eq!(ids.len(), rows.len());
-            Ok(ids)
-        })
-        .collect()
-}
-
-async fn conditions_say_what_the_rule_says(form: Form) {
-    let app = TestApp::start(form).await;
-    let ann = app.register("ann").await.body["user"]["id"].as_i64().unwrap();
-    let subjects = populate(&app, ann, &[Life::NeverSeen]).await;
-    // The first admin is a stranger with nothing but defaults.
-    let mut everybody: HashMap<i64, Privacy> = subjects.iter().map(|s| (s.id.0, s.privacy)).collect();
-    everybody.insert(1, Privacy::default());
-    for own in privacies() {
-        set_privacy(&app, ann, own).await;
-        everybody.insert(ann, own);
-        let Relations { privacy, contacts, blocked } =
-            app.service.db.run(move |c| Relations::load(c, UserId(ann))).await.unwrap().unwrap();
-        assert_eq!((privacy, contacts.len(), blocked.len()), (own, 9, 18));
-        for n in 0..16_u8 {
-            let policy = AdminSight { online: n & 1 > 0, last_seen: n & 2 > 0, invisible: n & 4 > 0 };
-            // Also one who has neither contacts nor blocks.
-            for alone in [false, true] {
-                let (contacts, blocked) =
-                    if alone { Default::default() } else { (contacts.clone(), blocked.clone()) };
-                let viewer = Viewer { id: UserId(ann), admin: n & 8 > 0, privacy, contacts, blocked, policy };
-                let asked = viewer.clone();
-                let found = app.service.db.run(move |c| selected(c, &asked)).await.unwrap();
-                let expected = |part: fn(&Viewer, UserId, Privacy) -> bool| -> BTreeSet<i64> {
-                    let seen = everybody.iter().filter(|(id, privacy)| part(&viewer, UserId(**id), **privacy));
-                    seen.map(|(id, _)| *id).collect()
-                };
-                let online = expected(|viewer, id, privacy| viewer.sight(id, privacy).online);
-                let last_seen = expected(|viewer, id, privacy| viewer.sight(id, privacy).last_seen);
-                assert_eq!(found[0], online, "online: {viewer:?}");
-                assert_eq!(found[1], last_seen, "last seen: {viewer:?}");
-                assert_eq!(found[2], last_seen, "the rest: {viewer:?}");
-                let hidden: Vec<i64> = found[3..].iter().flatten().copied().collect();
-                let distinct: BTreeSet<i64> = hidden.iter().copied().collect();
-                assert_eq!(distinct.len(), hidden.len(), "each in one branch: {viewer:?}");
-                let all: BTreeSet<i64> = everybody.keys().copied().collect();
-                assert_eq!(distinct, all.difference(&last_seen).copied().collect(), "{viewer:?}");
-            }
-        }
-    }
 }
 
 /// Brings those online who are to be, half of them before the database hears of it.

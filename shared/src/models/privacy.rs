@@ -92,16 +92,22 @@ impl Conditions {
     /// A viewer's, with its lists as values of the statement.
     #[must_use]
     pub fn of(viewer: &Viewer, statement: &mut Statement) -> Self {
-        let mut list = |users: &HashSet<UserId>| {
-            (!users.is_empty()).then(|| {
+        let (me, overrules) = (viewer.id.0, viewer.overrules());
+        let all = |own: Visibility, overruled: bool| overruled || own == Visibility::Everyone;
+        let mut own =
+            vec![(viewer.privacy.online, overrules.online), (viewer.privacy.last_seen, overrules.last_seen)];
+        own.retain(|(_, overruled)| !overruled);
+        // A list that no condition uses is none of the statement's: SQLite counts those that are used.
+        let mut list = |users: &HashSet<UserId>, used: bool| {
+            (used && !users.is_empty()).then(|| {
                 let mut ids: Vec<i64> = users.iter().map(|user| user.0).collect();
                 ids.sort_unstable();
                 statement.list(ids)
             })
         };
         let contacts: HashSet<UserId> = viewer.contacts.difference(&viewer.blocked).copied().collect();
-        let (contacts, blocked) = (list(&contacts), list(&viewer.blocked));
-        let (me, overrules) = (viewer.id.0, viewer.overrules());
+        let contacts = list(&contacts, own.iter().any(|(own, _)| *own != Visibility::Nobody));
+        let blocked = list(&viewer.blocked, own.iter().any(|(own, _)| *own == Visibility::Everyone));
         let is_contact = contacts.as_ref().map_or("FALSE".to_owned(), |list| format!("a.id IN {list}"));
         let is_blocked = blocked.as_ref().map_or("FALSE".to_owned(), |list| format!("a.id IN {list}"));
         let part = |column: &str, own: Visibility, overruled: bool| {
@@ -130,7 +136,6 @@ impl Conditions {
             (true, true) => "TRUE".to_owned(),
             _ => format!("({online} AND {last_seen})"),
         };
-        let all = |own: Visibility, overruled: bool| overruled || own == Visibility::Everyone;
         let (no_last_seen, only_last_seen) = if overrules.online && overrules.last_seen {
             (Vec::new(), last_seen.clone())
         } else if all(viewer.privacy.online, overrules.online) && all(viewer.privacy.last_seen, overrules.last_seen) {
@@ -140,7 +145,10 @@ impl Conditions {
             (hidden, last_seen.clone())
         } else {
             // The few who do not hide it from somebody who hides itself.
-            let few = format!("(a.id = {me} OR {is_contact}) AND {last_seen}");
+            let few = match own.iter().any(|(own, _)| *own == Visibility::Nobody) {
+                true => format!("a.id = {me}"),
+                false => format!("(a.id = {me} OR {is_contact}) AND {last_seen}"),
+            };
             (vec![format!("NOT {last_seen}")], few)
         };
         Self { online, last_seen, no_last_seen, only_last_seen }
@@ -347,3 +355,6 @@ pub fn invisible(connection: &mut AnyConnection) -> Result<Vec<UserId>, DbError>
     let rows: Vec<Id> = statement.load(connection)?;
     Ok(rows.into_iter().map(|row| UserId(row.id)).collect())
 }
+
+#[cfg(test)]
+mod tests;
