@@ -16,6 +16,7 @@ in_both_forms!(
     a_block_against_an_acceptance_leaves_no_contact,
     many_steps_at_once_leave_rows_that_belong_together,
     contacts_go_with_the_account,
+    there_is_an_end_to_contacts,
 );
 
 /// The state in which `user` has `other`, if any.
@@ -235,4 +236,46 @@ async fn contacts_go_with_the_account(form: Form) {
     app.befriend(&ann, &bob).await;
     assert_eq!(app.delete("/api/users/me/", &bob.access).await.status, 204);
     assert_eq!(state(&app, &ann, &bob).await, None);
+}
+
+/// As many rows of `state` as a user may have, about users who are there for nothing else.
+async fn fill(app: &TestApp, user: i64, state: &'static str) {
+    use diesel::connection::SimpleConnection;
+    let account = "username, username_key, email, email_key, password_hash, role, status, is_active, created_at_ms, updated_at_ms";
+    let rows = format!(
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 5000) \
+         INSERT INTO accounts ({account}) \
+         SELECT '{state}' || i, '{state}' || i, '{state}' || i, '{state}' || i, '', 'user', 'active', TRUE, 1, 1 FROM n; \
+         INSERT INTO presence (user_id) SELECT id FROM accounts WHERE username LIKE '{state}%'; \
+         INSERT INTO contacts (user_id, other_id, state, since_ms) \
+         SELECT {user}, id, '{state}', 1 FROM accounts WHERE username LIKE '{state}%';"
+    );
+    let write = move |c: &mut lastseen_shared::db::AnyConnection| {
+        c.batch_execute(&rows).map_err(lastseen_shared::db::DbError::from)
+    };
+    app.service.db.run(write).await.unwrap();
+}
+
+async fn there_is_an_end_to_contacts(form: Form) {
+    let app = TestApp::start(form).await;
+    let (ann, bob, cid) = (app.user("ann").await, app.user("bob").await, app.user("cid").await);
+    ask(&app, &bob, &ann).await;
+    fill(&app, ann.id, "requested").await;
+    for answer in [
+        ask(&app, &ann, &cid).await,
+        ask(&app, &ann, &bob).await,
+        act(&app, &ann, &bob, "accept").await,
+        act(&app, &ann, &cid, "block").await,
+    ] {
+        assert_eq!((answer.status.as_u16(), answer.code()), (409, "too_many_contacts"));
+    }
+    assert_eq!(both(&app, &ann, &bob).await, states("incoming", "requested"), "nothing has changed");
+    let list = app.get("/api/contacts/", &ann.access).await;
+    assert_eq!(list.body["contacts"].as_array().unwrap().len(), 5_001);
+    assert_eq!(app.get("/api/users/all-users/", &ann.access).await.body["online"], 3);
+    // Nobody can keep another from its contacts by asking: what others ask is counted apart, and past that not delivered.
+    fill(&app, cid.id, "incoming").await;
+    assert_eq!(ask(&app, &bob, &cid).await.body["contact"]["state"], "requested");
+    assert_eq!(both(&app, &bob, &cid).await, states("requested", ""));
+    assert_eq!(ask(&app, &cid, &bob).await.body["contact"]["state"], "accepted", "who asks it is heard all the same");
 }

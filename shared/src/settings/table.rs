@@ -104,7 +104,11 @@ pub const SETTINGS: &[Setting] = &[
     plain("LASTSEEN_REGISTRATION", "open", "Who may register: open, approval or closed"),
     plain("LASTSEEN_CORS_ORIGINS", "http://localhost:5173", "Origins whose pages may call the API, comma-separated"),
     plain("LASTSEEN_BCRYPT_COST", "12", "bcrypt's cost, 4 to 15; below 10 only stand-alone"),
-    plain("LASTSEEN_HISTORY_RETENTION", "90d", "History that is older is deleted"),
+    plain(
+        "LASTSEEN_HISTORY_RETENTION",
+        "90d",
+        "Notifications that are older are deleted; history is kept for ever as yet",
+    ),
     plain("LASTSEEN_RATE_LIMITS", "on", "on, or off for load tests"),
     plain("LASTSEEN_WEBHOOK_ALLOW_PRIVATE", "false", "Whether webhooks may go to private addresses"),
     plain(

@@ -1,0 +1,116 @@
+//! Notifications as the projector makes them: each once, of those who really came, while it is news.
+
+use std::time::Duration;
+
+use lastseen_shared::db::{DbError, write_transaction};
+use lastseen_shared::ids::UserId;
+use lastseen_shared::models::contact::{Contact, ContactState, Notify, Pair};
+use lastseen_shared::models::notification::{Notification, NotificationQuery};
+use lastseen_shared::presence::{PresenceEngine, Reason};
+use lastseen_shared::privacy::Viewer;
+use lastseen_shared::timestamp::Timestamp;
+use lastseen_worker::jobs::clean_notifications;
+use lastseen_worker::projector::{Projector, Step};
+
+use crate::world::{TIMEOUT, World, on_both};
+
+on_both!(
+    racing_projectors_tell_once,
+    who_was_online_all_along_is_no_news,
+    old_news_is_none,
+    notifications_are_forgotten_in_the_end,
+);
+
+/// Makes `watcher` wait for `other`, its contact.
+async fn wait_for(world: &World, watcher: UserId, other: UserId) {
+    let write = move |c: &mut _| {
+        write_transaction(c, |c| {
+            let accepted = (Some(ContactState::Accepted), Some(ContactState::Accepted));
+            Pair::lock(c, watcher, other)?.write(c, (None, None), accepted, Timestamp::now())?;
+            assert!(Contact::set_notify(c, watcher, other, Some(Notify::Always))?);
+            Ok::<_, DbError>(())
+        })
+    };
+    world.context.db.run(write).await.unwrap();
+}
+
+async fn told(world: &World, user: UserId) -> Vec<(UserId, Timestamp)> {
+    let viewer = Viewer { contacts: [UserId(1), UserId(2), UserId(3)].into(), ..Viewer::oneself(user) };
+    let query = NotificationQuery { unread: false, before: None, limit: 100 };
+    let all = world.context.db.run(move |c| Notification::of_viewer(c, &viewer, query)).await.unwrap();
+    all.into_iter().map(|one| (one.subject, one.at)).collect()
+}
+
+async fn catch_up(world: &World) {
+    let mut projector = Projector::new(world.context.clone(), 0);
+    while projector.step().await.unwrap() != Step::UpToDate {}
+}
+
+async fn racing_projectors_tell_once(world: World) {
+    let (ann, session) = world.user("ann").await;
+    let (bob, _) = world.user("bob").await;
+    let (cid, _) = world.user("cid").await;
+    wait_for(&world, bob, ann).await;
+    wait_for(&world, cid, ann).await;
+    catch_up(&world).await;
+    let came = world.clock.now();
+    world.connect(ann, session, Reason::Login).await;
+    let steps = (0..6).map(|_| {
+        let mut projector = Projector::new(world.context.clone(), 0);
+        async move { while projector.step().await.unwrap() != Step::UpToDate {} }
+    });
+    futures_util::future::join_all(steps).await;
+    assert_eq!((told(&world, bob).await, told(&world, cid).await), (vec![(ann, came)], vec![(ann, came)]));
+    assert_eq!(told(&world, ann).await, []);
+}
+
+async fn who_was_online_all_along_is_no_news(mut world: World) {
+    let (ann, session) = world.user("ann").await;
+    world.connect(ann, session, Reason::Login).await;
+    catch_up(&world).await;
+    let (bob, _) = world.user("bob").await;
+    wait_for(&world, bob, ann).await;
+    world.lose_engine();
+    catch_up(&world).await;
+    world.connect(ann, session, Reason::Heartbeat).await;
+    catch_up(&world).await;
+    assert_eq!(told(&world, bob).await, []);
+    world.context.engine.disconnect(ann, session, Reason::Logout).await.unwrap();
+    world.pass(Duration::from_secs(1));
+    let (came, session) = (world.clock.now(), world.session(ann).await);
+    world.connect(ann, session, Reason::Login).await;
+    catch_up(&world).await;
+    assert_eq!(told(&world, bob).await, [(ann, came)], "but who comes back is");
+}
+
+async fn old_news_is_none(world: World) {
+    let (ann, session) = world.user("ann").await;
+    let (bob, _) = world.user("bob").await;
+    wait_for(&world, bob, ann).await;
+    let now = world.clock.now();
+    world.clock.set(now.minus(Duration::from_secs(2 * 3_600)));
+    world.connect(ann, session, Reason::Login).await;
+    world.clock.set(now);
+    world.context.engine.expire(0, 100).await.unwrap();
+    catch_up(&world).await;
+    assert_eq!(world.history(ann).await.len(), 1);
+    assert_eq!(told(&world, bob).await, []);
+}
+
+async fn notifications_are_forgotten_in_the_end(world: World) {
+    let (ann, session) = world.user("ann").await;
+    let (bob, _) = world.user("bob").await;
+    wait_for(&world, bob, ann).await;
+    let now = world.clock.now();
+    world.clock.set(now.minus(world.context.notifications_kept * 2));
+    world.connect(ann, session, Reason::Login).await;
+    catch_up(&world).await;
+    world.clock.set(now.plus(TIMEOUT));
+    let (cid, other) = world.user("cid").await;
+    wait_for(&world, bob, cid).await;
+    world.connect(cid, other, Reason::Login).await;
+    catch_up(&world).await;
+    assert_eq!(told(&world, bob).await.len(), 2);
+    clean_notifications::run(&world.context).await.unwrap();
+    assert_eq!(told(&world, bob).await.iter().map(|(user, _)| *user).collect::<Vec<_>>(), [cid]);
+}
