@@ -8,6 +8,7 @@ use utoipa::{Modify, OpenApi};
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
 use crate::handlers::{accounts, contacts, devices, health, insight, me, notifications, presence, sessions, users};
+use crate::live::socket;
 
 #[derive(OpenApi)]
 #[openapi(
@@ -20,7 +21,8 @@ use crate::handlers::{accounts, contacts, devices, health, insight, me, notifica
         accounts::create, accounts::edit, accounts::delete, accounts::suspend, accounts::ban, accounts::activate,
         accounts::deactivate, accounts::log_out, accounts::audit,
         contacts::list, contacts::request, contacts::accept, contacts::decline, contacts::block, contacts::notify,
-        contacts::remove, notifications::list, notifications::read, notifications::read_all, devices::list, devices::end, insight::history, insight::now, insight::config,
+        contacts::remove, notifications::list, notifications::read, notifications::read_all,
+        devices::list, devices::end, insight::history, insight::now, insight::config, socket::open,
         health::alive, health::ready, health::metrics,
     ),
     modifiers(&Additions),

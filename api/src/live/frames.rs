@@ -102,6 +102,11 @@ pub enum ToClient<'a> {
         /// What it is from then on.
         presence: PresenceShape,
     },
+    /// All that came since the cursor of a subscription has been told.
+    CaughtUp {
+        /// For `since`.
+        cursor: &'a str,
+    },
     /// Somebody is typing.
     Typing {
         /// Who.

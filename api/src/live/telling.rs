@@ -297,6 +297,7 @@ impl Teller {
             self.watching.told_part(UserId(i64::MAX), &places);
             self.watching.told_everybody();
         }
+        self.send(&ToClient::CaughtUp { cursor: &at }).await?;
         Ok(true)
     }
 

@@ -61,9 +61,9 @@ impl Watching {
     pub fn remove(&mut self, user: UserId, as_contact: bool) -> bool {
         let Some(watch) = self.users.get_mut(&user) else { return false };
         if as_contact {
-            watch.contact = false
+            watch.contact = false;
         } else {
-            watch.named = false
+            watch.named = false;
         }
         let gone = !watch.named && !watch.contact;
         if gone {

@@ -13,6 +13,8 @@ const PUBLIC: &[&str] = &[
     "/healthz",
     "/readyz",
     "/metrics",
+    // Without a handshake it asks for one; a token comes after that.
+    "/api/ws/",
 ];
 /// Routes of which a user may see its own part.
 const FOR_USERS: &[&str] = &[

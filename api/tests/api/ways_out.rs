@@ -1,5 +1,5 @@
 //! Every way that presence leaves the system: one row each, with what it tells of a user who shows itself, and of the same
-//! user once it does not. A path of the OpenAPI document whose answer has a presence in it, and that has no row, fails.
+//! user once it does not. The WebSocket is held to the same among the scenarios (`live.rs`). A path of the OpenAPI document whose answer has a presence in it, and that has no row, fails.
 
 use reqwest::Method;
 use serde_json::{Value, json};

@@ -1,15 +1,9 @@
 //! Users with several devices.
 
-use lastseen_shared::ids::{SessionId, UserId};
 use lastseen_shared::presence::Reason;
 use lastseen_shared::presence::transition::{Event, Transition};
-use lastseen_shared::timestamp::Timestamp;
 
-use crate::harness::{Harness, TIMEOUT, came, offline, online, secs, touch, went};
-
-fn left(user: i64, session: i64, last_seen: Timestamp) -> Event {
-    Event::SessionLeft { user: UserId(user), session: SessionId(session), last_seen }
-}
+use crate::harness::{Harness, TIMEOUT, came, left, offline, online, secs, touch, went};
 
 contract! {
     async fn one_of_two_logs_out_and_the_user_stays_online(h: &Harness) {

@@ -7,9 +7,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use lastseen_shared::db::{Address, Db};
 use lastseen_shared::ids::{SessionId, UserId};
-use lastseen_shared::presence::availability::{Privacy, Profile, Shown};
+use lastseen_shared::presence::availability::{Availability, Choice, Privacy, Profile, Shown, Words};
 use lastseen_shared::presence::clock::{Clock, ManualClock};
-use lastseen_shared::presence::engine::{Connect, Connected, Touch};
+use lastseen_shared::presence::engine::{Connect, Connected, Counts, Touch};
 use lastseen_shared::presence::memory::MemoryEngine;
 use lastseen_shared::presence::memory::journal::Journal;
 use lastseen_shared::presence::redis::{Redis, RedisClock, RedisEngine, RedisSettings};
@@ -265,6 +265,33 @@ impl Harness {
         ended.went_offline
     }
 
+    /// Logs in with what the account's row says of the profile.
+    pub async fn login_as(&self, user: i64, session: i64, profile: &Profile) -> Connected {
+        let connect = Connect { profile: profile.clone(), ..self.fresh(user, session, Reason::Login).await };
+        self.engine.connect(connect).await.unwrap()
+    }
+
+    /// Changes a user's profile.
+    pub async fn present(&self, user: i64, before: &Profile, after: &Profile) {
+        self.engine.present(UserId(user), before, after).await.unwrap();
+    }
+
+    /// Whether the session is live, of which it is said whether its device is idle.
+    pub async fn idle(&self, user: i64, session: i64, idle: bool) -> bool {
+        self.engine.idle(UserId(user), SessionId(session), idle).await.unwrap()
+    }
+
+    /// The truth about an invisible user.
+    pub async fn hidden(&self, user: i64) -> Option<Known> {
+        self.engine.lookup(&[UserId(user)]).await.unwrap().hidden.remove(&UserId(user))
+    }
+
+    pub async fn counts(&self) -> Counts {
+        let counts = self.engine.lookup(&[]).await.unwrap().counts;
+        assert_eq!(self.engine.delta().await.unwrap().counts, counts);
+        counts
+    }
+
     pub async fn known(&self, user: i64) -> Known {
         self.engine.lookup(&[UserId(user)]).await.unwrap().known.remove(0)
     }
@@ -341,6 +368,27 @@ pub fn went(user: i64, session: i64, at: Timestamp, last_seen: Timestamp, reason
     let (user, session) = (UserId(user), Some(SessionId(session)));
     let (shown, privacy) = (Shown::default(), Privacy::default());
     Transition { user, online: false, at, last_seen, reason, session, session_seen: last_seen, shown, privacy }
+}
+
+/// What is shown of somebody so available, with these words.
+pub fn look(availability: Availability, text: Option<&str>) -> Shown {
+    Shown { availability, words: Words::of(text.map(str::to_owned), None) }
+}
+
+/// A choice without words, for everybody's eyes.
+pub fn choice(availability: Availability, until: Option<Timestamp>) -> Profile {
+    Profile { choice: Choice { shown: look(availability, None), until }, ..Profile::default() }
+}
+
+/// An online user shows something else, without a session's doing.
+pub fn shows(user: i64, at: Timestamp, last_seen: Timestamp, reason: Reason, shown: Shown) -> Event {
+    let came = Transition { last_seen, session_seen: last_seen, session: None, ..came(user, 0, at, reason) };
+    Event::Shown(Transition { shown, ..came })
+}
+
+/// A session left beside others, or unseen.
+pub fn left(user: i64, session: i64, last_seen: Timestamp) -> Event {
+    Event::SessionLeft { user: UserId(user), session: SessionId(session), last_seen }
 }
 
 /// What is known of a user who is online and shows nothing else.

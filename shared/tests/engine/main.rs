@@ -7,18 +7,23 @@
 
 #[macro_use]
 mod harness;
+mod choosing;
 mod devices;
 mod ending;
 mod faults;
+mod idling;
+mod invisible;
 mod journal;
 mod leaving;
 mod limits;
 mod model;
+mod privacy;
 mod private_redis;
 mod races;
 mod reading;
 mod repair;
 mod retiming;
+mod snapshots;
 mod stream;
 mod sweeping;
 mod touches;

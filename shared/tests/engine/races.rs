@@ -1,12 +1,13 @@
 //! Many callers at once: whatever the order, each user's story is one that makes sense.
 
 use lastseen_shared::ids::{SessionId, UserId};
-use lastseen_shared::presence::availability::Profile;
-use lastseen_shared::presence::engine::Connect;
+use lastseen_shared::presence::availability::{Availability, Profile};
+use lastseen_shared::presence::engine::{Connect, Counts};
 use lastseen_shared::presence::rule::Known;
+use lastseen_shared::presence::transition::Event;
 use lastseen_shared::presence::{Engine, PresenceEngine as _, Reason};
 
-use crate::harness::{Harness, SHARDS, TIMEOUT, ms, touch};
+use crate::harness::{Harness, SHARDS, TIMEOUT, choice, ms, touch};
 
 const CALLERS: u64 = 8;
 const CALLS: u64 = 150;
@@ -22,7 +23,7 @@ async fn call_at_random(engine: Engine, seed: u64) {
     for _ in 0..CALLS {
         let user = UserId(next(&mut state) % 3 + 1);
         let session = SessionId(next(&mut state) % 6 + 1);
-        match next(&mut state) % 8 {
+        match next(&mut state) % 11 {
             0 => {
                 engine.disconnect(user, session, Reason::Logout).await.unwrap();
             }
@@ -40,6 +41,15 @@ async fn call_at_random(engine: Engine, seed: u64) {
             }
             5 => {
                 engine.lookup(&[user]).await.unwrap();
+            }
+            6 => {
+                let shown = [Availability::Available, Availability::Dnd, Availability::Invisible];
+                let shown = shown[usize::try_from(next(&mut state) % 3).unwrap()];
+                let until = engine.now(user).await.unwrap().plus(ms(next(&mut state).unsigned_abs() % 9_000));
+                engine.present(user, &Profile::default(), &choice(shown, Some(until))).await.unwrap();
+            }
+            7 => {
+                engine.idle(user, session, next(&mut state) % 2 == 0).await.unwrap();
             }
             _ => {
                 // Sessions that were ended stay so: the larger ids are of new log-ins.
@@ -70,7 +80,7 @@ async fn make_sense(h: &Harness) {
     assert_eq!(h.online().await, online.iter().filter(|online| **online).count() as u64);
     h.at(ms(CALLS * 701) + TIMEOUT);
     h.sweep().await;
-    assert_eq!(h.online().await, 0);
+    assert_eq!(h.counts().await, Counts::default());
     for user in 1..=3 {
         let story = h.transitions(user).await;
         assert!(story.len() > 2);
@@ -79,6 +89,15 @@ async fn make_sense(h: &Harness) {
         assert!(story.iter().all(|t| t.last_seen <= t.at));
         assert!(story.last().is_some_and(|last| !last.online));
         assert_eq!(h.engine.sessions(UserId(user)).await.unwrap(), []);
+        // Only an online user shows something else.
+        let mut online = false;
+        for event in h.events(user).await {
+            match event {
+                Event::Transition(t) => online = t.online,
+                Event::Shown(t) => assert!(online && t.online, "{t:?}"),
+                _ => {}
+            }
+        }
     }
     assert!(h.entries(1).await.windows(2).all(|pair| pair[0].id < pair[1].id));
 }

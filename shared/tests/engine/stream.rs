@@ -11,7 +11,7 @@ use crate::harness::{Harness, TIMEOUT, ms, offline, secs};
 
 /// Makes entries in shard 1 until one stands in a later millisecond than the one before. Redis numbers them by its own
 /// clock, so there is no other way to tell.
-async fn entries_of_two_milliseconds(h: &Harness) -> Vec<Entry> {
+pub async fn entries_of_two_milliseconds(h: &Harness) -> Vec<Entry> {
     for session in 1..100_000_i64 {
         h.at(ms(session.unsigned_abs()));
         h.login(1, session).await;

@@ -7,10 +7,12 @@ import { another, expect, logIn, row, test } from "./support/test";
 
 /** A refresh so slow that what is seen sooner came live. */
 const REFRESH_S = 60;
+/** The shortest that may be set. */
+const AWAY_S = 30;
 /** A change to the other screen. */
 const SOON = { timeout: 2_500 };
 
-test.use({ settings: { LASTSEEN_ADMIN_REFRESH: `${REFRESH_S}s`, LASTSEEN_AWAY_AFTER: "2s" } });
+test.use({ settings: { LASTSEEN_ADMIN_REFRESH: `${REFRESH_S}s`, LASTSEEN_AWAY_AFTER: `${AWAY_S}s` } });
 
 const live = (page: Page) => expect(page.getByTestId("live")).toHaveAttribute("data-live", "true");
 
@@ -117,8 +119,12 @@ test("somebody who is invisible is offline to all others, and knows it", async (
 test("somebody who touches nothing is away, and is back at a touch", async ({ page, site, context, baseURL }) => {
   const person = await site.backstage.create("idle.ida");
   const theirs = await another(context, baseURL as string);
+  await theirs.clock.install();
   await logIn(theirs, person);
+  await expect(theirs.getByRole("heading", { name: "idle.ida" })).toBeVisible();
   await watch(page);
+  await expect(row(page, "idle.ida")).toContainText("Online");
+  await theirs.clock.fastForward((AWAY_S + 1) * 1000);
   await expect(row(page, "idle.ida")).toContainText("Away", { timeout: 6_000 });
   await theirs.mouse.move(100, 100);
   await theirs.mouse.move(200, 200);

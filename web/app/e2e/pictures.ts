@@ -46,6 +46,9 @@ test("pictures", async ({ browser }) => {
     await page.goto(`/admin/users/${active[1]?.id}`);
     await expect(page.getByRole("heading", { level: 1 })).toBeVisible();
     await draw(page, `person-${colorScheme}`);
+    await page.goto("/admin/contacts");
+    await expect(page.getByRole("heading", { level: 1 })).toBeVisible();
+    await draw(page, `contacts-${colorScheme}`);
     await page.goto("/me");
     await expect(page.getByRole("heading", { level: 1 })).toBeVisible();
     await draw(page, `me-${colorScheme}`);

@@ -22,6 +22,7 @@ for (const [colorScheme, width] of [["light", 1280], ["dark", 390]] as const) {
     await page.emulateMedia({ colorScheme });
     const person = await site.backstage.create(`axe.${colorScheme}`);
     await site.backstage.logIn(person, "phone");
+    const myId = (await site.backstage.everyone()).find(({ username }) => username === admin.username)?.id;
     const barred = [];
     for (const action of ["ban", "suspend", "deactivate"]) {
       const one = await site.backstage.create(`axe.${action}.${colorScheme}`);
@@ -42,6 +43,31 @@ for (const [colorScheme, width] of [["light", 1280], ["dark", 390]] as const) {
     await page.keyboard.press("Escape");
     await page.getByRole("button", { name: `More actions for ${person.username}` }).click();
     expect(await findings(page), "menu").toEqual([]);
+    await page.keyboard.press("Escape");
+    const [asking, friend] = [await site.backstage.create(`axe.asking.${colorScheme}`), await site.backstage.create(`axe.friend.${colorScheme}`)];
+    const mine = await site.backstage.logIn(admin, "api");
+    for (const each of [asking, friend]) {
+      const theirs = await site.backstage.logIn(each, "phone");
+      await site.backstage.as(theirs, "POST", "/api/contacts/", { user_id: myId });
+    }
+    await site.backstage.as(mine, "POST", "/api/contacts/", { user_id: friend.id });
+    await site.backstage.as(mine, "POST", "/api/contacts/", { user_id: person.id });
+    await page.goto("/admin/contacts");
+    await page.getByRole("button", { name: new RegExp(`^${friend.username}`) }).click();
+    await expect(page.getByLabel(`Write to ${friend.username}`)).toBeVisible();
+    await page.getByLabel("Search by name").fill("axe.");
+    await expect(page.getByRole("list", { name: "People found" })).toBeVisible();
+    expect(await findings(page), "contacts").toEqual([]);
+    expect(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), "no sideways scrolling").toBe(true);
+    await page.getByRole("button", { name: /^Notifications/ }).click();
+    await expect(page.getByRole("dialog", { name: "Notifications" })).toBeVisible();
+    expect(await findings(page), "notifications").toEqual([]);
+    await page.keyboard.press("Escape");
+    await page.getByRole("button", { name: "Account of admin" }).click();
+    expect(await findings(page), "own menu").toEqual([]);
+    await page.getByRole("menuitem", { name: "Set a status…" }).click();
+    await expect(page.getByLabel("Ends", { exact: true })).toBeVisible();
+    expect(await findings(page), "status").toEqual([]);
     await page.keyboard.press("Escape");
     for (const path of [`/admin/users/${person.id}`, `/admin/users/${barred[0]?.id}`, "/me"]) {
       await page.goto(path);

@@ -348,7 +348,7 @@ export const texts = {
     timeoutText: "If no sign of life comes from your devices for this long, you are shown as offline.",
     timeoutOwn: "Own timeout, in seconds",
     privacy: "Who sees me?",
-    privacyText: "It goes both ways: from whom you hide something, you do not see it either. Admins see it all.",
+    privacyText: "It goes both ways: from whom you hide something, you do not see it either.",
     onlineVisibility: "Whether I am online",
     lastSeenVisibility: "When I was last seen",
     visibility: { everyone: "Everyone", contacts: "My contacts", nobody: "Nobody" } as Record<Visibility, string>,

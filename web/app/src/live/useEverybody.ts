@@ -3,6 +3,7 @@ import { useEffect, useRef } from "react";
 import { keys } from "../api/keys";
 import { getCursor } from "../api/live-calls";
 import type { User } from "../api/types";
+import { throttled } from "../lib/throttle";
 import { useLive } from "./LiveProvider";
 
 const COUNTS_APART_MS = 1000;
@@ -55,23 +56,4 @@ export function useEverybody(users: readonly User[], anew: boolean) {
       off();
     };
   }, [live, queries]);
-}
-
-/** Calls soon, and again after a pause at the earliest. */
-export function throttled(ms: number, call: () => void) {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  let last = -Infinity;
-  return {
-    call() {
-      timer ??= setTimeout(
-        () => {
-          timer = undefined;
-          last = Date.now();
-          call();
-        },
-        Math.max(100, last + ms - Date.now()),
-      );
-    },
-    stop: () => clearTimeout(timer),
-  };
 }

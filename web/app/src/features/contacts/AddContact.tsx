@@ -73,7 +73,7 @@ function Found({ user, state }: { user: User; state: Contact["state"] | undefine
         </Text>
       ) : (
         <Button size="compact-sm" loading={busy} aria-label={texts.contacts.requestOf(user.username)} onClick={() => void add()}>
-          {texts.contacts.request}
+          {state === "incoming" ? texts.contacts.accept : texts.contacts.request}
         </Button>
       )}
     </li>

@@ -65,7 +65,6 @@ function Composer({ id, contact }: { id: string; contact: Contact }) {
         description={texts.contacts.writeHint}
         onChange={(event) => event.currentTarget.value !== "" && live?.typing(contact.user_id)}
         autoComplete="off"
-        data-autofocus
         maxLength={500}
       />
     </div>

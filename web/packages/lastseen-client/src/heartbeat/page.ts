@@ -4,6 +4,8 @@ import type { Environment, EventSource } from '../environment.js';
 export interface PageHandlers {
   /** The network is back, or the page is looked at again. */
   readonly onSignal: (what: 'online' | 'visible') => void;
+  /** The network is gone. */
+  readonly onOffline?: () => void;
   /** The page goes away, perhaps to come back. */
   readonly onHide: () => void;
   /** The page is shown: for the first time, or out of the back/forward cache. */
@@ -18,6 +20,7 @@ export function listenToPage({ window, document }: Environment, handlers: PageHa
     undo.push(() => source?.removeEventListener(type, listener));
   };
   on(window, 'online', () => handlers.onSignal('online'));
+  if (handlers.onOffline) on(window, 'offline', handlers.onOffline);
   on(document, 'visibilitychange', () => {
     if (document?.visibilityState === 'visible') handlers.onSignal('visible');
   });

@@ -82,6 +82,7 @@ export class LiveConnection {
     this.#update({ status: 'connecting', reason: null });
     this.#forgetPage = listenToPage(this.#environment, {
       onSignal: (what) => this.#socket?.signal(what),
+      onOffline: () => this.#socket?.offline(),
       onHide: () => {
         this.#pause();
         this.#update({ status: 'connecting', reason: null });

@@ -93,7 +93,7 @@ export class Polling {
     const wait = intervalMs * (0.9 + 0.1 * random());
     this.#timer = clock.setTimeout(() => void this.#round(), Math.max(wait, failed?.retryAfterMs ?? 0));
     onRound(failed);
-    const again = this.#again && !failed && this.#host.subscriptions.lacking && !this.#ended();
+    const again = this.#again && !failed && this.#host.subscriptions.missing !== null && !this.#ended();
     this.#again = false;
     if (!again) return;
     void this.#round();
@@ -101,15 +101,19 @@ export class Polling {
 
   async #changes(): Promise<void> {
     const { subscriptions } = this.#host;
-    const cursor = subscriptions.cursor;
+    const { beginnings, cursor } = subscriptions;
     try {
-      if (cursor !== null) await this.#since(cursor);
+      for (const since of beginnings) {
+        await this.#since(since);
+        subscriptions.begin(since);
+      }
+      if (cursor !== null && !beginnings.includes(cursor)) await this.#since(cursor);
     } catch (thrown) {
       const { code } = asLastseenError(thrown);
       if (code !== 'cursor_expired' && code !== 'invalid_cursor') throw thrown;
-      subscriptions.learnt(null);
+      subscriptions.forget();
     }
-    if (subscriptions.cursor === null || subscriptions.lacking) await this.#all();
+    await this.#missing();
   }
 
   /** Everything that changed since a cursor. */
@@ -130,19 +134,24 @@ export class Polling {
     }
   }
 
-  /** How all that is wanted stands. The cursor is taken before, so that nothing is missed in between. */
-  async #all(): Promise<void> {
+  /** How that stands of which nothing is known. A first cursor is taken before, so that nothing is missed in between. */
+  async #missing(): Promise<void> {
     const { subscriptions, onSnapshot } = this.#host;
-    const { all, contacts, users } = subscriptions;
-    if (!all && !contacts && users.length === 0) return;
-    const { next_cursor: cursor } = (await this.#get('/api/users/presence/changes/')) as ChangesAnswer;
+    if (subscriptions.cursor === null) subscriptions.forget();
+    const { missing } = subscriptions;
+    if (!missing || this.#ended()) return;
+    const { users = [], contacts, all } = missing;
+    if (subscriptions.cursor === null) {
+      const { next_cursor: cursor } = (await this.#get('/api/users/presence/changes/')) as ChangesAnswer;
+      subscriptions.at(cursor);
+    }
     const presences: Presence[] = [];
     for (const ids of chunks(users)) presences.push(...presencesIn(await this.#post('/api/users/presence/', { ids })));
     if (contacts) presences.push(...presencesFrom((await this.#contacts()).map(({ presence }) => presence)));
     if (all) presences.push(...(await this.#everybody()));
     if (this.#ended()) return;
-    subscriptions.learnt(cursor);
-    onSnapshot(presences, all);
+    subscriptions.learnt(missing);
+    onSnapshot(presences, all === true);
   }
 
   async #everybody(): Promise<Presence[]> {

@@ -3,7 +3,7 @@ import { expiryOf } from '../session/token.js';
 import { Alarm } from '../time/alarm.js';
 import type { Clock, TimerHandle } from '../time/clock.js';
 import { type ClientFrame, CLOSE, type ServerFrame } from './frames.js';
-import { LiveSocket } from './socket.js';
+import { ABNORMAL, LiveSocket } from './socket.js';
 import { failuresAfter, reconnectMs } from './pace.js';
 import type { LiveOptions, WebSocketConstructor } from './types.js';
 
@@ -92,6 +92,14 @@ export class ReconnectingSocket {
     }
     const soonest = Math.max(0, this.#triedAt + TRIES_APART_MS - this.#host.clock.now());
     this.#again(Math.min(soonest, TRIES_APART_MS));
+  }
+
+  /** The network is gone, and the WebSocket with it, which may learn that late: others see this user until it does. */
+  offline(): void {
+    const socket = this.#socket;
+    if (!socket) return;
+    socket.close();
+    this.#closed({ code: ABNORMAL, reason: 'The network is gone.', opened: socket.ready });
   }
 
   /** Ends it all. */

@@ -181,19 +181,37 @@ export class Subscriptions {
     for (const id of first.subscription.users ?? []) this.#known.users.delete(id);
   }
 
-  /** All that is wanted is known as of a cursor, by other means than a WebSocket; or nothing is. */
-  learnt(cursor: string | null): void {
-    this.#latest = this.#safe = cursor;
+  /** Nothing is known any more, and from where to go on neither. */
+  forget(): void {
+    this.#latest = this.#safe = null;
     this.#known = nothing();
-    if (cursor === null) return;
-    this.#known = { users: new Set(this.users), contacts: this.contacts, all: this.all };
+    this.#begun = [];
   }
 
-  /** Whether something is wanted that is not known. */
-  get lacking(): boolean {
+  /** Something was asked for by other means than a WebSocket. It may be wanted no more. */
+  learnt({ users = [], contacts, all }: Subscription): void {
+    const wanted = users.filter((id) => this.#wanted.has(id));
+    const [c, a] = [contacts === true && this.contacts, all === true && this.all];
+    this.#mark(this.#known, { users: wanted, ...(c && { contacts: c }), ...(a && { all: a }) });
+  }
+
+  /** What is wanted, but not known; null where there is nothing. */
+  get missing(): Subscription | null {
     const known = this.#known;
-    if ((this.contacts && !known.contacts) || (this.all && !known.all)) return true;
-    return this.users.some((id) => !known.users.has(id));
+    const users = this.users.filter((id) => !known.users.has(id));
+    const [contacts, all] = [this.contacts && !known.contacts, this.all && !known.all];
+    if (users.length === 0 && !contacts && !all) return null;
+    return { users, ...(contacts && { contacts }), ...(all && { all }) };
+  }
+
+  /** The cursors at which something begins, besides the one for all that goes on. */
+  get beginnings(): string[] {
+    return [...new Set(this.#begun.map(({ since }) => since))];
+  }
+
+  /** Those were served. */
+  begin(since: string): void {
+    this.#begun = this.#begun.filter((begun) => begun.since !== since);
   }
 
   #settle(): void {

@@ -88,7 +88,7 @@ describe('where there are no WebSockets', () => {
     await pass(1);
     connection.subscribe({ users: [3] });
     await turn();
-    expect(said).toEqual(['snapshot 1', 'snapshot 1 3']);
+    expect(said).toEqual(['snapshot 1', 'snapshot 3']);
   });
 
   it('begins anew where the cursor is too old', async () => {
@@ -110,6 +110,22 @@ describe('where there are no WebSockets', () => {
     world.change(presence(3, 'offline'));
     await pass(10);
     expect(said.slice(1)).toEqual(['3 offline']);
+  });
+
+  it('begins at a cursor that was had before, and asks for nobody else again', async () => {
+    const { world, connection, server, said } = withWorld();
+    connection.subscribe({ users: [1] });
+    await pass(1);
+    world.change(presence(2, 'offline'));
+    world.change(presence(1, 'offline'));
+    await pass(10);
+    connection.subscribe({ all: true }, { since: '0' });
+    await turn();
+    expect(said).toEqual(['snapshot 1', '1 offline', '2 offline']);
+    world.change(presence(3, 'offline'));
+    await pass(10);
+    expect(said.slice(3)).toEqual(['3 offline']);
+    expect(asked(server).filter((line) => line.includes('all-users'))).toEqual([]);
   });
 
   it('looks after contacts and notifications', async () => {

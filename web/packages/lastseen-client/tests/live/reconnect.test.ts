@@ -106,6 +106,24 @@ describe('a WebSocket that may be gone', () => {
     expect(opened()).toEqual([0, 1, 2]);
   });
 
+  it('is given up at once when the network is gone', async () => {
+    const tab = new Browser().tab();
+    const { states } = live({ environment: tab.environment });
+    await turn();
+    FakeSocket.last.ready();
+    await pass(20);
+    tab.window.fire('offline');
+    expect(FakeSocket.last.closed).toBe(1000);
+    expect(states.at(-1)).toBe('connecting connection_lost');
+    FakeSocket.onOpen = (socket) => queueMicrotask(() => socket.end());
+    await pass(10);
+    expect(states.at(-1)).toBe('fallback connection_lost');
+    FakeSocket.onOpen = (socket) => queueMicrotask(() => socket.ready());
+    tab.online();
+    await pass(1);
+    expect(states.at(-1)).toBe('open');
+  });
+
   it('is asked for an answer when the network is back, and given up where none comes', async () => {
     const tab = new Browser().tab();
     const { states } = live({ environment: tab.environment });
