@@ -84,8 +84,6 @@ pub struct Conditions {
     pub last_seen: String,
     /// Those whose last seen it may not see, as branches of which each user is in one at most.
     pub no_last_seen: Vec<String>,
-    /// Those whose last seen it may see.
-    pub only_last_seen: String,
 }
 
 impl Conditions {
@@ -93,65 +91,57 @@ impl Conditions {
     #[must_use]
     pub fn of(viewer: &Viewer, statement: &mut Statement) -> Self {
         let (me, overrules) = (viewer.id.0, viewer.overrules());
-        let all = |own: Visibility, overruled: bool| overruled || own == Visibility::Everyone;
         let mut own =
             vec![(viewer.privacy.online, overrules.online), (viewer.privacy.last_seen, overrules.last_seen)];
         own.retain(|(_, overruled)| !overruled);
+        let is_own = |visibility| own.iter().any(|(own, _)| *own == visibility);
+        let (is_contacts, is_everyone) = (is_own(Visibility::Contacts), is_own(Visibility::Everyone));
         // A list that no condition uses is none of the statement's: SQLite counts those that are used.
-        let mut list = |users: &HashSet<UserId>, used: bool| {
+        let mut list = |users: HashSet<UserId>, used: bool| {
             (used && !users.is_empty()).then(|| {
                 let mut ids: Vec<i64> = users.iter().map(|user| user.0).collect();
                 ids.sort_unstable();
-                statement.list(ids)
+                format!("a.id IN {}", statement.list(ids))
             })
         };
-        let contacts: HashSet<UserId> = viewer.contacts.difference(&viewer.blocked).copied().collect();
-        let contacts = list(&contacts, own.iter().any(|(own, _)| *own != Visibility::Nobody));
-        let blocked = list(&viewer.blocked, own.iter().any(|(own, _)| *own == Visibility::Everyone));
-        let is_contact = contacts.as_ref().map_or("FALSE".to_owned(), |list| format!("a.id IN {list}"));
-        let is_blocked = blocked.as_ref().map_or("FALSE".to_owned(), |list| format!("a.id IN {list}"));
-        let part = |column: &str, own: Visibility, overruled: bool| {
-            if overruled {
-                return "TRUE".to_owned();
+        // The viewer is among its contacts here: one list is a join by ids, of which the plan is as small as the list.
+        let mut near: HashSet<UserId> = viewer.contacts.difference(&viewer.blocked).copied().collect();
+        near.insert(viewer.id);
+        let is_near = list(near.clone(), is_contacts || (is_everyone && near.len() > 1));
+        let is_blocked = list(viewer.blocked.clone(), is_everyone);
+        let part = |column: &str, own: Visibility, overruled: bool| match own {
+            _ if overruled => "TRUE".to_owned(),
+            Visibility::Nobody => format!("a.id = {me}"),
+            Visibility::Contacts => {
+                let is_near = is_near.as_deref().unwrap_or("FALSE");
+                format!("({is_near} AND (a.id = {me} OR {column} <> 'nobody'))")
             }
-            let admitted = match own {
-                Visibility::Nobody => "FALSE".to_owned(),
-                Visibility::Contacts => format!("({is_contact} AND {column} <> 'nobody')"),
-                Visibility::Everyone => {
-                    let all = match &blocked {
-                        Some(_) => format!("({column} = 'everyone' AND NOT {is_blocked})"),
-                        None => format!("{column} = 'everyone'"),
-                    };
-                    match &contacts {
-                        Some(_) => format!("({all} OR ({column} = 'contacts' AND {is_contact}))"),
-                        None => all,
-                    }
-                }
-            };
-            format!("(a.id = {me} OR {admitted})")
+            Visibility::Everyone => {
+                let not_blocked = is_blocked.as_ref().map(|is_blocked| format!(" AND NOT {is_blocked}"));
+                let everybody = format!("({column} = 'everyone'{})", not_blocked.unwrap_or_default());
+                let contacts = is_near.as_ref().map(|is_near| format!(" OR ({column} = 'contacts' AND {is_near})"));
+                format!("(a.id = {me} OR {everybody}{})", contacts.unwrap_or_default())
+            }
         };
         let online = part("a.online_visibility", viewer.privacy.online, overrules.online);
         let last_seen = part("a.last_seen_visibility", viewer.privacy.last_seen, overrules.last_seen);
-        let last_seen = match (overrules.online, overrules.last_seen) {
-            (true, true) => "TRUE".to_owned(),
-            _ => format!("({online} AND {last_seen})"),
+        let last_seen = match own.is_empty() {
+            true => "TRUE".to_owned(),
+            false => format!("({online} AND {last_seen})"),
         };
-        let (no_last_seen, only_last_seen) = if overrules.online && overrules.last_seen {
-            (Vec::new(), last_seen.clone())
-        } else if all(viewer.privacy.online, overrules.online) && all(viewer.privacy.last_seen, overrules.last_seen) {
+        let no_last_seen = if own.is_empty() {
+            Vec::new()
+        } else if own.iter().all(|(own, _)| *own == Visibility::Everyone) {
             // The few who hide it, and the few who are blocked.
             let mut hidden = vec![format!("{PRIVATE} AND NOT {last_seen}")];
-            hidden.extend(blocked.as_ref().map(|_| format!("{is_blocked} AND NOT {PRIVATE} AND NOT {last_seen}")));
-            (hidden, last_seen.clone())
+            let blocked = is_blocked.as_ref();
+            hidden.extend(blocked.map(|is_blocked| format!("{is_blocked} AND NOT {PRIVATE} AND NOT {last_seen}")));
+            hidden
         } else {
-            // The few who do not hide it from somebody who hides itself.
-            let few = match own.iter().any(|(own, _)| *own == Visibility::Nobody) {
-                true => format!("a.id = {me}"),
-                false => format!("(a.id = {me} OR {is_contact}) AND {last_seen}"),
-            };
-            (vec![format!("NOT {last_seen}")], few)
+            // Nearly everybody.
+            vec![format!("NOT {last_seen}")]
         };
-        Self { online, last_seen, no_last_seen, only_last_seen }
+        Self { online, last_seen, no_last_seen }
     }
 }
 

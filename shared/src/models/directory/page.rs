@@ -155,7 +155,7 @@ impl PageQuery {
         for branch in branches {
             let with = |more: &str| format!("{branch} AND {more}");
             parts.extend(sight.no_last_seen.iter().map(|more| Part { condition: with(more), ranked: false }));
-            parts.push(Part { condition: with(&sight.only_last_seen), ranked: true });
+            parts.push(Part { condition: with(&sight.last_seen), ranked: true });
         }
         parts
     }
