@@ -401,3 +401,41 @@ pub async fn what_is_hidden_is_told_to_nobody(form: Form) {
     assert_eq!(last_told(&mut of_ann, bob.user).await, None);
     assert_eq!(last_told(&mut of_carol, bob.user).await.unwrap()["online_status"], "online");
 }
+
+/// Distributed only: the watcher's replica is killed again and again, while transitions flow on another.
+pub async fn kills_of_its_replica_hide_nothing_from_a_watcher(form: Form) {
+    const ROUNDS: usize = 40;
+    let mut system = still(form).start().await;
+    let (other, _other_process) = system.another_api().await;
+    let (ann, bob) = (system.user("ann").await, system.client.register("bob").await.id);
+    let mut socket = Socket::of(&ann).await;
+    socket.watch(&[bob]).await;
+    let flow = tokio::spawn(async move {
+        for _ in 0..ROUNDS {
+            other.log_in("bob").await.log_out().await.done();
+        }
+    });
+    let mut told = Vec::new();
+    for kill in 0.. {
+        // A part is told before each kill; the last part, until all of it is there.
+        let part = if kill < 3 { 5 } else { 2 * ROUNDS };
+        let until = (told.len() + part).min(2 * ROUNDS);
+        while told.len() < until {
+            told.push(socket.transition(bob).await.0);
+        }
+        if told.len() == 2 * ROUNDS {
+            break;
+        }
+        let cursor = socket.cursor.clone();
+        system.api.kill();
+        system.start_api_again().await;
+        socket = Socket::of(&ann).await;
+        socket.send(json!({ "type": "subscribe", "users": [bob], "since": cursor })).await;
+    }
+    flow.await.unwrap();
+    let alternating = (0..2 * ROUNDS).map(|n| if n % 2 == 0 { "online" } else { "offline" });
+    assert!(told.iter().eq(alternating), "{told:?}");
+    while let Some(frame) = socket.within(Duration::from_millis(300)).await {
+        assert_eq!(frame["type"], "caught_up", "{frame}");
+    }
+}

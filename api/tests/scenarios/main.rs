@@ -99,6 +99,7 @@ scenarios! {
         workers::another_worker_finishes_a_sweep
         workers::reads_are_right_without_workers
         live::replicas_tell_of_each_others_users
+        live::kills_of_its_replica_hide_nothing_from_a_watcher
         live::a_lost_redis_is_told_as_a_snapshot
     }
 }
