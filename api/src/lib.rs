@@ -12,6 +12,7 @@
 pub mod auth;
 pub mod body;
 pub mod cli;
+pub mod csv;
 pub mod handlers;
 pub mod live;
 pub mod openapi;

@@ -7,7 +7,9 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
-use crate::handlers::{accounts, contacts, devices, health, insight, me, notifications, presence, sessions, users};
+use crate::handlers::{
+    accounts, contacts, devices, export, health, insight, me, notifications, presence, sessions, users,
+};
 use crate::live::socket;
 
 #[derive(OpenApi)]
@@ -15,7 +17,7 @@ use crate::live::socket;
     info(title = "Lastseen", description = "Who is online, and who was last seen when."),
     paths(
         sessions::register, sessions::log_in, sessions::refresh, sessions::log_out, sessions::heartbeat,
-        me::show, me::change, me::delete, me::change_password,
+        me::show, me::change, me::delete, me::change_password, export::own,
         users::list, users::show,
         presence::by_query, presence::by_body, presence::changes,
         accounts::create, accounts::edit, accounts::delete, accounts::suspend, accounts::ban, accounts::activate,

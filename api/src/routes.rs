@@ -11,7 +11,9 @@ use actix_web::web::{self, ServiceConfig};
 use actix_web::{HttpResponse, Resource, ResponseError, Route};
 use lastseen_shared::refusal::{Code, Refusal};
 
-use crate::handlers::{accounts, contacts, devices, health, insight, me, notifications, presence, sessions, users};
+use crate::handlers::{
+    accounts, contacts, devices, export, health, insight, me, notifications, presence, sessions, users,
+};
 use crate::live::socket;
 use crate::problem::Problem;
 use crate::{openapi, page};
@@ -103,6 +105,7 @@ pub fn routes(config: &mut ServiceConfig) {
         "/api/users/logout" { POST sessions::log_out }
         "/api/users/heartbeat" { POST sessions::heartbeat }
         "/api/users/me" { GET me::show, PATCH me::change, DELETE me::delete }
+        "/api/users/me/export" { GET export::own }
         "/api/users/me/password" { POST me::change_password }
         "/api/users/all-users" { GET users::list }
         "/api/users/presence" { GET presence::by_query, POST presence::by_body }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use lastseen_shared::ids::UserId;
+use lastseen_shared::models::history::Interval;
 use lastseen_shared::refusal::{Code, Refusal};
 use lastseen_shared::service::{Now, Service};
 use lastseen_shared::settings::Registration;
@@ -14,6 +15,7 @@ use utoipa::ToSchema;
 use super::user_in_path;
 use super::users::pairs;
 use crate::auth::{Admin, Caller};
+use crate::csv;
 use crate::problem::{Answer, ProblemBody};
 use crate::shapes::Seconds;
 
@@ -22,14 +24,33 @@ use crate::shapes::Seconds;
 pub struct IntervalShape {
     /// RFC 3339.
     #[schema(value_type = String, format = DateTime)]
-    started_at: Timestamp,
+    pub started_at: Timestamp,
     /// RFC 3339; null while it lasts.
     #[schema(value_type = Option<String>, format = DateTime)]
-    ended_at: Option<Timestamp>,
-    start_reason: &'static str,
-    end_reason: Option<&'static str>,
-    session_id: Option<i64>,
-    device: Option<String>,
+    pub ended_at: Option<Timestamp>,
+    /// What began it.
+    pub start_reason: &'static str,
+    /// What ended it.
+    pub end_reason: Option<&'static str>,
+    /// The session that began it.
+    pub session_id: Option<i64>,
+    /// Its device, as long as the session is known.
+    pub device: Option<String>,
+}
+
+impl IntervalShape {
+    /// An interval.
+    #[must_use]
+    pub fn of(interval: Interval) -> Self {
+        Self {
+            started_at: interval.started_at,
+            ended_at: interval.ended.map(|(at, _)| at),
+            start_reason: interval.start_reason.as_str(),
+            end_reason: interval.ended.map(|(_, reason)| reason.as_str()),
+            session_id: interval.session.map(|session| session.0),
+            device: interval.device,
+        }
+    }
 }
 
 /// A page of intervals.
@@ -87,7 +108,8 @@ pub struct ConfigAnswer {
         ("to" = Option<String>, Query, description = "RFC 3339; without it until now"),
         ("limit" = Option<i64>, Query, description = "1 to 1000, 100 without it"), ("cursor" = Option<String>, Query)),
     security(("bearer" = [])), responses(
-    (status = 200, body = HistoryAnswer), (status = 400, body = ProblemBody), (status = 401, body = ProblemBody),
+    (status = 200, body = HistoryAnswer, description = "As CSV where `Accept` is `text/csv`; `Link` has the next page"),
+    (status = 400, body = ProblemBody), (status = 401, body = ProblemBody),
     (status = 403, body = ProblemBody), (status = 404, body = ProblemBody), (status = 503, body = ProblemBody)))]
 pub async fn history(caller: Caller, service: web::Data<Service>, request: HttpRequest) -> Answer {
     let user: UserId = user_in_path(&request)?;
@@ -108,15 +130,11 @@ pub async fn history(caller: Caller, service: web::Data<Service>, request: HttpR
         }
     }
     let page = service.history(caller.asker(&service), user, from, to, cursor.as_deref(), limit).await?;
-    let intervals = page.intervals.into_iter().map(|interval| IntervalShape {
-        started_at: interval.started_at,
-        ended_at: interval.ended.map(|(at, _)| at),
-        start_reason: interval.start_reason.as_str(),
-        end_reason: interval.ended.map(|(_, reason)| reason.as_str()),
-        session_id: interval.session.map(|session| session.0),
-        device: interval.device,
-    });
-    Ok(HttpResponse::Ok().json(HistoryAnswer { intervals: intervals.collect(), next_cursor: page.next_cursor }))
+    let intervals = page.intervals.into_iter().map(IntervalShape::of).collect();
+    if csv::wanted(&request) {
+        return Ok(csv::answer(&request, &csv::intervals(intervals), page.next_cursor.as_deref()));
+    }
+    Ok(HttpResponse::Ok().json(HistoryAnswer { intervals, next_cursor: page.next_cursor }))
 }
 
 /// How many accounts there are, and how many users the caller sees online.

@@ -3,6 +3,7 @@
 pub mod accounts;
 pub mod contacts;
 pub mod devices;
+pub mod export;
 pub mod health;
 pub mod insight;
 pub mod me;

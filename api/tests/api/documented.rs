@@ -21,6 +21,7 @@ const FOR_USERS: &[&str] = &[
     "/api/users/logout/",
     "/api/users/heartbeat/",
     "/api/users/me/",
+    "/api/users/me/export/",
     "/api/users/me/password/",
     "/api/users/all-users/",
     "/api/users/presence/",

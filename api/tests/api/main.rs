@@ -12,5 +12,6 @@ mod notifications;
 mod privacy;
 mod profile;
 mod sight;
+mod taking_out;
 mod tokens;
 mod ways_out;

@@ -32,6 +32,7 @@ const WAYS: &[(&str, &str, Tells)] = &[
     ("post", "/api/users/login/", Tells::Oneself),
     ("post", "/api/users/heartbeat/", Tells::Oneself),
     ("get", "/api/users/me/", Tells::Oneself),
+    ("get", "/api/users/me/export/", Tells::Oneself),
     ("patch", "/api/users/me/", Tells::Oneself),
     ("get", "/api/users/all-users/", Tells::Presence),
     ("get", "/api/users/{id}/", Tells::Presence),

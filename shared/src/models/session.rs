@@ -162,6 +162,15 @@ impl Session {
             .load(connection)?)
     }
 
+    /// All rows of a user, the newest first.
+    ///
+    /// # Errors
+    /// [`DbError`].
+    pub fn all_of_user(connection: &mut AnyConnection, user: UserId) -> Result<Vec<Self>, DbError> {
+        let all = sessions::table.filter(sessions::user_id.eq(user.0)).order(sessions::id.desc());
+        Ok(all.select(Self::as_select()).load(connection)?)
+    }
+
     /// The newest session of a user, ended or not; 0 where there is none. With the account locked by
     /// [`Account::lock`], later sessions have larger ids.
     ///
