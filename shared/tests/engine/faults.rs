@@ -4,12 +4,12 @@ use std::future::Future;
 use std::time::{Duration, Instant};
 
 use lastseen_shared::ids::{SessionId, UserId};
-use lastseen_shared::presence::availability::Profile;
-use lastseen_shared::presence::engine::{EngineError, Work};
+use lastseen_shared::presence::availability::{Availability, Privacy, Profile, Visibility};
+use lastseen_shared::presence::engine::{Counts, EngineError, Work};
 use lastseen_shared::presence::rule::Known;
 use lastseen_shared::presence::{PresenceEngine as _, Reason, TransitionId};
 
-use crate::harness::{Harness, SHARDS, live, secs, touch};
+use crate::harness::{Harness, SHARDS, choice, live, secs, touch};
 use crate::private_redis::PrivateRedis;
 
 /// What a caller who hears nothing waits at the most.
@@ -32,6 +32,7 @@ async fn assert_unavailable(h: &Harness) {
         read_at: h.start,
     };
     let batch = [touch(1, 11)];
+    let plain = Profile::default();
     let users = [UserId(1), UserId(2)];
     let everybody = [UserId(1)];
     tokio::join!(
@@ -41,6 +42,10 @@ async fn assert_unavailable(h: &Harness) {
         refused("evict", h.engine.evict(UserId(1), SessionId(11), Reason::Banned)),
         refused("admit", h.engine.admit(UserId(1), SessionId(11))),
         refused("retime", h.engine.retime(UserId(1), secs(60))),
+        refused("present", h.engine.present(UserId(1), &plain, &plain)),
+        refused("idle", h.engine.idle(UserId(1), SessionId(11), true)),
+        refused("relate", h.engine.relate(UserId(1), UserId(2))),
+        refused("snapshot", h.engine.snapshot(&users)),
         refused("expire", h.engine.expire(1, 10)),
         refused("lookup", h.engine.lookup(&users)),
         refused("delta", h.engine.delta()),
@@ -82,6 +87,56 @@ async fn a_redis_that_lost_everything_begins_a_new_epoch_and_heals_by_heartbeats
     assert_eq!(stretch.entries.len(), 1);
     assert_ne!(stretch.epoch.id, epoch.id);
     assert!(stretch.epoch.born >= epoch.born);
+}
+
+#[tokio::test]
+async fn an_invisible_user_stays_so_through_the_loss_of_everything() {
+    let server = PrivateRedis::start();
+    let h = Harness::on_redis(&server.url());
+    h.engine.start().await.unwrap();
+    let invisible = choice(Availability::Invisible, None);
+    h.login_as(1, 11, &invisible).await;
+    h.present(1, &invisible, &invisible).await;
+    h.command::<()>(&["FLUSHALL"]).unwrap();
+    h.at(secs(30));
+    assert_eq!(h.hidden(1).await, None);
+    assert_eq!(h.touch(1, 11).await, None);
+    // What the engine remembered is lost too: the row says it.
+    h.login_as(1, 11, &invisible).await;
+    assert!(h.hidden(1).await.is_some());
+    assert_eq!((h.known(1).await, h.counts().await), (Known::Settled, Counts::default()));
+    assert_eq!(h.entries(1).await, []);
+}
+
+#[tokio::test]
+async fn what_is_told_beside_transitions_is_no_riddle_to_an_older_reader() {
+    let h = Harness::redis();
+    let contacts = Privacy { online: Visibility::Contacts, ..Privacy::default() };
+    h.present(1, &Profile::default(), &Profile { privacy: contacts, ..Profile::default() }).await;
+    h.engine.relate(UserId(1), UserId(2)).await.unwrap();
+    let entries: Vec<(String, Vec<String>)> = h.command(&["XRANGE", &h.key("{p:1}:transitions"), "-", "+"]).unwrap();
+    assert_eq!(entries.len(), 2);
+    // It takes them for sessions that left, and there is no session 0.
+    for (_, fields) in entries {
+        let field = |name: &str| fields.chunks(2).find(|pair| pair[0] == name).map(|pair| pair[1].as_str());
+        assert_eq!((field("u"), field("s"), field("l"), field("o")), (Some("1"), Some("0"), Some("0"), None));
+    }
+}
+
+#[tokio::test]
+async fn a_plain_user_is_kept_as_it_always_was() {
+    let h = Harness::redis();
+    h.login(1, 11).await;
+    h.login_as(3, 31, &choice(Availability::Dnd, None)).await;
+    h.present(3, &choice(Availability::Dnd, None), &choice(Availability::Available, Some(h.moment(secs(9))))).await;
+    for (user, session) in [("1", "11"), ("3", "31")] {
+        let value: String = h.command(&["HGET", &h.key("{p:1}:users"), user]).unwrap();
+        assert_eq!(value, format!("l||{session}:120000"));
+    }
+    let mut keys: Vec<String> = h.command(&["KEYS", &h.key("{p:1}:*")]).unwrap();
+    keys.sort_unstable();
+    let expected = ["epoch", "profile:u:3", "sessions", "transitions", "unprojected", "users"];
+    assert_eq!(keys, expected.map(|name| h.key(&format!("{{p:1}}:{name}"))));
 }
 
 #[tokio::test]
@@ -188,6 +243,8 @@ async fn one_process_at_a_time_holds_a_lease() {
     assert!(one.lease(Work::Project, 0, "one", secs(60)).await.unwrap());
     assert!(!two.lease(Work::Project, 0, "two", secs(60)).await.unwrap());
     assert!(two.lease(Work::Project, 1, "two", secs(60)).await.unwrap());
+    assert!(two.lease(Work::Expire, 0, "two", secs(60)).await.unwrap(), "other work");
+    assert!(!one.lease(Work::Expire, 0, "one", secs(60)).await.unwrap());
 }
 
 #[tokio::test]
@@ -195,9 +252,10 @@ async fn what_is_left_over_of_lost_data_does_not_hold_up_the_sweep() {
     let h = Harness::redis();
     h.login(1, 11).await;
     h.login(3, 31).await;
-    h.command::<()>(&["HDEL", &h.key("{p:1}:users"), "1"]).unwrap();
+    h.login_as(5, 51, &choice(Availability::Dnd, Some(h.moment(secs(60))))).await;
+    h.command::<()>(&["HDEL", &h.key("{p:1}:users"), "1", "5"]).unwrap();
     h.at(secs(500));
-    assert_eq!(h.engine.expire(1, 10).await.unwrap().taken, 2);
+    assert_eq!(h.engine.expire(1, 10).await.unwrap().taken, 4);
     assert_eq!(h.engine.expire(1, 10).await.unwrap().taken, 0);
     assert_eq!(h.online().await, 0);
 }

@@ -2,18 +2,21 @@
 
 use std::path::Path;
 
+use diesel::{Connection as _, RunQueryDsl as _, SqliteConnection};
 use lastseen_shared::ids::{SessionId, UserId};
-use lastseen_shared::presence::availability::Profile;
+use lastseen_shared::presence::availability::{Availability, Choice, Privacy, Profile, Visibility};
 use lastseen_shared::presence::clock::{Clock, ManualClock};
-use lastseen_shared::presence::engine::{Connect, EngineError, Restatement};
+use lastseen_shared::presence::engine::{Connect, Counts, EngineError, Restatement};
 use lastseen_shared::presence::memory::MemoryEngine;
 use lastseen_shared::presence::memory::shard::{Kept, Shard};
 use lastseen_shared::presence::rule::Known;
-use lastseen_shared::presence::transition::{Entry, Epoch};
+use lastseen_shared::presence::transition::{Entry, Epoch, Transition};
 use lastseen_shared::presence::{Engine, PresenceEngine as _, Reason, TransitionId};
 use lastseen_shared::timestamp::Timestamp;
 
-use crate::harness::{Folder, Harness, SHARDS, TIMEOUT, came, ms, offline, open_journal, secs, touch, went};
+use crate::harness::{
+    Folder, Harness, SHARDS, TIMEOUT, came, choice, look, ms, offline, open_journal, secs, touch, went,
+};
 
 /// A moment that is no multiple of anything.
 const START: Timestamp = Timestamp(1_700_000_000_123);
@@ -114,6 +117,106 @@ async fn an_answer_that_was_given_is_in_the_journal() {
     survives!(first.engine.evict(UserId(3), SessionId::ALL, Reason::Deleted));
     first.at(secs(21));
     survives!(first.engine.expire(0, 10));
+}
+
+#[tokio::test]
+async fn what_users_show_survives_a_crash_and_invisible_ones_stay_invisible() {
+    let folder = Folder::new();
+    let first = open(&folder, secs(0)).await;
+    let truth = async |h: &Harness| {
+        let users: Vec<UserId> = (1..5).map(UserId).collect();
+        let (lookup, scans) = (h.engine.lookup(&users).await.unwrap(), [h.engine.scan(0, 0), h.engine.scan(1, 0)]);
+        let mut users = Vec::new();
+        for scan in scans {
+            users.extend(scan.await.unwrap().users);
+        }
+        let entries = [h.entries(1).await, h.entries(2).await];
+        (lookup.known, lookup.hidden, lookup.counts, users, entries)
+    };
+    macro_rules! survives {
+        ($operation:expr) => {
+            let _ = $operation.await;
+            // As a process that starts after this one was killed here would see it.
+            let now = first.engine.now(UserId(1)).await.unwrap();
+            let second = Harness::on_journal(&folder.journal(), now).await;
+            assert_eq!(truth(&second).await, truth(&first).await, stringify!($operation));
+        };
+    }
+    let contacts = Privacy { online: Visibility::Contacts, last_seen: Visibility::Nobody };
+    let shown = look(Availability::Dnd, Some("in a meeting"));
+    let mut dnd = choice(Availability::Dnd, Some(START.plus(secs(60))));
+    dnd = Profile { privacy: contacts, choice: Choice { shown, ..dnd.choice } };
+    let invisible = choice(Availability::Invisible, None);
+    let for_a_while = choice(Availability::Invisible, Some(START.plus(secs(60))));
+    survives!(first.login_as(1, 10, &invisible));
+    survives!(first.login(1, 11));
+    survives!(first.login(2, 20));
+    survives!(first.idle(2, 20, true));
+    survives!(first.present(2, &Profile::default(), &dnd));
+    survives!(first.login(3, 30));
+    survives!(first.present(3, &Profile::default(), &invisible));
+    survives!(first.login_as(4, 40, &for_a_while));
+    survives!(first.engine.relate(UserId(1), UserId(2)));
+    survives!(first.logout(1, 10));
+    first.at(secs(61));
+    survives!(first.engine.snapshot(&[UserId(4)]));
+    survives!(first.engine.expire(0, 10));
+    survives!(first.present(3, &invisible, &Profile::default()));
+    assert_eq!(first.counts().await, Counts { online: 3, limited: 1, away: 1, dnd: 0 });
+}
+
+#[tokio::test]
+async fn a_choice_that_ended_while_it_was_stopped_ended_at_its_time() {
+    let folder = Folder::new();
+    let first = open(&folder, secs(0)).await;
+    first.login_as(1, 10, &choice(Availability::Invisible, Some(START.plus(secs(60))))).await;
+    first.login_as(3, 30, &choice(Availability::Invisible, Some(START.plus(TIMEOUT)))).await;
+    drop(first);
+    let second = open(&folder, secs(5_000)).await;
+    let known = offline(START.plus(TIMEOUT), START, Reason::Timeout);
+    assert_eq!((second.known(1).await, second.known(3).await), (known, Known::Settled));
+    second.sweep().await;
+    let shown = Transition {
+        session: None,
+        last_seen: START,
+        session_seen: START,
+        ..came(1, 0, START.plus(secs(60)), Reason::Login)
+    };
+    assert_eq!(second.transitions(1).await, [shown, went(1, 10, START.plus(TIMEOUT), START, Reason::Timeout)]);
+    assert_eq!(second.transitions(3).await, []);
+}
+
+#[tokio::test]
+async fn a_journal_of_before_there_were_profiles_is_read() {
+    let folder = Folder::new();
+    let first = open(&folder, secs(0)).await;
+    first.login(1, 10).await;
+    flush(&first).await;
+    drop(first);
+    let mut connection = SqliteConnection::establish(folder.journal().to_str().unwrap()).unwrap();
+    // The first engine's thread may still be closing its own.
+    diesel::sql_query("PRAGMA busy_timeout = 5000").execute(&mut connection).unwrap();
+    let stored: Vec<Stored> =
+        diesel::sql_query("SELECT u.profile, t.entry FROM engine_users u, engine_transitions t")
+            .load(&mut connection)
+            .unwrap();
+    // As it always was.
+    let at = START.to_string();
+    let entry = format!(
+        "{{\"transition\":{{\"user\":1,\"online\":true,\"at\":\"{at}\",\"last_seen\":\"{at}\",\"reason\":\"login\",\
+         \"session\":10,\"session_seen\":\"{at}\"}}}}"
+    );
+    assert_eq!(stored.iter().map(|s| (&s.profile, &s.entry)).collect::<Vec<_>>(), [(&None, &entry)]);
+    let second = open(&folder, secs(0)).await;
+    assert_eq!(second.transitions(1).await, [came(1, 10, START, Reason::Login)]);
+}
+
+#[derive(diesel::QueryableByName)]
+struct Stored {
+    #[diesel(sql_type = diesel::sql_types::Nullable<diesel::sql_types::Text>)]
+    profile: Option<String>,
+    #[diesel(sql_type = diesel::sql_types::Text)]
+    entry: String,
 }
 
 #[tokio::test]

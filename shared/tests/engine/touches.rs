@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use lastseen_shared::ids::UserId;
-use lastseen_shared::presence::PresenceEngine as _;
 use lastseen_shared::presence::engine::Touch;
+use lastseen_shared::presence::{PresenceEngine as _, Reason};
 
-use crate::harness::{Harness, SHARDS, touch};
+use crate::harness::{Harness, SHARDS, secs, touch};
 use crate::private_redis::PrivateRedis;
 
 /// How often each command ran since the last call, those inside scripts too.
@@ -47,6 +47,25 @@ async fn a_batch_of_heartbeats_is_one_command() {
 }
 
 #[tokio::test]
+async fn a_plain_users_log_in_pays_nothing_for_others_choices() {
+    let server = PrivateRedis::start();
+    let h = Harness::on_redis(&server.url());
+    h.login(1, 11).await;
+    let connect = h.fresh(3, 31, Reason::Login).await;
+    counted(&h);
+    h.engine.connect(connect).await.unwrap();
+    // The time, the epoch, what is remembered of the user (four), its value before and after, its transition.
+    let mut expected = counts(&[("evalsha", 1), ("get", 5), ("exists", 1), ("hget", 1), ("zadd", 1), ("xadd", 1)]);
+    expected.insert("hset".to_owned(), 2);
+    assert_eq!(counted(&h), expected);
+    // The sweep of one such user, of whose choice nothing was ever written.
+    h.at(secs(500));
+    h.engine.expire(1, 10).await.unwrap();
+    let commands = counted(&h);
+    assert!(["sadd", "srem"].iter().all(|name| !commands.contains_key(*name)), "{commands:?}");
+}
+
+#[tokio::test]
 async fn a_page_of_users_is_one_command_a_shard() {
     let server = PrivateRedis::start();
     let h = Harness::on_redis(&server.url());
@@ -60,6 +79,6 @@ async fn a_page_of_users_is_one_command_a_shard() {
     assert_eq!((lookup.counts.online, lookup.known.len()), (50, 100));
     let commands = counted(&h);
     assert_eq!(commands["evalsha"], u64::from(SHARDS));
-    let writing = ["zadd", "zrem", "hset", "hdel", "xadd", "set"];
+    let writing = ["zadd", "zrem", "hset", "hdel", "xadd", "set", "sadd", "srem"];
     assert!(writing.iter().all(|name| !commands.contains_key(*name)), "reading changes nothing: {commands:?}");
 }

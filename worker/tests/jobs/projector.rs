@@ -1,7 +1,8 @@
 use std::time::Duration;
 
-use lastseen_shared::models::Account;
 use lastseen_shared::models::projection::{Applied, Offset, ShardOf, apply};
+use lastseen_shared::models::{Account, Session};
+use lastseen_shared::presence::availability::{Availability, Choice, Privacy, Profile, Shown, Visibility};
 use lastseen_shared::presence::rule::Known;
 use lastseen_shared::presence::transition::TransitionId;
 use lastseen_shared::presence::{PresenceEngine, Reason};
@@ -12,6 +13,7 @@ use crate::world::{TIMEOUT, World, on_both};
 
 on_both!(
     follows_transitions,
+    has_nothing_of_an_invisible_life_but_when_its_devices_were_seen,
     two_projectors_write_once,
     one_that_dies_before_its_commit_has_written_nothing,
     one_that_dies_after_its_commit_doubles_nothing,
@@ -48,6 +50,51 @@ async fn follows_transitions(world: World) {
     assert_eq!(projector.step().await.unwrap(), Step::Wrote(2));
     let second = (back.0, Some(back.0 + 1_000), "heartbeat".to_owned(), Some("logout".to_owned()));
     assert_eq!(world.history(ann).await, [closed, second]);
+}
+
+async fn has_nothing_of_an_invisible_life_but_when_its_devices_were_seen(world: World) {
+    let mut projector = Projector::new(world.context.clone(), 0);
+    let engine = &world.context.engine;
+    let show = |availability| {
+        let shown = Shown { availability, words: None };
+        Profile { choice: Choice { shown, until: None }, ..Profile::default() }
+    };
+    let (ann, laptop) = world.user("ann").await;
+    let start = world.clock.now();
+    world.connect(ann, laptop, Reason::Login).await;
+    // What is shown and to whom, and contacts, are written by others.
+    let contacts = Privacy { online: Visibility::Contacts, ..Privacy::default() };
+    engine.present(ann, &Profile::default(), &show(Availability::Dnd)).await.unwrap();
+    engine.relate(ann, ann).await.unwrap();
+    engine.present(ann, &Profile::default(), &Profile { privacy: contacts, ..Profile::default() }).await.unwrap();
+    catch_up(&mut projector).await;
+    projector.forget(Duration::ZERO).await.unwrap();
+    assert_eq!(world.projected(ann).await, (true, start.0, Some("login".into())));
+    assert_eq!(engine.delta().await.unwrap().users, []);
+
+    world.pass(Duration::from_secs(10));
+    let gone = world.clock.now();
+    engine.present(ann, &Profile::default(), &show(Availability::Invisible)).await.unwrap();
+    world.pass(Duration::from_secs(10));
+    world.connect(ann, laptop, Reason::Heartbeat).await;
+    let unseen = world.clock.now();
+    world.pass(TIMEOUT * 2);
+    engine.expire(0, 100).await.unwrap();
+    catch_up(&mut projector).await;
+    let first = (start.0, Some(gone.0), "login".to_owned(), Some("logout".to_owned()));
+    assert_eq!(world.projected(ann).await, (false, start.0, Some("logout".into())));
+    assert_eq!(world.history(ann).await, std::slice::from_ref(&first));
+    let row = world.context.db.run(move |c| Session::find(c, laptop)).await.unwrap().unwrap().0;
+    assert_eq!(row.last_seen(), unseen);
+
+    world.connect_as(ann, laptop, Reason::Heartbeat, show(Availability::Invisible)).await;
+    let seen = world.clock.now();
+    world.pass(Duration::from_secs(10));
+    let back = world.clock.now();
+    engine.present(ann, &show(Availability::Invisible), &Profile::default()).await.unwrap();
+    catch_up(&mut projector).await;
+    assert_eq!(world.projected(ann).await, (true, seen.0, Some("login".into())));
+    assert_eq!(world.history(ann).await, [first, (back.0, None, "login".to_owned(), None)]);
 }
 
 async fn two_projectors_write_once(world: World) {

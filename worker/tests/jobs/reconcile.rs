@@ -1,8 +1,13 @@
 use std::time::Duration;
 
-use lastseen_shared::models::Session;
+use lastseen_shared::db::write_transaction;
+use lastseen_shared::ids::UserId;
+use lastseen_shared::models::{Account, AccountChanges, Session};
+use lastseen_shared::presence::availability::{Availability, Choice, Privacy, Profile, Shown, Visibility};
 use lastseen_shared::presence::rule::Known;
+use lastseen_shared::presence::transition::Event;
 use lastseen_shared::presence::{PresenceEngine, Reason};
+use lastseen_shared::timestamp::Timestamp;
 use lastseen_worker::jobs::{clean_sessions, reconcile, sweep, trim_transitions};
 use lastseen_worker::projector::{Projector, Step};
 
@@ -13,6 +18,8 @@ on_both!(
     takes_out_what_is_over,
     tells_the_database_who_is_online,
     leaves_alone_what_agrees,
+    has_the_engine_show_what_the_row_says,
+    leaves_invisible_users_offline,
     a_sweep_takes_out_what_is_overdue_and_nothing_else,
     old_transitions_and_sessions_are_forgotten,
 );
@@ -86,6 +93,57 @@ async fn leaves_alone_what_agrees(world: World) {
     world.pass(TIMEOUT / 2);
     reconcile::run(&world.context, 0).await.unwrap();
     assert_eq!(newest(&world).await, before);
+}
+
+async fn choose(world: &World, user: UserId, availability: Availability, until: Option<Timestamp>) -> Profile {
+    let choice = Choice { shown: Shown { availability, words: None }, until };
+    let privacy = Privacy { online: Visibility::Contacts, last_seen: Visibility::Nobody };
+    let changes = AccountChanges { choice: Some(choice), privacy: Some(privacy), ..AccountChanges::default() };
+    let change = move |c: &mut _| write_transaction(c, |c| Account::change(c, user, &changes));
+    world.context.db.run(change).await.unwrap().unwrap().profile()
+}
+
+async fn has_the_engine_show_what_the_row_says(world: World) {
+    let (ann, hers) = world.user("ann").await;
+    let (bob, his) = world.user("bob").await;
+    world.connect(ann, hers, Reason::Login).await;
+    world.connect(bob, his, Reason::Login).await;
+    // The process died between the row and the engine; of bob's, nothing would be left by now.
+    let until = world.clock.now().plus(Duration::from_secs(60));
+    let chosen = choose(&world, ann, Availability::Invisible, Some(until)).await;
+    reconcile::run(&world.context, 0).await.unwrap();
+    let lookup = world.context.engine.lookup(&[ann, bob]).await.unwrap();
+    assert!(lookup.hidden.contains_key(&ann));
+    assert!(matches!(lookup.known[0], Known::Offline { reason: Reason::Logout, .. }));
+    assert!(matches!(lookup.known[1], Known::Online { .. }));
+    let entries = |world: &World| {
+        let engine = world.context.engine.clone();
+        async move { engine.transitions(0, Default::default(), 10).await.unwrap().entries }
+    };
+    let told = entries(&world).await;
+    let privacy = Event::Privacy { user: ann, before: Privacy::default(), after: chosen.privacy };
+    assert_eq!((told.len(), &told[2].event), (4, &privacy));
+    reconcile::run(&world.context, 0).await.unwrap();
+    assert_eq!(entries(&world).await, told, "they agree now");
+    world.pass(Duration::from_secs(61));
+    reconcile::run(&world.context, 0).await.unwrap();
+    sweep::run(&world.context, 0).await.unwrap();
+    reconcile::run(&world.context, 0).await.unwrap();
+    assert_eq!(entries(&world).await.len(), 5, "an end that has come is no difference");
+    let scan = world.context.engine.scan(0, 0).await.unwrap();
+    let hers = scan.users.iter().find(|(user, ..)| *user == ann).unwrap();
+    assert_eq!(hers.2, Profile { choice: Choice::default(), ..chosen });
+}
+
+async fn leaves_invisible_users_offline(world: World) {
+    let (ann, session) = world.user("ann").await;
+    let profile = choose(&world, ann, Availability::Invisible, None).await;
+    world.connect_as(ann, session, Reason::Login, profile).await;
+    reconcile::run(&world.context, 0).await.unwrap();
+    follow(&world).await;
+    assert_eq!(world.projected(ann).await, (false, 0, None));
+    assert_eq!(world.history(ann).await, []);
+    assert!(world.context.engine.lookup(&[ann]).await.unwrap().hidden.contains_key(&ann));
 }
 
 async fn a_sweep_takes_out_what_is_overdue_and_nothing_else(world: World) {

@@ -118,8 +118,12 @@ impl World {
     }
 
     pub async fn connect(&self, user: UserId, session: SessionId, reason: Reason) {
+        self.connect_as(user, session, reason, Profile::default()).await;
+    }
+
+    pub async fn connect_as(&self, user: UserId, session: SessionId, reason: Reason, profile: Profile) {
         let read_at = self.clock.now();
-        let connect = Connect { user, session, timeout: TIMEOUT, profile: Profile::default(), reason, read_at };
+        let connect = Connect { user, session, timeout: TIMEOUT, profile, reason, read_at };
         let connected = self.context.engine.connect(connect).await.unwrap();
         assert!(matches!(connected, Connected::Live { .. }), "{connected:?}");
     }
