@@ -338,8 +338,8 @@ impl Teller {
                 }
                 Ok(())
             }
-            Event::Relation { user, other } if *user == self.viewer.id => self.relation(*other, news).await,
-            Event::Relation { user, other } if *other == self.viewer.id => self.relation(*user, news).await,
+            Event::Relation { user, other } if *user == self.viewer.id => self.relation(*other, true, news).await,
+            Event::Relation { user, other } if *other == self.viewer.id => self.relation(*user, false, news).await,
             Event::Relation { .. } | Event::SessionLeft { .. } => Ok(()),
         }
     }
@@ -356,8 +356,8 @@ impl Teller {
         self.send(&ToClient::Transition { cursor: &news.cursor, at, presence }).await
     }
 
-    /// What the viewer and another are to each other has changed.
-    async fn relation(&mut self, other: UserId, news: &News) -> Result<(), End> {
+    /// What the viewer and another are to each other has changed, by the viewer's doing or by the other's.
+    async fn relation(&mut self, other: UserId, by_viewer: bool, news: &News) -> Result<(), End> {
         let before = self.viewer.clone();
         if let Err(failure) = self.load_viewer().await {
             return self.fail(failure).await;
@@ -381,7 +381,9 @@ impl Teller {
         if !is_contact && self.watching.remove(other, true) {
             self.hub.unwatch(self.socket, [other]);
         }
-        self.send(&ToClient::Contacts).await
+        // Whoever was blocked by a stranger, or asked by somebody blocked, is not to notice.
+        let unnoticed = !by_viewer && self.viewer.blocked.contains(&other) && !before.contacts.contains(&other);
+        if unnoticed { Ok(()) } else { self.send(&ToClient::Contacts).await }
     }
 
     async fn load_viewer(&mut self) -> Result<(), Failure> {
