@@ -17,6 +17,7 @@ use lastseen_shared::presence::memory::MemoryEngine;
 use lastseen_shared::presence::memory::journal::Journal;
 use lastseen_shared::presence::redis::{Redis, RedisClock, RedisEngine};
 use lastseen_shared::presence::{Engine, PresenceEngine};
+use lastseen_shared::queue::Queue;
 use lastseen_shared::refusal::{Code, Failure, Refusal};
 use lastseen_shared::service::Service;
 use lastseen_shared::settings::{HttpSettings, Secret, Settings};
@@ -61,6 +62,9 @@ pub struct Application {
     pub server: Server,
 }
 
+/// How long the queue remembers a tick.
+const TICK_MEMORY: Duration = Duration::from_secs(600);
+
 /// How long what was sent may lie untaken.
 const UNTAKEN: Duration = Duration::from_secs(30);
 
@@ -80,7 +84,8 @@ impl Application {
         let hasher = Hasher::new(settings.accounts.bcrypt_cost, cores, cores * 32).map_err(Failure::from)?;
         let signals = open_signals(settings)?;
         let service = Service::new(db, engine, hasher, settings.presence, settings.accounts.clone());
-        let service = service.with_signals(signals);
+        let service =
+            service.with_signals(signals).with_webhooks(open_queue(settings)?, settings.webhooks_allow_private);
         let secret = signing_secret(settings)?;
         let tokens = Tokens::new(&secret, &settings.accounts.previous_jwt_secrets, settings.accounts.access_ttl);
         let metrics = Arc::new(Metrics::new());
@@ -124,6 +129,13 @@ fn open_signals(settings: &Settings) -> Result<Signals, StartError> {
     let Some(redis) = &settings.redis else { return Ok(Signals::local()) };
     let redis = Redis::new(redis).map_err(|problem| StartError::Refused(format!("REDIS_URL {problem}")))?;
     Signals::redis(redis).map_err(|error| StartError::Refused(error.to_string()))
+}
+
+fn open_queue(settings: &Settings) -> Result<Queue, StartError> {
+    let Some(redis) = &settings.redis else { return Ok(Queue::memory(TICK_MEMORY)) };
+    let redis = Redis::new(redis).map_err(|problem| StartError::Refused(format!("REDIS_URL {problem}")))?;
+    let connection = redis.shared().map_err(|error| StartError::Refused(error.to_string()))?;
+    Ok(Queue::redis(connection, redis.key_prefix(), TICK_MEMORY))
 }
 
 /// The signing secret that was set, or the stand-alone program's own: made once, for its owner's eyes only.

@@ -16,3 +16,4 @@ pub mod signals;
 pub mod stop;
 pub mod telemetry;
 pub mod timestamp;
+pub mod webhooks;

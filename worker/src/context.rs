@@ -10,6 +10,8 @@ use lastseen_shared::settings::PresenceSettings;
 use lastseen_shared::signals::Signals;
 use lastseen_shared::telemetry::Metrics;
 
+use crate::deliver::Deliverer;
+
 /// What jobs and the projector work with. Cheap to clone.
 #[derive(Clone)]
 pub struct Context {
@@ -27,6 +29,10 @@ pub struct Context {
     pub sessions_kept: Duration,
     /// How long notifications stay.
     pub notifications_kept: Duration,
+    /// How long deliveries to webhooks stay.
+    pub deliveries_kept: Duration,
+    /// Sends to webhooks.
+    pub deliverer: Deliverer,
     /// The process's metrics.
     pub metrics: Arc<Metrics>,
 }

@@ -9,6 +9,7 @@ use actix_web::{App, HttpResponse, HttpServer, web};
 use lastseen_shared::telemetry::parts;
 
 use crate::context::Context;
+use crate::jobs::deliver::note_backlog;
 
 /// Starts the listener. Answers the server, to be awaited, and where it listens.
 ///
@@ -40,8 +41,11 @@ async fn ready(context: web::Data<Context>) -> HttpResponse {
 }
 
 async fn metrics(context: web::Data<Context>) -> HttpResponse {
+    // How much is due, and how full the queue is, is asked when somebody wants to know.
+    if let Err(error) = note_backlog(&context).await {
+        log::warn!("what is due to webhooks is not known: {error}");
+    }
     let mut text = context.metrics.encode();
-    // How full the queue is, is asked when somebody wants to know.
     if let Ok(depth) = context.queue.depth().await {
         let gauges = format!(
             "# TYPE lastseen_queue_tasks gauge\nlastseen_queue_tasks{{state=\"waiting\"}} {}\n\

@@ -12,6 +12,7 @@
 pub mod attempt;
 pub mod consume;
 pub mod context;
+pub mod deliver;
 pub mod http;
 pub mod jobs;
 pub mod program;

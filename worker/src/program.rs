@@ -15,6 +15,7 @@ use lastseen_shared::stop::stop_signal;
 use lastseen_shared::telemetry::{Metrics, start_logging};
 
 use crate::context::Context;
+use crate::deliver::{Deliverer, Sender, SystemResolver};
 use crate::{http, startup};
 
 /// How long the queue remembers a tick: longer than replicas' clocks differ.
@@ -45,7 +46,11 @@ pub async fn run() -> Result<(), StartError> {
     db.migrate().await.map_err(|error| format!("DATABASE_URL: {error}"))?;
     let engine = Engine::Redis(RedisEngine::new(redis.clone(), settings.presence.shards, &RedisClock::Server)?);
     engine.start().await?;
+    let metrics = Arc::new(Metrics::new());
+    let sender = Sender::new(SystemResolver, settings.webhooks_allow_private)?;
     let context = Context {
+        deliveries_kept: settings.worker.history_retention,
+        deliverer: Deliverer::new(db.clone(), Arc::clone(&metrics), sender),
         engine,
         db,
         signals: Signals::redis(redis.clone())?,
@@ -53,7 +58,7 @@ pub async fn run() -> Result<(), StartError> {
         presence: settings.presence,
         sessions_kept: startup::SESSIONS_KEPT,
         notifications_kept: settings.worker.history_retention,
-        metrics: Arc::new(Metrics::new()),
+        metrics,
     };
     let bind = settings.worker.bind;
     let (server, bound) =

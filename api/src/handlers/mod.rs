@@ -11,6 +11,7 @@ pub mod notifications;
 pub mod presence;
 pub mod sessions;
 pub mod users;
+pub mod webhooks;
 
 use actix_web::HttpRequest;
 use lastseen_shared::ids::UserId;

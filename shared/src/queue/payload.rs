@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::ids::WebhookId;
+
 /// The version of [`Envelope`] that this program writes, and the only one that it reads.
 pub const VERSION: u16 = 1;
 
@@ -29,6 +31,15 @@ pub enum Job {
     CleanSessions {},
     /// Delete notifications that are older than history is kept.
     CleanNotifications {},
+    /// Send what is due to one webhook.
+    Deliver {
+        /// Which.
+        webhook: WebhookId,
+    },
+    /// Send what is due to any webhook.
+    DeliverDue {},
+    /// Delete deliveries that are too old to be kept.
+    CleanDeliveries {},
     /// Remove finished tasks from the queue itself.
     CleanTasks {},
 }
@@ -43,6 +54,9 @@ impl Job {
             Self::TrimTransitions { .. } => "trim_transitions",
             Self::CleanSessions {} => "clean_sessions",
             Self::CleanNotifications {} => "clean_notifications",
+            Self::Deliver { .. } => "deliver",
+            Self::DeliverDue {} => "deliver_due",
+            Self::CleanDeliveries {} => "clean_deliveries",
             Self::CleanTasks {} => "clean_tasks",
         }
     }
@@ -53,6 +67,7 @@ impl Job {
         match self {
             Self::Sweep { shard } | Self::Reconcile { shard } | Self::TrimTransitions { shard } => Some(*shard),
             Self::CleanSessions {} | Self::CleanNotifications {} | Self::CleanTasks {} => None,
+            Self::Deliver { .. } | Self::DeliverDue {} | Self::CleanDeliveries {} => None,
         }
     }
 
@@ -133,6 +148,9 @@ mod tests {
             ),
             (Job::CleanSessions {}, json!({"v": 1, "job": "clean_sessions", "tick": 60_000})),
             (Job::CleanNotifications {}, json!({"v": 1, "job": "clean_notifications", "tick": 60_000})),
+            (Job::Deliver { webhook: WebhookId(7) }, json!({"v": 1, "job": "deliver", "webhook": 7, "tick": 60_000})),
+            (Job::DeliverDue {}, json!({"v": 1, "job": "deliver_due", "tick": 60_000})),
+            (Job::CleanDeliveries {}, json!({"v": 1, "job": "clean_deliveries", "tick": 60_000})),
             (Job::CleanTasks {}, json!({"v": 1, "job": "clean_tasks", "tick": 60_000})),
         ]
     }

@@ -22,6 +22,7 @@ mod rows;
 mod sight;
 mod signs;
 mod viewer;
+mod webhooks;
 
 use std::sync::Arc;
 
@@ -42,11 +43,13 @@ pub use refresh::{RefreshToken, Refreshed};
 pub use sight::SeenUser;
 pub use signs::{Alive, Claimed};
 pub use viewer::Asker;
+pub use webhooks::{CreateWebhook, DeliveryPage, WebhookEdit};
 
 use crate::account::hashing::Hasher;
 use crate::db::Db;
 use crate::models::Account;
 use crate::presence::Engine;
+use crate::queue::Queue;
 use crate::refusal::Failure;
 use crate::settings::{AccountSettings, PresenceSettings};
 use crate::signals::Signals;
@@ -64,6 +67,10 @@ pub struct Service {
     pub engine: Engine,
     /// What is said to sockets and kept nowhere.
     pub signals: Signals,
+    /// Where jobs are pushed to; `None` where workers find what there is to do without.
+    pub queue: Option<Queue>,
+    /// Whether webhooks may go to private addresses.
+    webhooks_allow_private: bool,
     inner: Arc<Inner>,
 }
 
@@ -93,13 +100,19 @@ impl Service {
         let failures = Limiter::new(accounts.rate_limits, 10, std::time::Duration::from_secs(60));
         let registrations = Limiter::new(accounts.rate_limits, 1_000, std::time::Duration::from_secs(60));
         let inner = Arc::new(Inner { hasher, presence, accounts, failures, registrations, rows });
-        Self { db, engine, signals: Signals::local(), inner }
+        Self { db, engine, signals: Signals::local(), queue: None, webhooks_allow_private: false, inner }
     }
 
     /// The same services with these signals.
     #[must_use]
     pub fn with_signals(self, signals: Signals) -> Self {
         Self { signals, ..self }
+    }
+
+    /// The same services with this queue, and webhooks that may or may not go to private addresses.
+    #[must_use]
+    pub fn with_webhooks(self, queue: Queue, allow_private: bool) -> Self {
+        Self { queue: Some(queue), webhooks_allow_private: allow_private, ..self }
     }
 
     /// The same services on another handle of the same engine: a thread's own connection.

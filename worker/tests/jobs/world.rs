@@ -22,6 +22,7 @@ use lastseen_shared::settings::{Form, Raw, Settings};
 use lastseen_shared::telemetry::Metrics;
 use lastseen_shared::timestamp::Timestamp;
 use lastseen_worker::context::Context;
+use lastseen_worker::deliver::{Deliverer, Sender, SystemResolver};
 
 /// What the tests need from outside: `make test` sets it.
 pub fn required(variable: &str) -> String {
@@ -72,7 +73,11 @@ impl World {
         // Near the real time, since rows are dated by it.
         let clock = ManualClock::at(Timestamp::now());
         let settings = Settings::check(&Raw::default(), Form::StandAlone).unwrap();
+        let metrics = Arc::new(Metrics::new());
+        let sender = Sender::new(SystemResolver, true).unwrap();
         let context = Context {
+            deliveries_kept: Duration::from_secs(60),
+            deliverer: Deliverer::new(db.clone(), Arc::clone(&metrics), sender),
             engine: Engine::Memory(MemoryEngine::volatile(1, Clock::Manual(clock.clone()))),
             db,
             signals: lastseen_shared::signals::Signals::local(),
@@ -80,7 +85,7 @@ impl World {
             presence: settings.presence,
             sessions_kept: Duration::from_secs(60),
             notifications_kept: Duration::from_secs(60),
-            metrics: Arc::new(Metrics::new()),
+            metrics,
         };
         Self { context, clock, drop }
     }
