@@ -78,6 +78,20 @@ mod tests {
         assert_eq!(signature, "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=");
     }
 
+    /// The client's tests have the public library of the specification verify the same message.
+    #[test]
+    fn signs_what_receivers_verify() {
+        let message: serde_json::Value =
+            serde_json::from_str(include_str!("../../tests/fixtures/webhook.json")).unwrap();
+        let text = |value: &serde_json::Value| value.as_str().unwrap().to_owned();
+        let (headers, body) = (&message["headers"], text(&message["body"]));
+        let at = text(&headers["webhook-timestamp"]).parse().unwrap();
+        let sign =
+            |secret| SigningSecret::parse(&text(secret)).unwrap().sign(&text(&headers["webhook-id"]), at, &body);
+        let both: Vec<String> = message["secrets"].as_array().unwrap().iter().map(sign).collect();
+        assert_eq!(both.join(" "), text(&headers["webhook-signature"]));
+    }
+
     #[test]
     fn a_new_one_can_be_read() {
         let secret = SigningSecret::generate().unwrap();
