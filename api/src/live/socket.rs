@@ -15,7 +15,7 @@ use lastseen_shared::timestamp::Timestamp;
 use tokio::time::{sleep_until, timeout};
 
 use super::frames::{End, FromClient, ToClient};
-use super::hub::{Item, NotRegistered};
+use super::hub::{Item, Mailbox, NotRegistered};
 use super::limits::{Frames, TypingPace};
 use super::telling::Teller;
 use super::{FAREWELL, Live};
@@ -220,7 +220,7 @@ impl Socket {
                     note(&item, access.claimed, &mut timers);
                     teller.tell(&item).await?;
                 }
-                message = self.receive() => self.message(message?, access, &mut teller, &mut timers).await?,
+                message = self.receive() => self.message(message?, access, &mut teller, &mut mailbox, &mut timers).await?,
                 () = sleep_until(timers.next(teller.again).into()) => {
                     self.due(access.claimed, &mut teller, &mut timers, interval).await?;
                 }
@@ -263,13 +263,14 @@ impl Socket {
         message: AggregatedMessage,
         access: Access,
         teller: &mut Teller,
+        mailbox: &mut Mailbox,
         timers: &mut Timers,
     ) -> Result<(), End> {
         match message {
             AggregatedMessage::Text(text) => {
                 self.beat(access.claimed).await?;
                 match serde_json::from_str(&text) {
-                    Ok(frame) => self.frame(frame, access, teller, timers).await,
+                    Ok(frame) => self.frame(frame, access, teller, mailbox, timers).await,
                     Err(error) => teller.refuse(&Refusal::new(Code::InvalidFrame, error.to_string())).await,
                 }
             }
@@ -291,6 +292,7 @@ impl Socket {
         frame: FromClient,
         access: Access,
         teller: &mut Teller,
+        mailbox: &mut Mailbox,
         timers: &mut Timers,
     ) -> Result<(), End> {
         let claimed = access.claimed;
@@ -302,9 +304,17 @@ impl Socket {
                     return Err(End::Token(Code::TokenInvalid));
                 }
                 timers.expires = expires;
-                return self.ready(teller, claimed).await;
+                self.ready(teller, claimed).await?;
+                // In case an entry that should have said so was never written.
+                let cursor = teller.cursor();
+                tell_waiting(claimed, teller, mailbox, timers).await?;
+                return teller.relations_anew(None, &cursor).await.map(drop);
             }
-            FromClient::Subscribe(wanted) => return teller.subscribe(wanted).await,
+            FromClient::Subscribe(wanted) => {
+                let Some(answer) = teller.subscribe(wanted).await? else { return Ok(()) };
+                tell_waiting(claimed, teller, mailbox, timers).await?;
+                return teller.answer(answer).await;
+            }
             FromClient::Unsubscribe(unwanted) => {
                 teller.unsubscribe(unwanted);
                 return Ok(());
@@ -377,6 +387,20 @@ impl Socket {
         }
         Ok(())
     }
+}
+
+/// Tells all that waits for the socket at this moment.
+async fn tell_waiting(
+    claimed: Claimed,
+    teller: &mut Teller,
+    mailbox: &mut Mailbox,
+    timers: &mut Timers,
+) -> Result<(), End> {
+    while let Ok(item) = mailbox.items.try_recv() {
+        note(&item, claimed, timers);
+        teller.tell(&item).await?;
+    }
+    Ok(())
 }
 
 /// Notes what an item means for the socket itself.

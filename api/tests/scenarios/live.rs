@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use serde_json::{Value, json};
 
 use crate::client::{ADMIN, PASSWORD, Session};
@@ -441,4 +442,47 @@ pub async fn kills_of_its_replica_hide_nothing_from_a_watcher(form: Form) {
     while let Some(frame) = socket.within(Duration::from_millis(300)).await {
         assert_eq!(frame["type"], "caught_up", "{frame}");
     }
+}
+
+pub async fn many_who_change_at_once_are_all_told_of(form: Form) {
+    const MANY: usize = 15;
+    let system = still(form).start().await;
+    let ann = system.user("ann").await;
+    let mut others = Vec::new();
+    for n in 0..MANY {
+        let other = system.user(&format!("other{n}")).await;
+        let asked = json!({ "user_id": ann.user });
+        other.send(reqwest::Method::POST, "/api/contacts/", Some(asked)).await.done();
+        others.push(other);
+    }
+    let mut socket = Socket::of(&ann).await;
+    socket.send(json!({ "type": "subscribe", "contacts": true })).await;
+    assert!(socket.snapshot().await.is_empty());
+    let accepts = others.iter().map(|other| {
+        let (path, ann) = (format!("/api/contacts/{}/accept/", other.user), ann.clone());
+        async move { ann.post(&path).await.done() }
+    });
+    join_all(accepts).await;
+    let online = all_told(&mut socket, MANY, "online").await;
+    assert_eq!(online.len(), MANY);
+    // All of them block her at once: she sees none of them any more.
+    let blocks = others.iter().map(|other| {
+        let path = format!("/api/contacts/{}/block/", ann.user);
+        async move { other.post(&path).await.done() }
+    });
+    join_all(blocks).await;
+    let offline = all_told(&mut socket, MANY, "offline").await;
+    assert_eq!(offline, online);
+}
+
+/// The users whom a socket is told to be so, until there are enough of them.
+async fn all_told(socket: &mut Socket, enough: usize, status: &str) -> std::collections::BTreeSet<i64> {
+    let mut users = std::collections::BTreeSet::new();
+    while users.len() < enough {
+        let presence = socket.until("transition").await["presence"].clone();
+        if presence["online_status"] == status {
+            users.insert(presence["user_id"].as_i64().unwrap());
+        }
+    }
+    users
 }

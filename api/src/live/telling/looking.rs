@@ -8,7 +8,7 @@ use lastseen_shared::presence::cursor::{Cursor, Place};
 use lastseen_shared::refusal::Failure;
 use lastseen_shared::service::WATCHED_AT_A_TIME;
 
-use super::{Teller, Walk};
+use super::{Answer, Teller, Walk};
 use crate::live::frames::{End, ToClient};
 use crate::shapes::PresenceShape;
 
@@ -71,7 +71,8 @@ impl Teller {
     }
 
     /// Tells what has changed since a cursor. Answers whether it could: a snapshot has to do where not.
-    pub(super) async fn replay(&mut self, since: &str, users: &[UserId], all: bool) -> Result<bool, End> {
+    pub(super) async fn replay(&mut self, since: &str, answer: &Answer) -> Result<bool, End> {
+        let (users, all) = (&answer.users, answer.all);
         let wanted: HashSet<UserId> = users.iter().copied().collect();
         let shards = self.service.engine.shards();
         let mut at = since.to_owned();
@@ -94,15 +95,16 @@ impl Teller {
                 if let Some(place) = places.get_mut(user.shard(shards) as usize) {
                     place.id = place.id.max(change.id);
                 }
-                if all || wanted.contains(&user) {
+                // Whoever was a contact until then is not among those of now.
+                if all || wanted.contains(&user) || (answer.contacts && change.by_relation) {
                     let cursor = Cursor { places: places.clone() }.encode();
                     let presence = PresenceShape::of(change.seen());
                     self.send(&ToClient::Transition { cursor: &cursor, at: change.at, presence }).await?;
                 }
             }
-            let done = changes.next_cursor == at;
             at = changes.next_cursor;
-            if done {
+            // What came since waits in the mailbox: the socket was registered before this was read.
+            if !changes.more {
                 break;
             }
         }
@@ -115,6 +117,9 @@ impl Teller {
             self.watching.told_everybody();
         }
         self.send(&ToClient::CaughtUp { cursor: &at }).await?;
+        if answer.contacts {
+            self.send(&ToClient::Contacts).await?;
+        }
         Ok(true)
     }
 

@@ -9,12 +9,12 @@ use std::time::{Duration, Instant};
 use actix_ws::Session;
 use lastseen_shared::account::{Role, Standing};
 use lastseen_shared::ids::{SessionId, UserId};
-use lastseen_shared::presence::PresenceEngine;
 use lastseen_shared::presence::rule::{OnlineStatus, Presence};
 use lastseen_shared::presence::transition::{Event, Transition};
+use lastseen_shared::presence::{PresenceEngine, Reason};
 use lastseen_shared::privacy::{SeenPresence, Viewer};
 use lastseen_shared::refusal::{Code, Failure, Refusal};
-use lastseen_shared::service::Service;
+use lastseen_shared::service::{Service, WATCHED_AT_A_TIME};
 use lastseen_shared::signals::Signal;
 use lastseen_shared::timestamp::Timestamp;
 use tokio::sync::Notify;
@@ -39,6 +39,16 @@ struct Walk {
     cursor: String,
     /// Up to whom all were told of.
     after: UserId,
+}
+
+/// What a subscription is to be answered with.
+pub struct Answer {
+    users: Vec<UserId>,
+    contacts: bool,
+    all: bool,
+    since: Option<String>,
+    /// The place from which on the socket is told.
+    cursor: String,
 }
 
 /// One socket's side that talks.
@@ -136,13 +146,15 @@ impl Teller {
         }
     }
 
-    /// Subscribes, and tells how things are, or what has changed since.
+    /// Begins to watch. Answers what is to be told of it by [`Self::answer`], once all is told that waits for the socket:
+    /// the place that the answer names is after that.
     ///
     /// # Errors
     /// As [`Self::send`].
-    pub async fn subscribe(&mut self, wanted: Subscribe) -> Result<(), End> {
+    pub async fn subscribe(&mut self, wanted: Subscribe) -> Result<Option<Answer>, End> {
         if wanted.all && !self.viewer.admin {
-            return self.refuse(&Refusal::new(Code::Forbidden, "to watch everybody is for admins")).await;
+            self.refuse(&Refusal::new(Code::Forbidden, "to watch everybody is for admins")).await?;
+            return Ok(None);
         }
         let mut met = HashSet::new();
         let mut users: Vec<UserId> = wanted.users.into_iter().map(UserId).filter(|user| met.insert(*user)).collect();
@@ -152,7 +164,8 @@ impl Teller {
         }
         if !self.watching.has_room(users.len()) {
             let detail = format!("one socket watches {MOST_WATCHED} users at most");
-            return self.refuse(&Refusal::new(Code::InvalidField, detail).about("users")).await;
+            self.refuse(&Refusal::new(Code::InvalidField, detail).about("users")).await?;
+            return Ok(None);
         }
         for user in &users[..named] {
             self.watching.add(*user, false);
@@ -168,16 +181,25 @@ impl Teller {
         if wanted.all {
             cursor = self.hub.watch_all(self.socket, true);
         }
-        if let Some(since) = wanted.since
-            && self.replay(&since, &users, wanted.all).await?
+        let Subscribe { contacts, all, since, .. } = wanted;
+        Ok(Some(Answer { users, contacts, all, since, cursor }))
+    }
+
+    /// Tells how things are, or what has changed since.
+    ///
+    /// # Errors
+    /// As [`Self::send`].
+    pub async fn answer(&mut self, answer: Answer) -> Result<(), End> {
+        if let Some(since) = &answer.since
+            && self.replay(since, &answer).await?
         {
             return Ok(());
         }
-        if wanted.all {
-            self.begin_walk(cursor);
+        if answer.all {
+            self.begin_walk(answer.cursor);
             Ok(())
         } else {
-            self.snapshot(&users, &cursor).await
+            self.snapshot(&answer.users, &answer.cursor).await
         }
     }
 
@@ -192,6 +214,7 @@ impl Teller {
         }
         self.hub.unwatch(self.socket, gone);
         if unwanted.all {
+            self.walk = None;
             self.watching.watch_everybody(false);
             self.hub.watch_all(self.socket, false);
         }
@@ -211,8 +234,8 @@ impl Teller {
                 let user = transition.user;
                 if !self.watching.wants(user, news.shard, news.id) {
                     Ok(())
-                } else if user == self.viewer.id {
-                    // Oneself sees behind being invisible, which the entry does not say.
+                } else if user == self.viewer.id || (self.viewer.overrules().invisible && may_hide(transition)) {
+                    // Oneself, and whoever else sees behind being invisible: the entry does not say that.
                     self.tell_now(user, news).await
                 } else if self.viewer.sight(user, transition.privacy).online {
                     let seen = as_seen(&self.viewer, transition);
@@ -229,10 +252,8 @@ impl Teller {
             }
             Event::Privacy { user, before, after } => {
                 let changed = self.viewer.sight(*user, *before) != self.viewer.sight(*user, *after);
-                if changed && self.watching.wants(*user, news.shard, news.id) {
-                    self.tell_now(*user, news).await?;
-                }
-                Ok(())
+                // Whatever was told already: a look may have read the row before this, and the engine after it.
+                if changed && self.watching.concerns(*user) { self.tell_now(*user, news).await } else { Ok(()) }
             }
             Event::Relation { user, other } if *user == self.viewer.id => self.relation(*other, true, news).await,
             Event::Relation { user, other } if *other == self.viewer.id => self.relation(*user, false, news).await,
@@ -254,32 +275,85 @@ impl Teller {
 
     /// What the viewer and another are to each other has changed, by the viewer's doing or by the other's.
     async fn relation(&mut self, other: UserId, by_viewer: bool, news: &News) -> Result<(), End> {
+        let before = match self.relations_anew(Some(other), &news.cursor).await? {
+            Some(before) => before,
+            None => return Ok(()),
+        };
+        let was_or_is_blocked = before.blocked.contains(&other) || self.viewer.blocked.contains(&other);
+        let contact_as_before = before.contacts.contains(&other) == self.viewer.contacts.contains(&other);
+        // Whoever was blocked by a stranger, or asked by somebody blocked, is not to notice.
+        let unnoticed = !by_viewer && was_or_is_blocked && contact_as_before;
+        if unnoticed { Ok(()) } else { self.send(&ToClient::Contacts).await }
+    }
+
+    /// The place from which on the socket is told, once all is told that waits for it.
+    #[must_use]
+    pub fn cursor(&self) -> String {
+        self.hub.watch(self.socket, [])
+    }
+
+    /// Loads who looks, and tells of all who look different by that: of whoever has become something else to the viewer
+    /// since the last time, and of `other`. Answers who looked before; `None` where it failed, and all is to be looked at
+    /// again.
+    ///
+    /// # Errors
+    /// As [`Self::send`].
+    pub async fn relations_anew(&mut self, other: Option<UserId>, cursor: &str) -> Result<Option<Viewer>, End> {
         let before = self.viewer.clone();
         if let Err(failure) = self.load_viewer().await {
-            return self.fail(failure).await;
+            return self.fail(failure).await.map(|()| None);
         }
-        let is_contact = self.viewer.contacts.contains(&other);
-        let begins = self.watching.contacts && is_contact && !before.contacts.contains(&other);
-        if begins {
-            self.watching.add(other, true);
-            self.hub.watch(self.socket, [other]);
-        }
-        if begins {
-            self.tell_now(other, news).await?;
-        } else if self.watching.has(other) || self.watching.has_everybody() {
-            let looks =
-                [self.service.watch(&before, &[other]).await, self.service.watch(&self.viewer, &[other]).await];
-            match looks {
-                [Ok(before), Ok(now)] if before.presences == now.presences => {}
-                [_, _] => self.tell_now(other, news).await?,
+        // Several may have changed by now, and each of their entries comes later, or has come.
+        let now = &self.viewer;
+        let mut changed: HashSet<UserId> = before.contacts.symmetric_difference(&now.contacts).copied().collect();
+        changed.extend(before.blocked.symmetric_difference(&now.blocked));
+        changed.extend(other);
+        let mut begun = HashSet::new();
+        for user in &changed {
+            let begins = self.watching.contacts && self.viewer.contacts.contains(user);
+            if begins && !self.watching.has_contact(*user) {
+                self.watching.add(*user, true);
+                begun.insert(*user);
             }
         }
-        if !is_contact && self.watching.remove(other, true) {
-            self.hub.unwatch(self.socket, [other]);
+        self.hub.watch(self.socket, begun.iter().copied());
+        let looks: Vec<UserId> = changed.iter().copied().filter(|user| self.watching.concerns(*user)).collect();
+        for part in looks.chunks(WATCHED_AT_A_TIME) {
+            if !self.tell_differences(&before, part, &begun, cursor).await? {
+                return Ok(None);
+            }
         }
-        // Whoever was blocked by a stranger, or asked by somebody blocked, is not to notice.
-        let unnoticed = !by_viewer && self.viewer.blocked.contains(&other) && !before.contacts.contains(&other);
-        if unnoticed { Ok(()) } else { self.send(&ToClient::Contacts).await }
+        let over = changed.into_iter().filter(|user| !self.viewer.contacts.contains(user));
+        let over: Vec<UserId> = over.filter(|user| self.watching.remove(*user, true)).collect();
+        self.hub.unwatch(self.socket, over);
+        Ok(Some(before))
+    }
+
+    /// Tells of those of some users who look different to the viewer from what they did to who looked before, and of all
+    /// who are new. Answers whether that could be done.
+    async fn tell_differences(
+        &mut self,
+        before: &Viewer,
+        users: &[UserId],
+        new: &HashSet<UserId>,
+        cursor: &str,
+    ) -> Result<bool, End> {
+        let looked = async {
+            let then = self.service.watch(before, users).await?;
+            Ok::<_, Failure>((then, self.service.watch(&self.viewer, users).await?))
+        };
+        let (then, now) = match looked.await {
+            Ok(looked) => looked,
+            Err(failure) => return self.fail(failure).await.map(|()| false),
+        };
+        self.watching.told(users, self.service.engine.shards(), &now.places);
+        for seen in now.presences {
+            if new.contains(&seen.user()) || !then.presences.contains(&seen) {
+                let presence = PresenceShape::of(&seen);
+                self.send(&ToClient::Transition { cursor, at: Timestamp::now(), presence }).await?;
+            }
+        }
+        Ok(true)
     }
 
     async fn load_viewer(&mut self) -> Result<(), Failure> {
@@ -337,11 +411,16 @@ impl Teller {
                 transition.user == user
                     && !transition.online
                     && transition.session.is_some()
-                    && transition.reason != lastseen_shared::presence::Reason::Timeout
+                    && transition.reason != Reason::Timeout
             }
             _ => false,
         }
     }
+}
+
+/// Whether a user may have become invisible by this: a log-out without a session that logs out.
+fn may_hide(transition: &Transition) -> bool {
+    !transition.online && transition.session.is_none() && transition.reason == Reason::Logout
 }
 
 /// What a viewer is shown of a transition. The account's standing is as of then: a barring is a transition of its own.
