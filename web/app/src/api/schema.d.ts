@@ -36,6 +36,712 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/contacts/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One's contacts, requests of both kinds, and whom one has blocked, with their presence. */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ContactsAnswer"];
+                    };
+                };
+                401: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                403: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ProblemBody"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        /** Ask a user to be a contact; accepts at once where it has asked already. */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["ContactBody"];
+                };
+            };
+            responses: {
+                201: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ContactAnswer"];
+                    };
+                };
+                401: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                403: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                409: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                422: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ProblemBody"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/contacts/{id}/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Remove a contact, withdraw or decline a request, or unblock. */
+        delete: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: number;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                204: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                401: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                403: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ProblemBody"];
+                    };
+                };
+            };
+        };
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/contacts/{id}/accept/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Accept a user's request. */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: number;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ContactAnswer"];
+                    };
+                };
+                401: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                403: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                409: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ProblemBody"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/contacts/{id}/block/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Block a user, whatever it is: neither sees the other online any more, and it is not told. */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: number;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ContactAnswer"];
+                    };
+                };
+                401: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                403: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                409: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                422: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ProblemBody"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/contacts/{id}/decline/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Decline a user's request. */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: number;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                204: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                401: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                403: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ProblemBody"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/contacts/{id}/notify/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Say when to be told that a contact comes online. */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: number;
+                };
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["NotifyBody"];
+                };
+            };
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ContactAnswer"];
+                    };
+                };
+                401: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                403: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                422: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ProblemBody"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/notifications/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One's own notifications. */
+        get: {
+            parameters: {
+                query?: {
+                    /** @description true for those that have not been read only */
+                    unread?: boolean;
+                    /** @description 1 to 1000, 50 without it */
+                    limit?: number;
+                    cursor?: string;
+                };
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["NotificationsAnswer"];
+                    };
+                };
+                400: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                401: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                403: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ProblemBody"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/notifications/read-all/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Mark all of one's notifications as read. */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                204: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                401: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                403: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ProblemBody"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/notifications/{id}/read/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Mark a notification as read. */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: number;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["NotificationAnswer"];
+                    };
+                };
+                401: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                403: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ProblemBody"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/stats/now/": {
         parameters: {
             query?: never;
@@ -43,7 +749,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** How many accounts there are, and how many users are online. */
+        /** How many accounts there are, and how many users the caller sees online. */
         get: {
             parameters: {
                 query?: never;
@@ -309,6 +1015,14 @@ export interface paths {
                         "application/json": components["schemas"]["ProblemBody"];
                     };
                 };
+                422: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ProblemBody"];
+                    };
+                };
                 503: {
                     headers: {
                         [name: string]: unknown;
@@ -495,7 +1209,7 @@ export interface paths {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProfileAnswer"];
+                        "application/json": components["schemas"]["MeAnswer"];
                     };
                 };
                 401: {
@@ -597,7 +1311,7 @@ export interface paths {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProfileAnswer"];
+                        "application/json": components["schemas"]["MeAnswer"];
                     };
                 };
                 401: {
@@ -642,6 +1356,65 @@ export interface paths {
                 };
             };
         };
+        trace?: never;
+    };
+    "/api/users/me/export/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** All that is held of oneself, as JSON. */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ExportAnswer"];
+                    };
+                };
+                401: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                403: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ProblemBody"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/api/users/me/password/": {
@@ -955,7 +1728,7 @@ export interface paths {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProfileAnswer"];
+                        "application/json": components["schemas"]["MeAnswer"];
                     };
                 };
                 403: {
@@ -1616,6 +2389,7 @@ export interface paths {
             };
             requestBody?: never;
             responses: {
+                /** @description As CSV where `Accept` is `text/csv`; `Link` has the next page */
                 200: {
                     headers: {
                         [name: string]: unknown;
@@ -1965,6 +2739,63 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/ws/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Presence as it changes, over a WebSocket.
+         * @description The token comes in the subprotocol (`Sec-WebSocket-Protocol: bearer, TOKEN`) or in the first frame, never in the
+         *     address. docs/LIVE.md has the frames.
+         */
+        get: {
+            parameters: {
+                query?: never;
+                header?: {
+                    /** @description `bearer, TOKEN` */
+                    "Sec-WebSocket-Protocol"?: string | null;
+                };
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description A WebSocket: frames are JSON objects with a `type` */
+                101: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                426: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ProblemBody"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/healthz": {
         parameters: {
             query?: never;
@@ -2074,6 +2905,16 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /** @description Something that an admin did to the account. */
+        ActionShape: {
+            action: string;
+            /**
+             * Format: date-time
+             * @description RFC 3339.
+             */
+            at: string;
+            reason?: string | null;
+        };
         /** @description What was done to an account. */
         AuditAnswer: {
             /** @description The newest first. */
@@ -2120,6 +2961,11 @@ export interface components {
             admin_refresh_seconds: number;
             /**
              * Format: double
+             * @description After how long without anybody touching it a device is away, unless its user chose otherwise.
+             */
+            away_after_seconds: number;
+            /**
+             * Format: double
              * @description How often to send a heartbeat.
              */
             heartbeat_interval_seconds: number;
@@ -2142,6 +2988,56 @@ export interface components {
             timeout_min_seconds: number;
             /** @description The server's version. */
             version: string;
+        };
+        /** @description `{contact}`. */
+        ContactAnswer: {
+            /** @description The contact. */
+            contact: components["schemas"]["ContactShape"];
+        };
+        /** @description Whom to ask. */
+        ContactBody: {
+            /**
+             * Format: int64
+             * @description The user's id.
+             */
+            user_id: number;
+        };
+        /** @description A contact, a request or a block, as the caller has it. */
+        ContactShape: {
+            /**
+             * Format: int64
+             * @description The other user's id.
+             */
+            id: number;
+            /**
+             * @description Whether the caller wants to be told when the other comes online: `once`, `always`, or null.
+             * @example once
+             */
+            notify?: string | null;
+            /** @description The other user's presence. */
+            presence: components["schemas"]["PresenceShape"];
+            /**
+             * Format: date-time
+             * @description Since when, RFC 3339.
+             */
+            since: string;
+            /**
+             * @description `accepted`, `requested` (by the caller), `incoming` (by the other) or `blocked` (by the caller).
+             * @example accepted
+             */
+            state: string;
+            /**
+             * Format: int64
+             * @description The same.
+             */
+            user_id: number;
+            /** @description The other user's name. */
+            username: string;
+        };
+        /** @description Contacts, requests and blocks. */
+        ContactsAnswer: {
+            /** @description By name. */
+            contacts: components["schemas"]["ContactShape"][];
         };
         /** @description A new account. */
         CreateBody: {
@@ -2174,9 +3070,9 @@ export interface components {
             id: number;
             /**
              * Format: date-time
-             * @description Its last sign of life, RFC 3339.
+             * @description Its last sign of life, RFC 3339; null where the caller may not see when the user was last seen.
              */
-            last_seen: string;
+            last_seen?: string | null;
             /** @description Whether it keeps the user online. */
             online: boolean;
         };
@@ -2229,6 +3125,24 @@ export interface components {
              */
             username?: string | null;
         };
+        /** @description All that is held of one user. Password and tokens are kept as hashes only, and not told. */
+        ExportAnswer: {
+            /** @description What admins did to the account, the newest first. */
+            actions: components["schemas"]["ActionShape"][];
+            contacts: components["schemas"]["ContactShape"][];
+            /**
+             * Format: date-time
+             * @description RFC 3339.
+             */
+            exported_at: string;
+            /** @description The newest first. */
+            history: components["schemas"]["IntervalShape"][];
+            /** @description The newest first. */
+            notifications: components["schemas"]["NotificationShape"][];
+            /** @description The newest first. */
+            sessions: components["schemas"]["SessionShape"][];
+            user: components["schemas"]["MeShape"];
+        };
         /** @description A heartbeat's answer. */
         HeartbeatAnswer: {
             /**
@@ -2246,6 +3160,12 @@ export interface components {
         };
         /** @description A heartbeat's body, which may be absent. */
         HeartbeatBody: {
+            /**
+             * Format: double
+             * @description For how many seconds nobody has touched this device. Past `away_after_seconds` it is away until it says 0.
+             * @default null
+             */
+            idle_seconds?: number | null;
             /**
              * @description True where the page is being closed or reloaded: without another heartbeat the user is offline after a short
              *     grace, at most 10 seconds.
@@ -2267,15 +3187,21 @@ export interface components {
         };
         /** @description An online interval. */
         IntervalShape: {
+            /** @description Its device, as long as the session is known. */
             device?: string | null;
+            /** @description What ended it. */
             end_reason?: string | null;
             /**
              * Format: date-time
              * @description RFC 3339; null while it lasts.
              */
             ended_at?: string | null;
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description The session that began it.
+             */
             session_id?: number | null;
+            /** @description What began it. */
             start_reason: string;
             /**
              * Format: date-time
@@ -2289,6 +3215,11 @@ export interface components {
             access: string;
             /**
              * Format: double
+             * @description After how long without anybody touching it a device is away.
+             */
+            away_after_seconds: number;
+            /**
+             * Format: double
              * @description How often to send a heartbeat.
              */
             heartbeat_interval_seconds: number;
@@ -2300,7 +3231,7 @@ export interface components {
             /** @description The refresh token. */
             refresh: string;
             /** @description Who has logged in. */
-            user: components["schemas"]["ProfileShape"];
+            user: components["schemas"]["MeShape"];
         };
         /** @description A log-in. */
         LoginBody: {
@@ -2319,19 +3250,148 @@ export interface components {
              */
             everywhere?: boolean;
         };
+        /** @description `{user}` with one's own profile. */
+        MeAnswer: {
+            /** @description The user. */
+            user: components["schemas"]["MeShape"];
+        };
         /** @description What changes of one's own account. */
         MeBody: {
+            /**
+             * @description `available`, `away`, `dnd` or `invisible`; clears `until`, unless that is named as well.
+             * @default null
+             * @example dnd
+             */
+            availability?: string | null;
+            /**
+             * Format: double
+             * @description After how long without anybody touching it a device is away, 30 seconds to a day; null to follow the operator's.
+             * @default null
+             */
+            away_after_seconds?: number | null;
             /**
              * @description An e-mail address.
              * @default null
              */
             email?: string | null;
             /**
+             * @description One emoji; null clears it.
+             * @default null
+             */
+            emoji?: string | null;
+            /**
              * Format: double
              * @description One's own inactivity timeout, within the operator's bounds; null to follow the operator's.
              * @default null
              */
             inactivity_timeout_seconds?: number | null;
+            /**
+             * @description Who may see when one was last seen; whoever may not see the former does not see this either.
+             * @default null
+             * @example contacts
+             */
+            last_seen_visibility?: string | null;
+            /**
+             * @description Who may see whether one is online, and when one was last seen: `everyone`, `contacts` or `nobody`. One does not see
+             *     of others what one does not let them see.
+             * @default null
+             * @example contacts
+             */
+            online_visibility?: string | null;
+            /**
+             * @description One's own words, at most 140 characters; null clears them.
+             * @default null
+             */
+            text?: string | null;
+            /**
+             * Format: date-time
+             * @description From when on one is just available again, RFC 3339, at most a year ahead; null for no end.
+             * @default null
+             */
+            until?: string | null;
+        };
+        /** @description A user as it sees itself. */
+        MeShape: components["schemas"]["ProfileShape"] & {
+            /**
+             * Format: double
+             * @description For how long nobody must have touched a device for it to be away; null where it follows the operator's.
+             */
+            away_after_seconds?: number | null;
+            /**
+             * @description What the user has chosen, as long as that holds; `availability` is what it comes to.
+             * @example available
+             */
+            chosen_availability: string;
+            /**
+             * @description Who may see when it was last seen.
+             * @example everyone
+             */
+            last_seen_visibility: string;
+            /**
+             * @description Who may see whether the user is online: `everyone`, `contacts` or `nobody`.
+             * @example everyone
+             */
+            online_visibility: string;
+            /**
+             * Format: date-time
+             * @description From when on the choice does not hold any more, RFC 3339; null where it has no end.
+             */
+            until?: string | null;
+        };
+        /** @description `{notification}`. */
+        NotificationAnswer: {
+            /** @description The notification. */
+            notification: components["schemas"]["NotificationShape"];
+        };
+        /** @description That a contact has come online. */
+        NotificationShape: {
+            /**
+             * Format: date-time
+             * @description When, RFC 3339.
+             */
+            at: string;
+            /**
+             * Format: int64
+             * @description Growing.
+             */
+            id: number;
+            /**
+             * @description `online`.
+             * @example online
+             */
+            kind: string;
+            /**
+             * Format: date-time
+             * @description When the caller has read it, RFC 3339; null where it has not.
+             */
+            read_at?: string | null;
+            /**
+             * Format: int64
+             * @description Who has come online.
+             */
+            user_id: number;
+            /** @description The name of that. */
+            username: string;
+        };
+        /** @description A page of notifications. */
+        NotificationsAnswer: {
+            /** @description For the next page; null at the end. */
+            next_cursor?: string | null;
+            /** @description The newest first. */
+            notifications: components["schemas"]["NotificationShape"][];
+            /**
+             * Format: int64
+             * @description How many there are in all that have not been read.
+             */
+            unread: number;
+        };
+        /** @description When to be told that a contact comes online. */
+        NotifyBody: {
+            /**
+             * @description `once`, `always` or `never`.
+             * @example once
+             */
+            when: string;
         };
         /** @description How many there are now. */
         NowAnswer: {
@@ -2345,7 +3405,7 @@ export interface components {
             };
             /**
              * Format: int64
-             * @description Users who are online.
+             * @description Users whom the caller sees online.
              */
             online: number;
             /**
@@ -2364,10 +3424,12 @@ export interface components {
         /** @description A presence. */
         PresenceShape: {
             /**
-             * @description What the user says of itself.
+             * @description How available the user is; see `UserShape`.
              * @example available
              */
             availability: string;
+            /** @description An emoji beside it. */
+            emoji?: string | null;
             /**
              * Format: date-time
              * @description The last sign of life, RFC 3339.
@@ -2427,7 +3489,7 @@ export interface components {
             /** @description The user. */
             user: components["schemas"]["ProfileShape"];
         };
-        /** @description A user as it sees itself, and as an admin sees it after changing it. */
+        /** @description A user as an admin sees it after changing it. */
         ProfileShape: components["schemas"]["UserShape"] & {
             /**
              * Format: date-time
@@ -2462,6 +3524,28 @@ export interface components {
             /** @description 3 to 64 letters, digits, `_`, `.` or `-`. */
             username: string;
         };
+        /** @description A session, over or not. */
+        SessionShape: {
+            /**
+             * Format: date-time
+             * @description RFC 3339.
+             */
+            created_at: string;
+            device?: string | null;
+            end_reason?: string | null;
+            /**
+             * Format: date-time
+             * @description RFC 3339; null where it was not ended.
+             */
+            ended_at?: string | null;
+            /** Format: int64 */
+            id: number;
+            /**
+             * Format: date-time
+             * @description RFC 3339.
+             */
+            last_seen: string;
+        };
         /** @description New tokens. */
         TokensAnswer: {
             /** @description The access token. */
@@ -2489,12 +3573,15 @@ export interface components {
         /** @description A user in a list. */
         UserShape: {
             /**
-             * @description What the user says of itself.
+             * @description How available the user is: `available`, `away` or `dnd`; `invisible` to itself only, unless the operator lets
+             *     admins see it.
              * @example available
              */
             availability: string;
             /** @description The user's address: for admins and oneself only. */
             email?: string | null;
+            /** @description An emoji beside it. */
+            emoji?: string | null;
             /**
              * Format: int64
              * @description The user's id.
@@ -2504,7 +3591,7 @@ export interface components {
             is_active: boolean;
             /**
              * Format: date-time
-             * @description The last sign of life, RFC 3339; null for a user who was never seen.
+             * @description The last sign of life, RFC 3339; null for a user who was never seen, or who does not show it to the caller.
              */
             last_seen?: string | null;
             /**
@@ -2527,6 +3614,8 @@ export interface components {
              * @example active
              */
             status: string;
+            /** @description The user's own words beside it. */
+            text?: string | null;
             /** @description The user's name. */
             username: string;
         };

@@ -18,7 +18,8 @@ export function useMe() {
   const { id, user } = useSession();
   return useQuery({
     queryKey: keys.me,
-    queryFn: (): Promise<LiveProfile> => getMe(),
+    // The document has its words as plain strings.
+    queryFn: () => getMe() as Promise<LiveProfile>,
     enabled: id !== null,
     initialData: user ?? undefined,
     staleTime: 30_000,
