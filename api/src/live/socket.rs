@@ -14,11 +14,12 @@ use lastseen_shared::telemetry::{End as EndLabel, Metrics};
 use lastseen_shared::timestamp::Timestamp;
 use tokio::time::{sleep_until, timeout};
 
+use super::Live;
 use super::frames::{End, FromClient, ToClient};
-use super::hub::{Item, Mailbox, NotRegistered};
+use super::hub::{Mailbox, NotRegistered};
 use super::limits::{Frames, TypingPace};
 use super::telling::Teller;
-use super::{FAREWELL, Live};
+use super::timers::{Timers, note, random_part, tell_waiting};
 use crate::auth::tokens::{Access, Tokens};
 use crate::handlers::me::AvailabilityBody;
 use crate::problem::{Problem, ProblemBody};
@@ -34,16 +35,6 @@ const CLOSE_WITHIN: Duration = Duration::from_secs(1);
 const CLOSE_SLOW_WITHIN: Duration = Duration::from_secs(30);
 /// Pings without an answer, before the client counts as gone.
 const UNANSWERED: u32 = 2;
-/// When to look at the session's row after the engine said that the session was ended: the row follows.
-const LOOKS: [Duration; 6] = [
-    Duration::ZERO,
-    Duration::from_millis(50),
-    Duration::from_millis(150),
-    Duration::from_millis(500),
-    Duration::from_secs(1),
-    Duration::from_secs(3),
-];
-
 /// Presence as it changes, over a WebSocket.
 ///
 /// The token comes in the subprotocol (`Sec-WebSocket-Protocol: bearer, TOKEN`) or in the first frame, never in the
@@ -107,24 +98,6 @@ struct Socket {
     stream: AggregatedMessageStream,
     frames: Frames,
     typing: TypingPace,
-}
-
-/// What a socket waits for beside frames and news.
-struct Timers {
-    /// The token's end.
-    expires: Instant,
-    ping: Instant,
-    unanswered: u32,
-    /// Which look at the session's row is due when.
-    look: Option<(usize, Instant)>,
-    farewell: Option<Instant>,
-}
-
-impl Timers {
-    fn next(&self, again: Option<Instant>) -> Instant {
-        let optional = [self.look.map(|(_, at)| at), self.farewell, again];
-        optional.into_iter().flatten().chain([self.ping]).fold(self.expires, Instant::min)
-    }
 }
 
 impl Socket {
@@ -367,7 +340,7 @@ impl Socket {
             return Err(End::Stopping);
         }
         if let Some((look, _)) = timers.look.filter(|(_, at)| now >= *at) {
-            timers.look = LOOKS.get(look + 1).map(|pause| (look + 1, now + *pause));
+            timers.look = super::timers::LOOKS.get(look + 1).map(|pause| (look + 1, now + *pause));
             if let Err(Failure::Refused(refusal)) = self.service.still_in(claimed).await
                 && let Some(end) = End::of(&refusal)
             {
@@ -387,37 +360,4 @@ impl Socket {
         }
         Ok(())
     }
-}
-
-/// Tells all that waits for the socket at this moment.
-async fn tell_waiting(
-    claimed: Claimed,
-    teller: &mut Teller,
-    mailbox: &mut Mailbox,
-    timers: &mut Timers,
-) -> Result<(), End> {
-    while let Ok(item) = mailbox.items.try_recv() {
-        note(&item, claimed, timers);
-        teller.tell(&item).await?;
-    }
-    Ok(())
-}
-
-/// Notes what an item means for the socket itself.
-fn note(item: &Item, claimed: Claimed, timers: &mut Timers) {
-    match item {
-        Item::News(news) if Teller::ends(&news.event, claimed.user, claimed.session) => {
-            timers.look = Some((0, Instant::now()));
-        }
-        Item::Stop => timers.farewell = Some(Instant::now() + FAREWELL.mul_f64(random_part())),
-        _ => {}
-    }
-}
-
-/// A random number from 0 to 1.
-fn random_part() -> f64 {
-    let mut bytes = [0; 4];
-    // Without random numbers they come all at once.
-    let _ = getrandom::fill(&mut bytes);
-    f64::from(u32::from_ne_bytes(bytes)) / f64::from(u32::MAX)
 }

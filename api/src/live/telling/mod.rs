@@ -1,6 +1,7 @@
 //! What one socket is told: how the users it watches are, and each change from then on, once and in order.
 
 mod looking;
+mod relations;
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -14,7 +15,7 @@ use lastseen_shared::presence::transition::{Event, Transition};
 use lastseen_shared::presence::{PresenceEngine, Reason};
 use lastseen_shared::privacy::{SeenPresence, Viewer};
 use lastseen_shared::refusal::{Code, Failure, Refusal};
-use lastseen_shared::service::{Service, WATCHED_AT_A_TIME};
+use lastseen_shared::service::Service;
 use lastseen_shared::signals::Signal;
 use lastseen_shared::timestamp::Timestamp;
 use tokio::sync::Notify;
@@ -271,89 +272,6 @@ impl Teller {
         let Some(seen) = watched.presences.first() else { return Ok(()) };
         let (at, presence) = (Timestamp(news.id.ms.cast_signed()), PresenceShape::of(seen));
         self.send(&ToClient::Transition { cursor: &news.cursor, at, presence }).await
-    }
-
-    /// What the viewer and another are to each other has changed, by the viewer's doing or by the other's.
-    async fn relation(&mut self, other: UserId, by_viewer: bool, news: &News) -> Result<(), End> {
-        let before = match self.relations_anew(Some(other), &news.cursor).await? {
-            Some(before) => before,
-            None => return Ok(()),
-        };
-        let was_or_is_blocked = before.blocked.contains(&other) || self.viewer.blocked.contains(&other);
-        let contact_as_before = before.contacts.contains(&other) == self.viewer.contacts.contains(&other);
-        // Whoever was blocked by a stranger, or asked by somebody blocked, is not to notice.
-        let unnoticed = !by_viewer && was_or_is_blocked && contact_as_before;
-        if unnoticed { Ok(()) } else { self.send(&ToClient::Contacts).await }
-    }
-
-    /// The place from which on the socket is told, once all is told that waits for it.
-    #[must_use]
-    pub fn cursor(&self) -> String {
-        self.hub.watch(self.socket, [])
-    }
-
-    /// Loads who looks, and tells of all who look different by that: of whoever has become something else to the viewer
-    /// since the last time, and of `other`. Answers who looked before; `None` where it failed, and all is to be looked at
-    /// again.
-    ///
-    /// # Errors
-    /// As [`Self::send`].
-    pub async fn relations_anew(&mut self, other: Option<UserId>, cursor: &str) -> Result<Option<Viewer>, End> {
-        let before = self.viewer.clone();
-        if let Err(failure) = self.load_viewer().await {
-            return self.fail(failure).await.map(|()| None);
-        }
-        // Several may have changed by now, and each of their entries comes later, or has come.
-        let now = &self.viewer;
-        let mut changed: HashSet<UserId> = before.contacts.symmetric_difference(&now.contacts).copied().collect();
-        changed.extend(before.blocked.symmetric_difference(&now.blocked));
-        changed.extend(other);
-        let mut begun = HashSet::new();
-        for user in &changed {
-            let begins = self.watching.contacts && self.viewer.contacts.contains(user);
-            if begins && !self.watching.has_contact(*user) {
-                self.watching.add(*user, true);
-                begun.insert(*user);
-            }
-        }
-        self.hub.watch(self.socket, begun.iter().copied());
-        let looks: Vec<UserId> = changed.iter().copied().filter(|user| self.watching.concerns(*user)).collect();
-        for part in looks.chunks(WATCHED_AT_A_TIME) {
-            if !self.tell_differences(&before, part, &begun, cursor).await? {
-                return Ok(None);
-            }
-        }
-        let over = changed.into_iter().filter(|user| !self.viewer.contacts.contains(user));
-        let over: Vec<UserId> = over.filter(|user| self.watching.remove(*user, true)).collect();
-        self.hub.unwatch(self.socket, over);
-        Ok(Some(before))
-    }
-
-    /// Tells of those of some users who look different to the viewer from what they did to who looked before, and of all
-    /// who are new. Answers whether that could be done.
-    async fn tell_differences(
-        &mut self,
-        before: &Viewer,
-        users: &[UserId],
-        new: &HashSet<UserId>,
-        cursor: &str,
-    ) -> Result<bool, End> {
-        let looked = async {
-            let then = self.service.watch(before, users).await?;
-            Ok::<_, Failure>((then, self.service.watch(&self.viewer, users).await?))
-        };
-        let (then, now) = match looked.await {
-            Ok(looked) => looked,
-            Err(failure) => return self.fail(failure).await.map(|()| false),
-        };
-        self.watching.told(users, self.service.engine.shards(), &now.places);
-        for seen in now.presences {
-            if new.contains(&seen.user()) || !then.presences.contains(&seen) {
-                let presence = PresenceShape::of(&seen);
-                self.send(&ToClient::Transition { cursor, at: Timestamp::now(), presence }).await?;
-            }
-        }
-        Ok(true)
     }
 
     async fn load_viewer(&mut self) -> Result<(), Failure> {
