@@ -34,6 +34,10 @@ impl Device {
         if !known.is_online() && known.last_seen.is_none_or(|last| last < self.created_at) {
             return None;
         }
+        // After a log-out nothing is left that was seen as late.
+        if known.reason == Some(Reason::Logout) && !known.is_online() && self.last_seen >= known.last_seen {
+            return None;
+        }
         let last_seen = self.last_seen.min(known.last_seen).filter(|_| sight.last_seen);
         Some(Self { online: self.online && known.is_online() && sight.online, last_seen, ..self })
     }

@@ -143,10 +143,13 @@ impl Shard {
         self.profiles.set(user, after.clone(), now);
         self.settle(user, now);
         // First, so that whatever comes after it is for those who may see it from now on.
-        if before.privacy != after.privacy {
-            self.append(Event::Privacy { user, before: before.privacy, after: after.privacy }, now);
+        // What is held counts, where there is something: a call that is repeated after it failed finds the difference still.
+        let held = self.take(user);
+        let privacy = held.as_ref().map_or(before.privacy, |held| held.profile().privacy);
+        if privacy != after.privacy {
+            self.append(Event::Privacy { user, before: privacy, after: after.privacy }, now);
         }
-        if let Some(mut held) = self.take(user) {
+        if let Some(mut held) = held {
             let before = held.shown();
             held.adopt(after, now);
             let after = held.shown();
