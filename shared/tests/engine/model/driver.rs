@@ -407,7 +407,7 @@ fn as_if_at_once(told: &mut Told, expected: &Told) {
             *session = *by;
         }
         (Told::Shows { at, last_seen, .. }, Told::Shows { last_seen: then, .. }) if last_seen == at => {
-            *last_seen = *then
+            *last_seen = *then;
         }
         _ => {}
     }
