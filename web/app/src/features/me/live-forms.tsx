@@ -1,5 +1,6 @@
 import { Button, Group, NativeSelect, Stack, Text, TextInput } from "@mantine/core";
-import type { LiveConfig, LiveProfile, OwnLiveChanges, Visibility } from "../../api/live-types";
+import type { MyChanges } from "../../api/calls";
+import type { Profile, Visibility } from "../../api/types";
 import { session } from "../../session";
 import { texts } from "../../texts";
 import { FormError, field, useSubmit } from "../../ui/form";
@@ -12,14 +13,14 @@ const data = visibilities.map((value) => ({ value, label: texts.me.visibility[va
 
 function useSave() {
   const change = useChangeMine();
-  return async (changes: OwnLiveChanges) => {
+  return async (changes: MyChanges) => {
     await change(changes);
     said(texts.saved);
   };
 }
 
 /** To whom one shows oneself. */
-export function PrivacyForm({ me }: { me: LiveProfile }) {
+export function PrivacyForm({ me }: { me: Profile }) {
   const save = useSave();
   const form = useSubmit(
     (form) =>
@@ -40,7 +41,7 @@ export function PrivacyForm({ me }: { me: LiveProfile }) {
           key={`online ${me.online_visibility}`}
           name="online_visibility"
           label={texts.me.onlineVisibility}
-          defaultValue={me.online_visibility ?? "everyone"}
+          defaultValue={me.online_visibility}
           error={form.at("online_visibility")}
           data={data}
         />
@@ -48,7 +49,7 @@ export function PrivacyForm({ me }: { me: LiveProfile }) {
           key={`seen ${me.last_seen_visibility}`}
           name="last_seen_visibility"
           label={texts.me.lastSeenVisibility}
-          defaultValue={me.last_seen_visibility ?? "everyone"}
+          defaultValue={me.last_seen_visibility}
           error={form.at("last_seen_visibility")}
           data={data}
         />
@@ -63,16 +64,16 @@ export function PrivacyForm({ me }: { me: LiveProfile }) {
 }
 
 /** When one is away by itself. */
-export function AwayForm({ me }: { me: LiveProfile }) {
+export function AwayForm({ me }: { me: Profile }) {
   const save = useSave();
-  const config: LiveConfig | undefined = useConfig().data;
+  const { data: config } = useConfig();
   const own = me.away_after_seconds ?? null;
   const form = useSubmit(
     async (form) => {
       const seconds = field(form, "away_after") ? Number(field(form, "away_after")) : null;
       await save({ away_after_seconds: seconds });
-      const standard = config?.away_after_seconds;
-      if (seconds ?? standard) session.setAwayAfter((seconds ?? standard) as number);
+      const counts = seconds ?? config?.away_after_seconds;
+      if (counts !== undefined) session.setAwayAfter(counts);
     },
     ["away_after_seconds"],
   );
