@@ -267,6 +267,7 @@ test("privacy and the time until away are kept", async ({ page, site }) => {
   await privacy.getByRole("button", { name: "Save" }).click();
   await expect(page.getByText("Saved")).toBeVisible();
   const away = page.getByRole("region", { name: "When am I away?" });
+  await expect(away).toContainText(`Empty for the standard of ${AWAY_S}.`);
   await away.getByLabel("Away after, in seconds").fill("90");
   await away.getByRole("button", { name: "Save" }).click();
   await page.reload();

@@ -354,7 +354,7 @@ export const texts = {
     away: "When am I away?",
     awayText: "If nobody touches any of your devices for this long, you are shown as away.",
     awayAfter: "Away after, in seconds",
-    awayHint: "Empty for the standard.",
+    awayHint: (standard: number) => `Empty for the standard of ${number(standard)}.`,
     password: "Password",
     oldPassword: "Password until now",
     newPassword: "New password",

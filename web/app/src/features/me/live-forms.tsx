@@ -92,7 +92,7 @@ export function AwayForm({ me }: { me: Profile }) {
           step="any"
           min={0}
           label={texts.me.awayAfter}
-          description={texts.me.awayHint}
+          description={config ? texts.me.awayHint(config.away_after_seconds) : "\u00a0"}
           defaultValue={own ?? ""}
           error={form.at("away_after_seconds")}
         />
