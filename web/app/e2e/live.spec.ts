@@ -62,6 +62,7 @@ test("the list shows who comes, who does not want to be disturbed, and who goes"
   await expect(row(page, "live.lou")).toContainText("Do not disturb", SOON);
   await theirs.getByRole("button", { name: "Account of live.lou" }).click();
   await theirs.getByRole("menuitem", { name: "Set a status…" }).click();
+  await expect(theirs.getByLabel("Status", { exact: true })).toBeFocused();
   await theirs.getByLabel("Status", { exact: true }).fill("in a meeting");
   await theirs.getByRole("button", { name: "📅" }).click();
   await theirs.getByLabel("Ends", { exact: true }).selectOption("hour");

@@ -11,7 +11,7 @@ import { useChangeMine } from "./useAvailability";
 
 const TEXT_MAX = 140;
 const HOUR = 3_600_000;
-const emojis = ["💬", "📅", "🍽️", "🏠", "🚆", "🤒", "🌴", "🎧"];
+const emojis = ["💬", "📅", "🍜", "🏠", "🚆", "🤒", "🌴", "🎧"];
 const choices: Availability[] = ["available", "away", "dnd", "invisible"];
 
 /** What one says of oneself, in words, and until when. */
@@ -59,7 +59,8 @@ export default function StatusForm({ me, close }: { me: Profile; close: () => vo
             onChange={(event) => setText(event.currentTarget.value)}
             error={form.at("text")}
             autoComplete="off"
-            data-autofocus
+            // The form comes later than the dialog that would give it the focus.
+            autoFocus
           />
         </div>
         {form.at("emoji") ? (
