@@ -35,7 +35,9 @@ local function tell(user, found, before, after, at)
         last = session
       end
     end
-    told.session = last and last.id
+    if last then
+      told.session, told.own = last.id, math.min(seen(last), at)
+    end
     emit(user, found, told)
   elseif before[1] ~= after[1] or before[2] ~= after[2] then
     told.reason = REASONS[found.reason]

@@ -60,9 +60,10 @@ impl Shard {
                 // Heartbeats may have come after a moment that is noticed only now.
                 // As a log-in of the session that was seen last: nobody is to tell the one from the other.
                 let last = held.sessions.iter().max_by_key(|session| (session.last_seen(), session.session));
-                let session = last.map(|session| session.session);
+                let (session, seen) = last.map(|last| (last.session, last.last_seen().min(at))).unzip();
                 let came = told(user, held, after, at, newest.min(at));
-                self.append(Event::Transition(Transition { session, ..came }), now);
+                let session_seen = seen.unwrap_or(came.session_seen);
+                self.append(Event::Transition(Transition { session, session_seen, ..came }), now);
             }
             (false, false) if *before != after => {
                 self.append(Event::Shown(told(user, held, after, at, newest.min(at))), now);
