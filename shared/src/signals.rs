@@ -11,10 +11,10 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::broadcast;
 
 use crate::ids::UserId;
+use crate::models::notification::Notification;
 use crate::presence::EngineError;
 use crate::presence::availability::Privacy;
 use crate::presence::redis::Redis;
-use crate::timestamp::Timestamp;
 
 /// Signals that a slow follower may be behind before it misses some.
 const BACKLOG: usize = 4_096;
@@ -37,19 +37,8 @@ pub enum Signal {
         /// Who may see that `from` is online, and so that it types.
         privacy: Privacy,
     },
-    /// There is a notification for `to`.
-    Notification {
-        /// Whose.
-        to: UserId,
-        /// Which.
-        id: i64,
-        /// Whom it speaks of.
-        subject: UserId,
-        /// That user's name.
-        username: String,
-        /// When it was made.
-        at: Timestamp,
-    },
+    /// There is a notification for a user.
+    Notification(Notification),
 }
 
 impl Signal {
@@ -57,7 +46,8 @@ impl Signal {
     #[must_use]
     pub fn to(&self) -> UserId {
         match self {
-            Self::Typing { to, .. } | Self::Notification { to, .. } => *to,
+            Self::Typing { to, .. } => *to,
+            Self::Notification(notification) => notification.user,
         }
     }
 }

@@ -63,7 +63,6 @@ impl Drop for Mailbox {
 }
 
 /// The sockets of a process, by whom they watch.
-#[derive(Default)]
 pub struct Hub {
     next: AtomicU64,
     state: Mutex<State>,
@@ -132,8 +131,8 @@ impl Hub {
         Ok(Mailbox { id, items, slow, hub: Arc::clone(self) })
     }
 
-    /// Has a socket be told of these users. Answers the cursor from which on it will be.
-    pub fn watch(&self, socket: SocketId, users: impl IntoIterator<Item = UserId>) -> String {
+    /// Has a socket be told of these users, from the cursor of now on.
+    pub fn watch(&self, socket: SocketId, users: impl IntoIterator<Item = UserId>) {
         let state = &mut *self.state();
         if let Some(registered) = state.sockets.get_mut(&socket) {
             for user in users {
@@ -142,7 +141,6 @@ impl Hub {
                 }
             }
         }
-        state.cursor()
     }
 
     /// Has a socket not be told of these users any more.
@@ -157,15 +155,28 @@ impl Hub {
         }
     }
 
-    /// Has a socket be told of everybody, or not any more. Answers as [`Self::watch`].
-    pub fn watch_all(&self, socket: SocketId, all: bool) -> String {
+    /// Has a socket be told of everybody, or not any more.
+    pub fn watch_all(&self, socket: SocketId, all: bool) {
         let mut state = self.state();
         if all && state.sockets.contains_key(&socket) {
             state.watching_all.insert(socket);
         } else {
             state.watching_all.remove(&socket);
         }
-        state.cursor()
+    }
+
+    /// How far everything was handed out.
+    #[must_use]
+    pub fn cursor(&self) -> String {
+        self.state().cursor()
+    }
+
+    /// As [`Self::cursor`], once that is no less than these places; a shard whose data began anew counts as such.
+    #[must_use]
+    pub fn cursor_from(&self, places: &[Place]) -> Option<String> {
+        let state = self.state();
+        let reached = |(kept, asked): (&Place, &Place)| kept.epoch != asked.epoch || kept.id >= asked.id;
+        state.places.iter().zip(places).all(reached).then(|| state.cursor())
     }
 
     /// How many sockets there are.

@@ -6,6 +6,7 @@ use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
 use actix_ws::{AggregatedMessage, AggregatedMessageStream, ProtocolError, Session};
 use futures_util::StreamExt;
+use lastseen_shared::presence::cursor::Place;
 use lastseen_shared::presence::engine::Touch;
 use lastseen_shared::presence::group::Pulse;
 use lastseen_shared::refusal::{Code, Failure, Refusal};
@@ -29,6 +30,9 @@ use crate::shapes::Seconds;
 const TOKEN_WITHIN: Duration = Duration::from_secs(5);
 /// The longest frame, and the longest message of several: a thousand ids and some room.
 const LONGEST: usize = 64 * 1024;
+/// How often to look whether the hub has come as far as the engine, and how many times.
+const HUB_FOLLOWS: Duration = Duration::from_millis(5);
+const HUB_LOOKS: usize = 200;
 /// How long a close frame may take.
 const CLOSE_WITHIN: Duration = Duration::from_secs(1);
 /// And to a client that has not read what came before it.
@@ -169,7 +173,8 @@ impl Socket {
             NotRegistered::Stopping => End::Stopping,
             NotRegistered::TooMany => End::Flood,
         })?;
-        let viewer = match self.service.viewer(user, access.role).await {
+        let asker = self.service.asker(user, access.role);
+        let viewer = match self.service.viewer(asker).await {
             Ok(viewer) => viewer,
             Err(Failure::Refused(refusal)) => return Err(End::of(&refusal).unwrap_or(End::Unavailable)),
             Err(Failure::Internal(cause)) => {
@@ -178,7 +183,7 @@ impl Socket {
             }
         };
         let hub = std::sync::Arc::clone(&self.live.hub);
-        let mut teller = Teller::new(self.service.clone(), hub, &mailbox, self.session.clone(), viewer);
+        let mut teller = Teller::new(self.service.clone(), hub, &mailbox, self.session.clone(), (asker, viewer));
         let interval = self.service.presence().heartbeat_interval;
         // Not all at once after a restart.
         let ping = Instant::now() + interval.mul_f64(random_part());
@@ -286,7 +291,10 @@ impl Socket {
             FromClient::Subscribe(wanted) => {
                 let Some(answer) = teller.subscribe(wanted).await? else { return Ok(()) };
                 tell_waiting(claimed, teller, mailbox, timers).await?;
-                return teller.answer(answer).await;
+                let Some(up_to) = teller.answer(&answer).await? else { return Ok(()) };
+                let cursor = self.hub_follows(&up_to).await;
+                tell_waiting(claimed, teller, mailbox, timers).await?;
+                return teller.caught_up(&answer, &cursor).await;
             }
             FromClient::Unsubscribe(unwanted) => {
                 teller.unsubscribe(unwanted);
@@ -322,6 +330,18 @@ impl Socket {
                 teller.refuse(&Refusal::plain(Code::Internal)).await
             }
         }
+    }
+
+    /// Waits until the hub has come as far as what was told, which the engine has. Where that takes long, a cursor that is
+    /// behind has to do: whoever resumes by it is told some of it again.
+    async fn hub_follows(&self, up_to: &[Place]) -> String {
+        for _ in 0..HUB_LOOKS {
+            if let Some(cursor) = self.live.hub.cursor_from(up_to) {
+                return cursor;
+            }
+            tokio::time::sleep(HUB_FOLLOWS).await;
+        }
+        self.live.hub.cursor()
     }
 
     /// Does what is due.

@@ -209,7 +209,7 @@ async fn pages_count_filter_and_order_what_is_to_be_seen(form: Form) {
             let set = serde_json::json!({ "online_visibility": own.online.as_str(),
                                           "last_seen_visibility": own.last_seen.as_str() });
             assert_eq!(app.patch_me(&user.access, &set).await.status, 200);
-            let viewer = app.service.viewer(UserId(user.id), role).await.unwrap();
+            let viewer = app.service.viewer(app.service.asker(UserId(user.id), role)).await.unwrap();
             assert_eq!(viewer.privacy, own);
             check(&app, user, &viewer, &subjects, &[admin.id, ann.id], &format!("{hidden_from_admins} {own:?}"))
                 .await;

@@ -5,10 +5,10 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
-use crate::client::{ADMIN, PASSWORD, Session};
+use crate::client::{ADMIN, PASSWORD, Pair, Session};
 use crate::harness::socket::Socket;
 use crate::harness::{Form, NO_SWEEP, PATIENT, Setup};
-use crate::time::{eventually, now};
+use crate::time::{eventually, now, until};
 
 /// With pings so rare that a test may leave a socket unread.
 pub const RARE_PINGS: (&str, &str) = ("LASTSEEN_HEARTBEAT_INTERVAL", "30s");
@@ -137,11 +137,12 @@ pub async fn tokens_and_barring_end_a_socket(form: Form) {
     let base = system.client.base();
     let ann = system.user("ann").await;
     // A token that expires, and one that is replaced in time.
+    let opened = now();
     let mut expiring = Socket::of(&ann).await;
     let mut renewed = Socket::of(&ann).await;
-    let fresh: crate::client::Pair = system.client.try_refresh(&ann.refresh).await.ok();
-    tokio::time::sleep(Duration::from_millis(1_500)).await;
-    let fresh: crate::client::Pair = system.client.try_refresh(&fresh.refresh).await.ok();
+    // Halfway, so that the one ends well before the other.
+    until(opened + 1_500).await;
+    let fresh: Pair = system.client.try_refresh(&ann.refresh).await.ok();
     renewed.send(json!({ "type": "auth", "token": fresh.access })).await;
     renewed.next("ready").await;
     assert_eq!(expiring.closed().await, 4001);

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use diesel::QueryableByName;
 use diesel::sql_types::{BigInt, Nullable, Text};
+use serde::{Deserialize, Serialize};
 
 use super::privacy::{Conditions, privacy};
 use super::sql::{Statement, Value};
@@ -31,7 +32,7 @@ pub struct Telling {
 }
 
 /// That a contact has come online, for one user.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Notification {
     /// Growing.
     pub id: i64,

@@ -214,14 +214,10 @@ impl Sighted {
         }
         // That an account is gone is no secret: its last transition is told, its earlier ones as offline.
         let standing = account.map_or(Standing::ACTIVE, |user| user.standing);
-        let online = t.online && account.is_some() && standing.bar().is_none();
-        let presence = Presence {
-            online_status: if online { OnlineStatus::Online } else { OnlineStatus::Offline },
-            last_seen: t.last_seen.nonzero(),
-            online_until: None,
-            shown: if online { t.shown.clone() } else { Shown::default() },
-            reason: Some(t.reason),
-        };
+        let mut presence = t.presence();
+        if account.is_none() || standing.bar().is_some() {
+            presence = Presence { online_status: OnlineStatus::Offline, shown: Shown::default(), ..presence };
+        }
         let now = account.map_or(t.privacy, |user| user.privacy);
         let privacy =
             Privacy { online: now.online.max(t.privacy.online), last_seen: now.last_seen.max(t.privacy.last_seen) };

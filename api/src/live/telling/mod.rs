@@ -8,14 +8,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use actix_ws::Session;
-use lastseen_shared::account::{Role, Standing};
+use lastseen_shared::account::Standing;
 use lastseen_shared::ids::{SessionId, UserId};
-use lastseen_shared::presence::rule::{OnlineStatus, Presence};
+use lastseen_shared::presence::cursor::Place;
 use lastseen_shared::presence::transition::{Event, Transition};
 use lastseen_shared::presence::{PresenceEngine, Reason};
 use lastseen_shared::privacy::{SeenPresence, Viewer};
 use lastseen_shared::refusal::{Code, Failure, Refusal};
-use lastseen_shared::service::Service;
+use lastseen_shared::service::{Asker, Service};
 use lastseen_shared::signals::Signal;
 use lastseen_shared::timestamp::Timestamp;
 use tokio::sync::Notify;
@@ -42,6 +42,14 @@ struct Walk {
     after: UserId,
 }
 
+/// What became of telling what has changed since a cursor.
+enum Replayed {
+    /// All of it was told, up to these places; `None` where it failed, and all will be looked at again.
+    Told(Option<Vec<Place>>),
+    /// The cursor is none, or too old: a snapshot has to do.
+    Not,
+}
+
 /// What a subscription is to be answered with.
 pub struct Answer {
     users: Vec<UserId>,
@@ -59,7 +67,7 @@ pub struct Teller {
     socket: SocketId,
     session: Session,
     slow: Arc<Notify>,
-    role: Role,
+    asker: Asker,
     /// Who is told.
     pub viewer: Viewer,
     watching: Watching,
@@ -71,8 +79,13 @@ pub struct Teller {
 impl Teller {
     /// Talks to a viewer who watches nobody yet.
     #[must_use]
-    pub fn new(service: Service, hub: Arc<Hub>, mailbox: &Mailbox, session: Session, viewer: Viewer) -> Self {
-        let role = if viewer.admin { Role::Admin } else { Role::User };
+    pub fn new(
+        service: Service,
+        hub: Arc<Hub>,
+        mailbox: &Mailbox,
+        session: Session,
+        (asker, viewer): (Asker, Viewer),
+    ) -> Self {
         let (socket, slow) = (mailbox.id, Arc::clone(&mailbox.slow));
         Self {
             service,
@@ -80,7 +93,7 @@ impl Teller {
             socket,
             session,
             slow,
-            role,
+            asker,
             viewer,
             watching: Watching::default(),
             walk: None,
@@ -94,14 +107,7 @@ impl Teller {
     /// [`End::Slow`] where the client does not read, [`End::Gone`].
     pub async fn send(&mut self, frame: &ToClient<'_>) -> Result<(), End> {
         let text = serde_json::to_string(frame).map_err(|_| End::Internal)?;
-        tokio::select! {
-            biased;
-            sent = tokio::time::timeout(UNREAD, self.session.text(text)) => match sent {
-                Ok(sent) => sent.map_err(|_| End::Gone),
-                Err(_) => Err(End::Slow),
-            },
-            () = self.slow.notified() => Err(End::Slow),
-        }
+        taken(&self.slow, self.session.text(text)).await
     }
 
     /// Sends a ping.
@@ -109,8 +115,7 @@ impl Teller {
     /// # Errors
     /// As [`Self::send`].
     pub async fn ping(&mut self) -> Result<(), End> {
-        let sent = tokio::time::timeout(UNREAD, self.session.ping(b"")).await;
-        sent.map_err(|_| End::Slow)?.map_err(|_| End::Gone)
+        taken(&self.slow, self.session.ping(b"")).await
     }
 
     /// Sends a pong.
@@ -118,8 +123,7 @@ impl Teller {
     /// # Errors
     /// As [`Self::send`].
     pub async fn pong(&mut self, text: &[u8]) -> Result<(), End> {
-        let sent = tokio::time::timeout(UNREAD, self.session.pong(text)).await;
-        sent.map_err(|_| End::Slow)?.map_err(|_| End::Gone)
+        taken(&self.slow, self.session.pong(text)).await
     }
 
     /// Says that something was refused.
@@ -178,30 +182,42 @@ impl Teller {
             }
         }
         // Registered before anything is looked at: what comes meanwhile waits in the mailbox.
-        let mut cursor = self.hub.watch(self.socket, users.iter().copied());
+        self.hub.watch(self.socket, users.iter().copied());
         if wanted.all {
-            cursor = self.hub.watch_all(self.socket, true);
+            self.hub.watch_all(self.socket, true);
         }
+        let cursor = self.hub.cursor();
         let Subscribe { contacts, all, since, .. } = wanted;
         Ok(Some(Answer { users, contacts, all, since, cursor }))
     }
 
-    /// Tells how things are, or what has changed since.
+    /// Tells how things are, or what has changed since. Answers up to where it told what has changed: to be followed by
+    /// [`Self::caught_up`], once the hub has come as far and all is told that waits for the socket.
     ///
     /// # Errors
     /// As [`Self::send`].
-    pub async fn answer(&mut self, answer: Answer) -> Result<(), End> {
+    pub async fn answer(&mut self, answer: &Answer) -> Result<Option<Vec<Place>>, End> {
         if let Some(since) = &answer.since
-            && self.replay(since, &answer).await?
+            && let Replayed::Told(up_to) = self.replay(since, answer).await?
         {
-            return Ok(());
+            return Ok(up_to);
         }
         if answer.all {
-            self.begin_walk(answer.cursor);
-            Ok(())
+            self.begin_walk(answer.cursor.clone());
         } else {
-            self.snapshot(&answer.users, &answer.cursor).await
+            self.snapshot(&answer.users, &answer.cursor).await?;
         }
+        Ok(None)
+    }
+
+    /// Says that all that came since a subscription's cursor was told: with a cursor of which that is true for all others.
+    ///
+    /// # Errors
+    /// As [`Self::send`].
+    pub async fn caught_up(&mut self, answer: &Answer, cursor: &str) -> Result<(), End> {
+        self.send(&ToClient::CaughtUp { cursor }).await?;
+        // Whoever has become a contact, or is none any more, meanwhile.
+        if answer.contacts { self.send(&ToClient::Contacts).await } else { Ok(()) }
     }
 
     /// Ends subscriptions.
@@ -275,7 +291,7 @@ impl Teller {
     }
 
     async fn load_viewer(&mut self) -> Result<(), Failure> {
-        self.viewer = self.service.viewer(self.viewer.id, self.role).await?;
+        self.viewer = self.service.viewer(self.asker).await?;
         Ok(())
     }
 
@@ -289,15 +305,8 @@ impl Teller {
                 self.send(&ToClient::Typing { from: from.0, seconds: TYPING }).await
             }
             Signal::Typing { .. } => Ok(()),
-            Signal::Notification { id, subject, username, at, .. } => {
-                let notification = NotificationShape {
-                    id: *id,
-                    kind: "online",
-                    user_id: subject.0,
-                    username: username.clone(),
-                    at: *at,
-                    read_at: None,
-                };
+            Signal::Notification(notification) => {
+                let notification = NotificationShape::of(notification.clone());
                 self.send(&ToClient::Notification { notification }).await
             }
         }
@@ -336,6 +345,18 @@ impl Teller {
     }
 }
 
+/// Waits until the client takes something, as long as it may.
+async fn taken(slow: &Notify, sending: impl Future<Output = Result<(), actix_ws::Closed>>) -> Result<(), End> {
+    tokio::select! {
+        biased;
+        sent = tokio::time::timeout(UNREAD, sending) => match sent {
+            Ok(sent) => sent.map_err(|_| End::Gone),
+            Err(_) => Err(End::Slow),
+        },
+        () = slow.notified() => Err(End::Slow),
+    }
+}
+
 /// Whether a user may have become invisible by this: a log-out without a session that logs out.
 fn may_hide(transition: &Transition) -> bool {
     !transition.online && transition.session.is_none() && transition.reason == Reason::Logout
@@ -343,13 +364,5 @@ fn may_hide(transition: &Transition) -> bool {
 
 /// What a viewer is shown of a transition. The account's standing is as of then: a barring is a transition of its own.
 fn as_seen(viewer: &Viewer, transition: &Transition) -> SeenPresence {
-    let online_status = if transition.online { OnlineStatus::Online } else { OnlineStatus::Offline };
-    let presence = Presence {
-        online_status,
-        last_seen: transition.last_seen.nonzero(),
-        online_until: None,
-        reason: Some(transition.reason),
-        shown: transition.shown.clone(),
-    };
-    SeenPresence::of(viewer, transition.user, transition.privacy, Standing::ACTIVE, presence)
+    SeenPresence::of(viewer, transition.user, transition.privacy, Standing::ACTIVE, transition.presence())
 }

@@ -31,7 +31,7 @@ impl Teller {
     /// The place from which on the socket is told, once all is told that waits for it.
     #[must_use]
     pub fn cursor(&self) -> String {
-        self.hub.watch(self.socket, [])
+        self.hub.cursor()
     }
 
     /// Loads who looks, and tells of all who look different by that: of whoever has become something else to the viewer

@@ -9,8 +9,7 @@ import { Panel } from "../../ui/Panel";
 import { PresenceMark } from "../../ui/Presence";
 import { Devices } from "../user/Devices";
 import { Everywhere } from "./Everywhere";
-import { EmailForm, PasswordForm, TimeoutForm } from "./forms";
-import { AwayForm, PrivacyForm } from "./live-forms";
+import { AwayForm, EmailForm, PasswordForm, PrivacyForm, TimeoutForm } from "./forms";
 import classes from "./MePage.module.css";
 
 export default function MePage() {
