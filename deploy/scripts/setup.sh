@@ -58,7 +58,10 @@ list_test_needs() {
   postgres_bin >/dev/null || need postgresql "the tests start their own PostgreSQL"
   have curl || need curl "asks the programs whether they are ready"
   if [ -f "$root/web/package.json" ] && [ "$(node_major)" -ge "$needed_node" ]; then
-    have chromium || need chromium "the page is tested in a browser"
+    have chromium || {
+      need chromium "the page is tested in a browser"
+      need fonts-noto-color-emoji "emoji in pictures of the page"
+    }
   fi
 }
 

@@ -11,13 +11,16 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::broadcast;
 
 use crate::ids::UserId;
+use crate::models::notification::Notification;
 use crate::presence::EngineError;
 use crate::presence::availability::Privacy;
 use crate::presence::redis::Redis;
-use crate::timestamp::Timestamp;
 
 /// Signals that a slow follower may be behind before it misses some.
 const BACKLOG: usize = 4_096;
+/// After so long without a signal the connection is tried, for so long.
+const QUIET: Duration = Duration::from_secs(5);
+const ANSWER: Duration = Duration::from_secs(2);
 /// How long to wait before listening again after the connection was lost.
 const AGAIN: Duration = Duration::from_millis(500);
 
@@ -34,19 +37,8 @@ pub enum Signal {
         /// Who may see that `from` is online, and so that it types.
         privacy: Privacy,
     },
-    /// There is a notification for `to`.
-    Notification {
-        /// Whose.
-        to: UserId,
-        /// Which.
-        id: i64,
-        /// Whom it speaks of.
-        subject: UserId,
-        /// That user's name.
-        username: String,
-        /// When it was made.
-        at: Timestamp,
-    },
+    /// There is a notification for a user.
+    Notification(Notification),
 }
 
 impl Signal {
@@ -54,7 +46,8 @@ impl Signal {
     #[must_use]
     pub fn to(&self) -> UserId {
         match self {
-            Self::Typing { to, .. } | Self::Notification { to, .. } => *to,
+            Self::Typing { to, .. } => *to,
+            Self::Notification(notification) => notification.user,
         }
     }
 }
@@ -144,12 +137,22 @@ impl Signals {
 
 /// Passes on what is said, until the connection is lost.
 async fn listen(redis: &Redis, channel: &str, local: &broadcast::Sender<Arc<Signal>>) -> Result<(), EngineError> {
-    let (_sink, mut heard) = redis.subscribed(channel).await?;
-    while let Some(message) = heard.next().await {
-        // What a newer version says is nothing to this one.
-        if let Ok(signal) = serde_json::from_slice(message.get_payload_bytes()) {
-            let _ = local.send(Arc::new(signal));
+    let (mut sink, mut heard) = redis.subscribed(channel).await?;
+    loop {
+        match tokio::time::timeout(QUIET, heard.next()).await {
+            Ok(None) => return Ok(()),
+            Ok(Some(message)) => {
+                // What a newer version says is nothing to this one.
+                if let Ok(signal) = serde_json::from_slice(message.get_payload_bytes()) {
+                    let _ = local.send(Arc::new(signal));
+                }
+            }
+            // A connection that was cut without a word would be quiet for ever.
+            Err(_) => {
+                let answered = tokio::time::timeout(ANSWER, sink.ping::<redis::Value>()).await;
+                let answered = answered.map_err(|_| EngineError::Unavailable("no answer to a ping".to_owned()))?;
+                answered.map_err(|error| EngineError::Unavailable(error.to_string()))?;
+            }
         }
     }
-    Ok(())
 }

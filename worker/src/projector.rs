@@ -121,9 +121,8 @@ impl Projector {
         }
         let signals = self.context.signals.clone();
         tokio::spawn(async move {
-            for Notification { id, user, subject, username, at, .. } in notifications {
-                let signal = Signal::Notification { to: user, id, subject, username, at };
-                if let Err(error) = signals.send(signal).await {
+            for notification in notifications {
+                if let Err(error) = signals.send(Signal::Notification(notification)).await {
                     log::debug!("a notification was not pushed: {error}");
                     return;
                 }

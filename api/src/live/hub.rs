@@ -63,7 +63,6 @@ impl Drop for Mailbox {
 }
 
 /// The sockets of a process, by whom they watch.
-#[derive(Default)]
 pub struct Hub {
     next: AtomicU64,
     state: Mutex<State>,
@@ -132,8 +131,8 @@ impl Hub {
         Ok(Mailbox { id, items, slow, hub: Arc::clone(self) })
     }
 
-    /// Has a socket be told of these users. Answers the cursor from which on it will be.
-    pub fn watch(&self, socket: SocketId, users: impl IntoIterator<Item = UserId>) -> String {
+    /// Has a socket be told of these users, from the cursor of now on.
+    pub fn watch(&self, socket: SocketId, users: impl IntoIterator<Item = UserId>) {
         let state = &mut *self.state();
         if let Some(registered) = state.sockets.get_mut(&socket) {
             for user in users {
@@ -142,7 +141,6 @@ impl Hub {
                 }
             }
         }
-        state.cursor()
     }
 
     /// Has a socket not be told of these users any more.
@@ -157,15 +155,28 @@ impl Hub {
         }
     }
 
-    /// Has a socket be told of everybody, or not any more. Answers as [`Self::watch`].
-    pub fn watch_all(&self, socket: SocketId, all: bool) -> String {
+    /// Has a socket be told of everybody, or not any more.
+    pub fn watch_all(&self, socket: SocketId, all: bool) {
         let mut state = self.state();
         if all && state.sockets.contains_key(&socket) {
             state.watching_all.insert(socket);
         } else {
             state.watching_all.remove(&socket);
         }
-        state.cursor()
+    }
+
+    /// How far everything was handed out.
+    #[must_use]
+    pub fn cursor(&self) -> String {
+        self.state().cursor()
+    }
+
+    /// As [`Self::cursor`], once that is no less than these places; a shard whose data began anew counts as such.
+    #[must_use]
+    pub fn cursor_from(&self, places: &[Place]) -> Option<String> {
+        let state = self.state();
+        let reached = |(kept, asked): (&Place, &Place)| kept.epoch != asked.epoch || kept.id >= asked.id;
+        state.places.iter().zip(places).all(reached).then(|| state.cursor())
     }
 
     /// How many sockets there are.
@@ -290,5 +301,102 @@ fn subjects(event: &Event) -> (UserId, Option<UserId>) {
         Event::Transition(transition) | Event::Shown(transition) => (transition.user, None),
         Event::Privacy { user, .. } | Event::SessionLeft { user, .. } => (*user, None),
         Event::Relation { user, other } => (*user, Some(*other)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use lastseen_shared::ids::SessionId;
+    use lastseen_shared::presence::availability::Privacy;
+    use lastseen_shared::timestamp::Timestamp;
+
+    use super::*;
+
+    const ME: UserId = UserId(1);
+
+    fn place(ms: u64) -> Place {
+        Place { epoch: "1:1".to_owned(), id: TransitionId { ms, seq: 0 } }
+    }
+
+    fn entry(ms: u64, event: Event) -> Entry {
+        Entry { id: TransitionId { ms, seq: 0 }, event }
+    }
+
+    fn privacy(user: i64) -> Event {
+        Event::Privacy { user: UserId(user), before: Privacy::default(), after: Privacy::default() }
+    }
+
+    fn waiting(mailbox: &mut Mailbox) -> usize {
+        std::iter::from_fn(|| mailbox.items.try_recv().ok()).count()
+    }
+
+    #[test]
+    fn an_entry_wakes_those_concerned_and_once() {
+        let hub = Hub::new(vec![place(0)]);
+        let (mut own, mut watcher, mut other) =
+            (hub.register(UserId(7)).unwrap(), hub.register(ME).unwrap(), hub.register(ME).unwrap());
+        hub.watch(watcher.id, [UserId(7), UserId(8)]);
+        hub.watch_all(watcher.id, true);
+        hub.deliver(0, vec![entry(1, privacy(7)), entry(1, privacy(7)), entry(2, privacy(8))]);
+        assert_eq!((waiting(&mut own), waiting(&mut watcher), waiting(&mut other)), (1, 2, 0));
+        // What two are to each other, and a device that left, is their own.
+        let left = Event::SessionLeft { user: UserId(7), session: SessionId(1), last_seen: Timestamp(0) };
+        hub.deliver(0, vec![entry(3, Event::Relation { user: UserId(8), other: UserId(7) }), entry(4, left)]);
+        assert_eq!((waiting(&mut own), waiting(&mut watcher)), (2, 0));
+        hub.unwatch(watcher.id, [UserId(7)]);
+        hub.watch_all(watcher.id, false);
+        hub.deliver(0, vec![entry(5, privacy(7))]);
+        assert_eq!(waiting(&mut watcher), 0);
+    }
+
+    #[test]
+    fn a_full_mailbox_is_dropped_and_slows_nobody() {
+        let hub = Hub::new(vec![place(0)]);
+        let (mut reading, mut stalled) = (hub.register(ME).unwrap(), hub.register(ME).unwrap());
+        for mailbox in [&reading, &stalled] {
+            hub.watch(mailbox.id, [UserId(7)]);
+        }
+        for ms in 1..=MAILBOX as u64 + 1 {
+            hub.deliver(0, vec![entry(ms, privacy(7))]);
+            assert_eq!(waiting(&mut reading), 1);
+        }
+        assert_eq!(hub.len(), 1);
+        assert_eq!(waiting(&mut stalled), MAILBOX);
+        assert!(stalled.items.is_closed());
+        drop(reading);
+        assert!(hub.is_empty());
+        assert!(hub.state().watchers.is_empty() && hub.state().of_user.is_empty());
+    }
+
+    #[test]
+    fn a_cursor_counts_once_all_is_handed_out_up_to_it() {
+        let hub = Hub::new(vec![place(0), place(5)]);
+        let up_to = [place(2), place(5)];
+        assert_eq!(hub.cursor_from(&up_to), None);
+        hub.deliver(0, vec![entry(3, privacy(7))]);
+        assert_eq!(hub.cursor_from(&up_to), Some(hub.cursor()));
+        assert_eq!(hub.cursor(), Cursor { places: vec![place(3), place(5)] }.encode());
+        // Nobody waits for what is lost.
+        hub.begin_anew(0, Place { epoch: "1:2".to_owned(), ..place(0) });
+        assert_eq!(hub.cursor_from(&up_to), Some(hub.cursor()));
+    }
+
+    #[test]
+    fn a_hub_that_stops_tells_all_and_lets_nobody_in() {
+        let hub = Hub::new(vec![place(0)]);
+        let mut there = hub.register(ME).unwrap();
+        hub.stop();
+        assert!(matches!(there.items.try_recv(), Ok(Item::Stop)));
+        assert_eq!(hub.register(ME).err(), Some(NotRegistered::Stopping));
+    }
+
+    #[test]
+    fn one_user_has_so_many_sockets_and_no_more() {
+        let hub = Hub::new(vec![place(0)]);
+        let all: Vec<Mailbox> = (0..MOST_OF_A_USER).map(|_| hub.register(ME).unwrap()).collect();
+        assert_eq!(hub.register(ME).err(), Some(NotRegistered::TooMany));
+        assert!(hub.register(UserId(2)).is_ok());
+        drop(all);
+        assert!(hub.register(ME).is_ok());
     }
 }

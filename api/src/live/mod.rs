@@ -3,6 +3,7 @@
 //! - [`hub`]: who watches whom in this process, and whom an entry of the transitions wakes.
 //! - [`follow`]: follows the transitions once a process, sweeps what is due, listens for signals.
 //! - [`socket`]: one socket's life: authentication, pings, frames, its end.
+//! - `timers`: what a socket waits for.
 //! - [`telling`]: what a socket is told, and from which place on.
 //! - [`watching`]: whom a socket watches.
 //! - [`frames`]: what goes over the wire, and close codes.
@@ -14,6 +15,7 @@ pub mod hub;
 pub mod limits;
 pub mod socket;
 pub mod telling;
+mod timers;
 pub mod watching;
 
 use std::sync::Arc;

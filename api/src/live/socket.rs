@@ -6,6 +6,7 @@ use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
 use actix_ws::{AggregatedMessage, AggregatedMessageStream, ProtocolError, Session};
 use futures_util::StreamExt;
+use lastseen_shared::presence::cursor::Place;
 use lastseen_shared::presence::engine::Touch;
 use lastseen_shared::presence::group::Pulse;
 use lastseen_shared::refusal::{Code, Failure, Refusal};
@@ -14,11 +15,12 @@ use lastseen_shared::telemetry::{End as EndLabel, Metrics};
 use lastseen_shared::timestamp::Timestamp;
 use tokio::time::{sleep_until, timeout};
 
+use super::Live;
 use super::frames::{End, FromClient, ToClient};
-use super::hub::{Item, NotRegistered};
+use super::hub::{Mailbox, NotRegistered};
 use super::limits::{Frames, TypingPace};
 use super::telling::Teller;
-use super::{FAREWELL, Live};
+use super::timers::{Timers, note, random_part, tell_waiting};
 use crate::auth::tokens::{Access, Tokens};
 use crate::handlers::me::AvailabilityBody;
 use crate::problem::{Problem, ProblemBody};
@@ -28,22 +30,15 @@ use crate::shapes::Seconds;
 const TOKEN_WITHIN: Duration = Duration::from_secs(5);
 /// The longest frame, and the longest message of several: a thousand ids and some room.
 const LONGEST: usize = 64 * 1024;
+/// How often to look whether the hub has come as far as the engine, and how many times.
+const HUB_FOLLOWS: Duration = Duration::from_millis(5);
+const HUB_LOOKS: usize = 200;
 /// How long a close frame may take.
 const CLOSE_WITHIN: Duration = Duration::from_secs(1);
 /// And to a client that has not read what came before it.
 const CLOSE_SLOW_WITHIN: Duration = Duration::from_secs(30);
 /// Pings without an answer, before the client counts as gone.
 const UNANSWERED: u32 = 2;
-/// When to look at the session's row after the engine said that the session was ended: the row follows.
-const LOOKS: [Duration; 6] = [
-    Duration::ZERO,
-    Duration::from_millis(50),
-    Duration::from_millis(150),
-    Duration::from_millis(500),
-    Duration::from_secs(1),
-    Duration::from_secs(3),
-];
-
 /// Presence as it changes, over a WebSocket.
 ///
 /// The token comes in the subprotocol (`Sec-WebSocket-Protocol: bearer, TOKEN`) or in the first frame, never in the
@@ -107,24 +102,6 @@ struct Socket {
     stream: AggregatedMessageStream,
     frames: Frames,
     typing: TypingPace,
-}
-
-/// What a socket waits for beside frames and news.
-struct Timers {
-    /// The token's end.
-    expires: Instant,
-    ping: Instant,
-    unanswered: u32,
-    /// Which look at the session's row is due when.
-    look: Option<(usize, Instant)>,
-    farewell: Option<Instant>,
-}
-
-impl Timers {
-    fn next(&self, again: Option<Instant>) -> Instant {
-        let optional = [self.look.map(|(_, at)| at), self.farewell, again];
-        optional.into_iter().flatten().chain([self.ping]).fold(self.expires, Instant::min)
-    }
 }
 
 impl Socket {
@@ -196,7 +173,8 @@ impl Socket {
             NotRegistered::Stopping => End::Stopping,
             NotRegistered::TooMany => End::Flood,
         })?;
-        let viewer = match self.service.viewer(user, access.role).await {
+        let asker = self.service.asker(user, access.role);
+        let viewer = match self.service.viewer(asker).await {
             Ok(viewer) => viewer,
             Err(Failure::Refused(refusal)) => return Err(End::of(&refusal).unwrap_or(End::Unavailable)),
             Err(Failure::Internal(cause)) => {
@@ -205,7 +183,7 @@ impl Socket {
             }
         };
         let hub = std::sync::Arc::clone(&self.live.hub);
-        let mut teller = Teller::new(self.service.clone(), hub, &mailbox, self.session.clone(), viewer);
+        let mut teller = Teller::new(self.service.clone(), hub, &mailbox, self.session.clone(), (asker, viewer));
         let interval = self.service.presence().heartbeat_interval;
         // Not all at once after a restart.
         let ping = Instant::now() + interval.mul_f64(random_part());
@@ -220,7 +198,7 @@ impl Socket {
                     note(&item, access.claimed, &mut timers);
                     teller.tell(&item).await?;
                 }
-                message = self.receive() => self.message(message?, access, &mut teller, &mut timers).await?,
+                message = self.receive() => self.message(message?, access, &mut teller, &mut mailbox, &mut timers).await?,
                 () = sleep_until(timers.next(teller.again).into()) => {
                     self.due(access.claimed, &mut teller, &mut timers, interval).await?;
                 }
@@ -263,13 +241,14 @@ impl Socket {
         message: AggregatedMessage,
         access: Access,
         teller: &mut Teller,
+        mailbox: &mut Mailbox,
         timers: &mut Timers,
     ) -> Result<(), End> {
         match message {
             AggregatedMessage::Text(text) => {
                 self.beat(access.claimed).await?;
                 match serde_json::from_str(&text) {
-                    Ok(frame) => self.frame(frame, access, teller, timers).await,
+                    Ok(frame) => self.frame(frame, access, teller, mailbox, timers).await,
                     Err(error) => teller.refuse(&Refusal::new(Code::InvalidFrame, error.to_string())).await,
                 }
             }
@@ -291,6 +270,7 @@ impl Socket {
         frame: FromClient,
         access: Access,
         teller: &mut Teller,
+        mailbox: &mut Mailbox,
         timers: &mut Timers,
     ) -> Result<(), End> {
         let claimed = access.claimed;
@@ -302,9 +282,20 @@ impl Socket {
                     return Err(End::Token(Code::TokenInvalid));
                 }
                 timers.expires = expires;
-                return self.ready(teller, claimed).await;
+                self.ready(teller, claimed).await?;
+                // In case an entry that should have said so was never written.
+                let cursor = teller.cursor();
+                tell_waiting(claimed, teller, mailbox, timers).await?;
+                return teller.relations_anew(None, &cursor).await.map(drop);
             }
-            FromClient::Subscribe(wanted) => return teller.subscribe(wanted).await,
+            FromClient::Subscribe(wanted) => {
+                let Some(answer) = teller.subscribe(wanted).await? else { return Ok(()) };
+                tell_waiting(claimed, teller, mailbox, timers).await?;
+                let Some(up_to) = teller.answer(&answer).await? else { return Ok(()) };
+                let cursor = self.hub_follows(&up_to).await;
+                tell_waiting(claimed, teller, mailbox, timers).await?;
+                return teller.caught_up(&answer, &cursor).await;
+            }
             FromClient::Unsubscribe(unwanted) => {
                 teller.unsubscribe(unwanted);
                 return Ok(());
@@ -341,6 +332,18 @@ impl Socket {
         }
     }
 
+    /// Waits until the hub has come as far as what was told, which the engine has. Where that takes long, a cursor that is
+    /// behind has to do: whoever resumes by it is told some of it again.
+    async fn hub_follows(&self, up_to: &[Place]) -> String {
+        for _ in 0..HUB_LOOKS {
+            if let Some(cursor) = self.live.hub.cursor_from(up_to) {
+                return cursor;
+            }
+            tokio::time::sleep(HUB_FOLLOWS).await;
+        }
+        self.live.hub.cursor()
+    }
+
     /// Does what is due.
     async fn due(
         &self,
@@ -357,7 +360,7 @@ impl Socket {
             return Err(End::Stopping);
         }
         if let Some((look, _)) = timers.look.filter(|(_, at)| now >= *at) {
-            timers.look = LOOKS.get(look + 1).map(|pause| (look + 1, now + *pause));
+            timers.look = super::timers::LOOKS.get(look + 1).map(|pause| (look + 1, now + *pause));
             if let Err(Failure::Refused(refusal)) = self.service.still_in(claimed).await
                 && let Some(end) = End::of(&refusal)
             {
@@ -377,23 +380,4 @@ impl Socket {
         }
         Ok(())
     }
-}
-
-/// Notes what an item means for the socket itself.
-fn note(item: &Item, claimed: Claimed, timers: &mut Timers) {
-    match item {
-        Item::News(news) if Teller::ends(&news.event, claimed.user, claimed.session) => {
-            timers.look = Some((0, Instant::now()));
-        }
-        Item::Stop => timers.farewell = Some(Instant::now() + FAREWELL.mul_f64(random_part())),
-        _ => {}
-    }
-}
-
-/// A random number from 0 to 1.
-fn random_part() -> f64 {
-    let mut bytes = [0; 4];
-    // Without random numbers they come all at once.
-    let _ = getrandom::fill(&mut bytes);
-    f64::from(u32::from_ne_bytes(bytes)) / f64::from(u32::MAX)
 }

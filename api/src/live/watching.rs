@@ -14,8 +14,8 @@ pub const MOST_WATCHED: usize = 10_000;
 struct Watch {
     named: bool,
     contact: bool,
-    /// Entries up to this one have been told.
-    told: TransitionId,
+    /// Entries up to this one have been told; `None` while the first look is still to come.
+    told: Option<TransitionId>,
 }
 
 /// The part of a walk through everybody that was told at one moment.
@@ -72,6 +72,18 @@ impl Watching {
         gone
     }
 
+    /// Whether a user is watched as a contact.
+    #[must_use]
+    pub fn has_contact(&self, user: UserId) -> bool {
+        self.users.get(&user).is_some_and(|watch| watch.contact)
+    }
+
+    /// Whether a user is watched in any way.
+    #[must_use]
+    pub fn concerns(&self, user: UserId) -> bool {
+        self.has(user) || self.has_everybody()
+    }
+
     /// Whether a user is watched, everybody aside.
     #[must_use]
     pub fn has(&self, user: UserId) -> bool {
@@ -122,7 +134,7 @@ impl Watching {
             let shard = user.shard(shards);
             let place = places.iter().find(|(of, _)| *of == shard);
             if let (Some(watch), Some((_, place))) = (self.users.get_mut(user), place) {
-                watch.told = watch.told.max(place.id);
+                watch.told = watch.told.max(Some(place.id));
             }
         }
     }
@@ -130,8 +142,8 @@ impl Watching {
     /// Whether an entry of a shard about a user is to be told.
     #[must_use]
     pub fn wants(&self, user: UserId, shard: u32, id: TransitionId) -> bool {
-        // What either has told was told.
-        let named = self.users.get(&user).map(|watch| id > watch.told);
+        // What either has told was told; and nothing is told before the first look.
+        let named = self.users.get(&user).map(|watch| watch.told.is_some_and(|told| id > told));
         let all = self.everybody.as_ref().and_then(|everybody| everybody.wants(user, shard, id));
         match (named, all) {
             (None, None) => false,
@@ -169,6 +181,7 @@ mod tests {
         let mut watching = Watching::default();
         assert!(!watching.wants(UserId(1), 0, id(5)));
         watching.add(UserId(1), false);
+        assert!(!watching.wants(UserId(1), 0, id(5)));
         watching.told(&[UserId(1)], 1, &places(5));
         assert!(!watching.wants(UserId(1), 0, id(5)));
         assert!(watching.wants(UserId(1), 0, id(6)));

@@ -164,6 +164,15 @@ impl TestApp {
         made
     }
 
+    /// What has changed since a cursor, and the next one.
+    pub async fn changes(&self, user: &User, since: Option<&str>) -> (Vec<Value>, String) {
+        let since = since.map(|cursor| format!("?since={cursor}")).unwrap_or_default();
+        let answer = self.get(&format!("/api/users/presence/changes/{since}"), &user.access).await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+        let transitions = answer.body["transitions"].as_array().unwrap().clone();
+        (transitions, answer.body["next_cursor"].as_str().unwrap().to_owned())
+    }
+
     pub async fn log_in(&self, name: &str, password: &str) -> User {
         let body = json!({ "username": name, "password": password });
         let answer = self.send(self.request(Method::POST, "/api/users/login/").json(&body)).await;

@@ -8,6 +8,7 @@ mod contacts;
 mod cost;
 mod directory;
 mod documented;
+mod every_reader;
 mod notifications;
 mod privacy;
 mod profile;

@@ -1,7 +1,8 @@
 //! Notifications: who is told, how often, and who is not.
 
-use std::time::Duration;
-
+use diesel::prelude::*;
+use lastseen_shared::db::schema::contacts;
+use lastseen_shared::db::{AnyConnection, DbError};
 use serde_json::{Value, json};
 
 use crate::app::{PASSWORD, TestApp, User, in_both_forms};
@@ -37,8 +38,19 @@ async fn come(app: &TestApp, name: &str, user: &mut User) -> usize {
     app.project().await
 }
 
+/// Whoever was told of somebody was told an hour earlier.
+async fn long_ago(app: &TestApp) {
+    let earlier = |c: &mut AnyConnection| {
+        diesel::update(contacts::table)
+            .set(contacts::notified_at_ms.eq(contacts::notified_at_ms - 3_600_000))
+            .execute(c)
+            .map_err(DbError::from)
+    };
+    app.service.db.run(earlier).await.unwrap();
+}
+
 async fn once_is_once_and_always_is_not_all_the_time(form: Form) {
-    let app = TestApp::with(form, &[("LASTSEEN_NOTIFY_AGAIN", "1s")]).await;
+    let app = TestApp::start(form).await;
     let (mut ann, bob) = (app.user("ann").await, app.user("bob").await);
     app.befriend(&ann, &bob).await;
     assert_eq!(come(&app, "ann", &mut ann).await, 0, "nobody asked for it");
@@ -61,17 +73,17 @@ async fn once_is_once_and_always_is_not_all_the_time(form: Form) {
     assert_eq!(list(&app, &ann, "").await["notifications"], json!([]));
     want(&app, &bob, &ann, "always").await;
     assert_eq!(come(&app, "ann", &mut ann).await, 0, "told of her a moment ago");
-    tokio::time::sleep(Duration::from_millis(1_010)).await;
+    long_ago(&app).await;
     assert_eq!(come(&app, "ann", &mut ann).await, 1);
     assert_eq!(come(&app, "ann", &mut ann).await, 0, "a phone that flaps");
     assert_eq!(wanted(&app, &bob).await, "always");
     want(&app, &bob, &ann, "never").await;
-    tokio::time::sleep(Duration::from_millis(1_010)).await;
+    long_ago(&app).await;
     assert_eq!(come(&app, "ann", &mut ann).await, 0);
 }
 
 async fn whoever_may_not_see_is_not_told(form: Form) {
-    let app = TestApp::with(form, &[("LASTSEEN_NOTIFY_AGAIN", "1s")]).await;
+    let app = TestApp::start(form).await;
     let (mut ann, bob, admin) = (app.user("ann").await, app.user("bob").await, app.admin().await);
     app.befriend(&ann, &bob).await;
     want(&app, &bob, &ann, "always").await;
@@ -81,7 +93,11 @@ async fn whoever_may_not_see_is_not_told(form: Form) {
     };
     hide(&ann, "nobody").await;
     assert_eq!(come(&app, "ann", &mut ann).await, 0);
+    // Nor once she shows herself, where that is written late.
+    app.post("/api/users/logout/", &ann.access, &json!({})).await;
+    ann = app.log_in("ann", PASSWORD).await;
     hide(&ann, "contacts").await;
+    assert_eq!(app.project().await, 0, "she was hidden when she came");
     hide(&bob, "nobody").await;
     assert_eq!(come(&app, "ann", &mut ann).await, 0, "who hides does not see");
     hide(&bob, "contacts").await;
@@ -102,7 +118,7 @@ async fn whoever_may_not_see_is_not_told(form: Form) {
     assert_eq!(list(&app, &bob, "").await["unread"], 1);
     app.block(&ann, &bob).await;
     assert_eq!(list(&app, &bob, "").await["unread"], 0);
-    tokio::time::sleep(Duration::from_millis(1_010)).await;
+    long_ago(&app).await;
     assert_eq!(come(&app, "ann", &mut ann).await, 0);
 }
 

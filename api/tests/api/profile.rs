@@ -5,7 +5,7 @@ use std::time::Duration;
 use futures_util::future::join;
 use serde_json::{Value, json};
 
-use crate::app::{PASSWORD, TestApp, in_both_forms};
+use crate::app::{PASSWORD, TestApp, User, in_both_forms};
 use lastseen_shared::settings::Form;
 use lastseen_shared::timestamp::Timestamp;
 
@@ -174,6 +174,11 @@ async fn an_invisible_user_is_offline_for_all_but_itself(form: Form) {
     let app = TestApp::start(form).await;
     let (ann, bob, admin) = (app.user("ann").await, app.user("bob").await, app.admin().await);
     app.befriend(&ann, &bob).await;
+    let tablet = app.log_in("ann", PASSWORD).await;
+    let beat = async |user: &User| app.post("/api/users/heartbeat/", &user.access, &json!({})).await.body;
+    // The tablet was seen before she goes, by the engine's clock.
+    let seen = beat(&tablet).await["last_seen"].clone();
+    while beat(&ann).await["last_seen"] == seen {}
     let set = app.patch_me(&ann.access, &json!({ "availability": "invisible" })).await.body["user"].clone();
     assert_eq!((&set["online_status"], &set["availability"]), (&json!("online"), &json!("invisible")));
     let path = format!("/api/users/{}/", ann.id);
@@ -186,19 +191,31 @@ async fn an_invisible_user_is_offline_for_all_but_itself(form: Form) {
     }
     let list = app.get("/api/users/all-users/?online_status=online", &ann.access).await;
     assert_eq!((&list.body["online"], list.body["users"].as_array().unwrap().len()), (&json!(3), 3), "{list:?}");
-    // A device that logs in meanwhile is not told of, nor is what the older one does.
+    // As after a log-out there is no device: not one that logs in meanwhile, nor what the older ones do.
     let devices = async |access: &str| {
         app.get(&format!("{path}sessions/"), access).await.body["sessions"].as_array().unwrap().clone()
     };
-    let before = devices(&admin.access).await;
+    assert_eq!(devices(&admin.access).await, [json!(null); 0]);
     let phone = app.log_in("ann", PASSWORD).await;
-    app.post("/api/users/heartbeat/", &ann.access, &json!({})).await;
-    assert_eq!(devices(&admin.access).await, before);
-    assert!(before.iter().all(|device| device["online"] == false), "{before:?}");
-    assert_eq!(devices(&phone.access).await.len(), 2);
+    for device in [&ann, &tablet] {
+        beat(device).await;
+        assert_eq!(devices(&admin.access).await, [json!(null); 0]);
+    }
+    assert_eq!(devices(&phone.access).await.len(), 3);
+    // What changes nothing is told nobody.
+    let quiet = app.changes(&bob, None).await;
+    app.patch_me(&phone.access, &json!({ "online_visibility": "everyone", "last_seen_visibility": "everyone" }))
+        .await;
+    assert_eq!(app.changes(&bob, Some(&quiet.1)).await.0, [json!(null); 0]);
     app.patch_me(&ann.access, &json!({ "availability": "available" })).await;
     assert_eq!(app.get(&path, &bob.access).await.body["user"]["online_status"], "online");
-    assert_eq!(devices(&admin.access).await.len(), 2);
+    assert_eq!(devices(&admin.access).await.len(), 3);
+    // In the history coming back is as any other log-in.
+    app.project().await;
+    let history = app.get(&format!("{path}history/"), &admin.access).await.body["intervals"].clone();
+    let beginnings: Vec<_> = history.as_array().unwrap().iter().map(|one| &one["start_reason"]).collect();
+    assert_eq!(beginnings, ["login", "login"], "{history}");
+    assert!(history.as_array().unwrap().iter().all(|one| one["session_id"].is_i64()), "{history}");
 }
 
 async fn of_two_changes_at_once_the_last_written_is_shown(form: Form) {

@@ -21,8 +21,6 @@ use lastseen_shared::timestamp::Timestamp;
 
 in_both_forms!(pages_count_filter_and_order_what_is_to_be_seen,);
 
-const SETTINGS: [Visibility; 3] = [Visibility::Everyone, Visibility::Contacts, Visibility::Nobody];
-
 /// How a subject is met: what its rows and the viewer's are, the viewer's first.
 const MEETINGS: [(Option<ContactState>, Option<ContactState>); 6] = [
     (None, None),
@@ -32,10 +30,6 @@ const MEETINGS: [(Option<ContactState>, Option<ContactState>); 6] = [
     (Some(ContactState::Requested), Some(ContactState::Incoming)),
     (Some(ContactState::Incoming), Some(ContactState::Requested)),
 ];
-
-fn privacies() -> impl Iterator<Item = Privacy> {
-    (0..9).map(|n| Privacy { online: SETTINGS[n / 3], last_seen: SETTINGS[n % 3] })
-}
 
 /// What a subject does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,7 +52,7 @@ async fn populate(app: &TestApp, viewer: i64, lives: &'static [Life]) -> Vec<Sub
     let make = move |c: &mut AnyConnection| {
         let mut made = Vec::new();
         for (place, met) in MEETINGS.into_iter().enumerate() {
-            for privacy in privacies() {
+            for privacy in Privacy::all() {
                 for life in lives {
                     let name =
                         format!("s{place}.{}.{}.{life:?}", privacy.online.as_str(), privacy.last_seen.as_str());
@@ -201,7 +195,7 @@ async fn pages_count_filter_and_order_what_is_to_be_seen(form: Form) {
             populate(&app, user.id, &[Life::NeverSeen, Life::Online, Life::Invisible, Life::LoggedOut]).await;
         live(&app, &subjects).await;
         let settings: Vec<Privacy> = if is_default {
-            privacies().collect()
+            Privacy::all().collect()
         } else {
             vec![Privacy::default(), Privacy { online: Visibility::Nobody, last_seen: Visibility::Nobody }]
         };
@@ -209,7 +203,7 @@ async fn pages_count_filter_and_order_what_is_to_be_seen(form: Form) {
             let set = serde_json::json!({ "online_visibility": own.online.as_str(),
                                           "last_seen_visibility": own.last_seen.as_str() });
             assert_eq!(app.patch_me(&user.access, &set).await.status, 200);
-            let viewer = app.service.viewer(UserId(user.id), role).await.unwrap();
+            let viewer = app.service.viewer(app.service.asker(UserId(user.id), role)).await.unwrap();
             assert_eq!(viewer.privacy, own);
             check(&app, user, &viewer, &subjects, &[admin.id, ann.id], &format!("{hidden_from_admins} {own:?}"))
                 .await;

@@ -11,7 +11,7 @@ in_both_forms!(whoever_hides_is_hidden_on_every_way_out,);
 
 /// What a way tells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Tells {
+pub enum Tells {
     /// The caller of itself, who sees itself whatever it hides.
     Oneself,
     /// Of an account that has never been online.
@@ -27,7 +27,7 @@ enum Tells {
 }
 
 /// In the order in which they are tried, since some change what the next one finds.
-const WAYS: &[(&str, &str, Tells)] = &[
+pub const WAYS: &[(&str, &str, Tells)] = &[
     ("post", "/api/users/register/", Tells::Oneself),
     ("post", "/api/users/login/", Tells::Oneself),
     ("post", "/api/users/heartbeat/", Tells::Oneself),
@@ -73,19 +73,21 @@ fn tells(value: &Value, user: i64) -> bool {
     }
 }
 
-struct Scene {
-    app: TestApp,
-    sue: User,
+/// A user who is told of, and where.
+pub struct Scene {
+    pub app: TestApp,
+    pub sue: User,
 }
 
 impl Scene {
-    async fn say(&self, text: &str) {
+    /// Has her show something else.
+    pub async fn say(&self, text: &str) {
         let said = self.app.patch_me(&self.sue.access, &json!({ "availability": "dnd", "text": text })).await;
         assert_eq!(said.status, 200, "{said:?}");
     }
 
     /// Has whatever the way needs happen, and goes it.
-    async fn go(&self, viewer: &User, (method, path, _): (&str, &str, Tells)) -> Answered {
+    pub async fn go(&self, viewer: &User, (method, path, _): (&str, &str, Tells)) -> Answered {
         let (app, sue) = (&self.app, &self.sue);
         let method = Method::from_bytes(method.to_ascii_uppercase().as_bytes()).unwrap();
         let filled = path.replace("{id}", &sue.id.to_string());

@@ -180,6 +180,11 @@ impl Client {
         self.base.lock().unwrap().clone()
     }
 
+    /// What is answered as plain text.
+    pub async fn text(&self, path: &str) -> String {
+        self.http.get(format!("{}{path}", self.base())).send().await.unwrap().text().await.unwrap()
+    }
+
     /// Sends a request; an error where there was no answer.
     pub async fn try_send(
         &self,
@@ -189,7 +194,7 @@ impl Client {
         body: Option<Value>,
         headers: &[(&str, &str)],
     ) -> Result<Answer, reqwest::Error> {
-        let url = format!("{}{path}", self.base.lock().unwrap());
+        let url = format!("{}{path}", self.base());
         let what = format!("{method} {path} {}", body.as_ref().unwrap_or(&Value::Null));
         let mut request = self.http.request(method, url);
         if let Some(token) = token {

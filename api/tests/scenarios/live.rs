@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use serde_json::{Value, json};
 
-use crate::client::{ADMIN, PASSWORD, Session};
+use crate::client::{ADMIN, PASSWORD, Pair, Session};
 use crate::harness::socket::Socket;
 use crate::harness::{Form, NO_SWEEP, PATIENT, Setup};
-use crate::time::{eventually, now};
+use crate::time::{eventually, now, until};
 
 /// With pings so rare that a test may leave a socket unread.
 pub const RARE_PINGS: (&str, &str) = ("LASTSEEN_HEARTBEAT_INTERVAL", "30s");
@@ -136,11 +137,12 @@ pub async fn tokens_and_barring_end_a_socket(form: Form) {
     let base = system.client.base();
     let ann = system.user("ann").await;
     // A token that expires, and one that is replaced in time.
+    let opened = now();
     let mut expiring = Socket::of(&ann).await;
     let mut renewed = Socket::of(&ann).await;
-    let fresh: crate::client::Pair = system.client.try_refresh(&ann.refresh).await.ok();
-    tokio::time::sleep(Duration::from_millis(1_500)).await;
-    let fresh: crate::client::Pair = system.client.try_refresh(&fresh.refresh).await.ok();
+    // Halfway, so that the one ends well before the other.
+    until(opened + 1_500).await;
+    let fresh: Pair = system.client.try_refresh(&ann.refresh).await.ok();
     renewed.send(json!({ "type": "auth", "token": fresh.access })).await;
     renewed.next("ready").await;
     assert_eq!(expiring.closed().await, 4001);
@@ -441,4 +443,47 @@ pub async fn kills_of_its_replica_hide_nothing_from_a_watcher(form: Form) {
     while let Some(frame) = socket.within(Duration::from_millis(300)).await {
         assert_eq!(frame["type"], "caught_up", "{frame}");
     }
+}
+
+pub async fn many_who_change_at_once_are_all_told_of(form: Form) {
+    const MANY: usize = 15;
+    let system = still(form).start().await;
+    let ann = system.user("ann").await;
+    let mut others = Vec::new();
+    for n in 0..MANY {
+        let other = system.user(&format!("other{n}")).await;
+        let asked = json!({ "user_id": ann.user });
+        other.send(reqwest::Method::POST, "/api/contacts/", Some(asked)).await.done();
+        others.push(other);
+    }
+    let mut socket = Socket::of(&ann).await;
+    socket.send(json!({ "type": "subscribe", "contacts": true })).await;
+    assert!(socket.snapshot().await.is_empty());
+    let accepts = others.iter().map(|other| {
+        let (path, ann) = (format!("/api/contacts/{}/accept/", other.user), ann.clone());
+        async move { ann.post(&path).await.done() }
+    });
+    join_all(accepts).await;
+    let online = all_told(&mut socket, MANY, "online").await;
+    assert_eq!(online.len(), MANY);
+    // All of them block her at once: she sees none of them any more.
+    let blocks = others.iter().map(|other| {
+        let path = format!("/api/contacts/{}/block/", ann.user);
+        async move { other.post(&path).await.done() }
+    });
+    join_all(blocks).await;
+    let offline = all_told(&mut socket, MANY, "offline").await;
+    assert_eq!(offline, online);
+}
+
+/// The users whom a socket is told to be so, until there are enough of them.
+async fn all_told(socket: &mut Socket, enough: usize, status: &str) -> std::collections::BTreeSet<i64> {
+    let mut users = std::collections::BTreeSet::new();
+    while users.len() < enough {
+        let presence = socket.until("transition").await["presence"].clone();
+        if presence["online_status"] == status {
+            users.insert(presence["user_id"].as_i64().unwrap());
+        }
+    }
+    users
 }

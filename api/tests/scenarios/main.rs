@@ -83,6 +83,7 @@ scenarios! {
         live::what_is_typed_is_told_and_kept_nowhere
         live::who_is_waited_for_is_told_of
         live::what_is_hidden_is_told_to_nobody
+        live::many_who_change_at_once_are_all_told_of
         abuse::whatever_is_sent_harms_nobody_else
         abuse::what_is_no_handshake_is_refused
         crowd::readers_that_stall_slow_nobody

@@ -5,12 +5,14 @@ use std::time::Duration;
 
 use diesel::QueryableByName;
 use diesel::sql_types::{BigInt, Nullable, Text};
+use serde::{Deserialize, Serialize};
 
 use super::privacy::{Conditions, privacy};
 use super::sql::{Statement, Value};
 use crate::account::Role;
 use crate::db::{AnyConnection, DbError};
 use crate::ids::UserId;
+use crate::presence::availability::Privacy;
 use crate::privacy::{AdminSight, Viewer};
 use crate::timestamp::{Timestamp, millis};
 
@@ -30,7 +32,7 @@ pub struct Telling {
 }
 
 /// That a contact has come online, for one user.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Notification {
     /// Growing.
     pub id: i64,
@@ -70,7 +72,8 @@ struct WatcherRow {
 
 impl WatcherRow {
     /// Whether the rule lets the watcher see that the other is online. They are contacts, and neither has blocked the other.
-    fn sees(&self, policy: AdminSight) -> Result<bool, DbError> {
+    /// Who might see it when it came online counts as well as who may now: an arrival that was hidden stays so.
+    fn sees(&self, then: Privacy, policy: AdminSight) -> Result<bool, DbError> {
         let other = UserId(self.other_id);
         let viewer = Viewer {
             id: UserId(self.user_id),
@@ -80,7 +83,8 @@ impl WatcherRow {
             blocked: HashSet::new(),
             policy,
         };
-        Ok(viewer.sight(other, privacy(&self.other_online_visibility, &self.other_last_seen_visibility)?).online)
+        let now = privacy(&self.other_online_visibility, &self.other_last_seen_visibility)?;
+        Ok(viewer.sight(other, now).online && viewer.sight(other, then).online)
     }
 }
 
@@ -94,6 +98,15 @@ struct MadeRow {
     subject_id: i64,
 }
 
+/// That a user has come online.
+#[derive(Clone, Copy, Debug)]
+pub struct Arrival {
+    /// When.
+    pub at: Timestamp,
+    /// Who might see it then.
+    pub privacy: Privacy,
+}
+
 /// Makes the notifications of these users' coming online, each at its time. Within the caller's transaction. One statement
 /// where nobody waits for them.
 ///
@@ -101,21 +114,21 @@ struct MadeRow {
 /// [`DbError`].
 pub fn notify(
     connection: &mut AnyConnection,
-    arrived: &HashMap<UserId, Timestamp>,
+    arrived: &HashMap<UserId, Arrival>,
     telling: Telling,
     now: Timestamp,
 ) -> Result<Vec<Notification>, DbError> {
     let news: Vec<i64> =
-        arrived.iter().filter(|(_, at)| at.plus(STALE) > now).map(|(subject, _)| subject.0).collect();
+        arrived.iter().filter(|(_, came)| came.at.plus(STALE) > now).map(|(subject, _)| subject.0).collect();
     if news.is_empty() {
         return Ok(Vec::new());
     }
     let mut made = Vec::new();
     for row in watchers(connection, news)? {
         let (user, subject) = (UserId(row.user_id), UserId(row.other_id));
-        let Some(at) = arrived.get(&subject).copied() else { continue };
+        let Some(Arrival { at, privacy }) = arrived.get(&subject).copied() else { continue };
         let lately = row.notified_at_ms.is_some_and(|last| last > at.0.saturating_sub(millis(telling.again)));
-        if !lately && row.sees(telling.policy)? {
+        if !lately && row.sees(privacy, telling.policy)? {
             made.push(Notification { id: 0, user, subject, username: row.other_username, at, read_at: None });
         }
     }

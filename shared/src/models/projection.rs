@@ -6,12 +6,13 @@ use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Bool, Nullable, Text};
 
 use super::listening::tell_presence;
-use super::notification::{Notification, Telling, notify};
+use super::notification::{Arrival, Notification, Telling, notify};
 use super::sql::{Statement, Value};
 use crate::db::schema::{accounts, presence, presence_history, projector_offsets, sessions};
 use crate::db::{AnyConnection, DbError, write_transaction};
 use crate::ids::{SessionId, UserId, WebhookId};
 use crate::presence::Reason;
+use crate::presence::availability::Privacy;
 use crate::presence::transition::{Entry, Event, Transition, TransitionId};
 use crate::timestamp::Timestamp;
 
@@ -66,6 +67,8 @@ struct Interval {
     start_reason: Reason,
     ended: Option<(Timestamp, Reason)>,
     session: Option<SessionId>,
+    /// Who might see that it began.
+    privacy: Privacy,
 }
 
 /// What one user's transitions, in order, mean for its history. An online while an interval is open changes nothing,
@@ -76,7 +79,8 @@ fn fold_history(mut open: bool, transitions: &[Transition]) -> HistoryChange {
         match (t.online, open) {
             (true, false) => {
                 let (started_at, start_reason, session) = (t.at, t.reason, t.session);
-                change.insert.push(Interval { started_at, start_reason, ended: None, session });
+                let privacy = t.privacy;
+                change.insert.push(Interval { started_at, start_reason, ended: None, session, privacy });
             }
             (false, true) => match change.insert.last_mut() {
                 Some(last) => last.ended = Some((t.at.max(last.started_at), t.reason)),
@@ -254,7 +258,7 @@ fn write_presence(connection: &mut AnyConnection, by_user: &HashMap<UserId, Vec<
 fn write_history(
     connection: &mut AnyConnection,
     by_user: &HashMap<UserId, Vec<Transition>>,
-) -> Result<HashMap<UserId, Timestamp>, DbError> {
+) -> Result<HashMap<UserId, Arrival>, DbError> {
     let ids: Vec<i64> = by_user.keys().map(|user| user.0).collect();
     let open: HashMap<i64, i64> = presence_history::table
         .filter(presence_history::user_id.eq_any(ids))
@@ -270,7 +274,8 @@ fn write_history(
         if let (Some(id), Some((at, reason))) = (interval, change.close) {
             closed.push((id, at, reason));
         }
-        arrived.extend(change.insert.last().map(|interval| (*user, interval.started_at)));
+        let last = change.insert.last();
+        arrived.extend(last.map(|interval| (*user, Arrival { at: interval.started_at, privacy: interval.privacy })));
         new.extend(change.insert.into_iter().map(|interval| NewInterval {
             user_id: user.0,
             started_at_ms: interval.started_at.0,
@@ -459,6 +464,7 @@ mod tests {
             start_reason: Reason::Login,
             ended: Some((Timestamp(at), Reason::Timeout)),
             session: None,
+            privacy: Privacy::default(),
         };
         let open = |started: i64| Interval { ended: None, ..ended(started, 0) };
         let rows: [(bool, &[Transition], HistoryChange); 6] = [

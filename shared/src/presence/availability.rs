@@ -69,6 +69,19 @@ pub struct Privacy {
     pub last_seen: Visibility,
 }
 
+impl Visibility {
+    /// All of them, the least strict first.
+    pub const ALL: [Self; 3] = [Self::Everyone, Self::Contacts, Self::Nobody];
+}
+
+impl Privacy {
+    /// Each that there can be.
+    pub fn all() -> impl Iterator<Item = Self> {
+        let of = |online| Visibility::ALL.into_iter().map(move |last_seen| Self { online, last_seen });
+        Visibility::ALL.into_iter().flat_map(of)
+    }
+}
+
 /// A user's own words.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Words {

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::ids::{SessionId, UserId};
 use crate::presence::Reason;
 use crate::presence::availability::{Privacy, Shown};
+use crate::presence::rule::{OnlineStatus, Presence};
 use crate::timestamp::Timestamp;
 
 /// A place in one shard's transitions: growing, never used twice within an epoch.
@@ -82,6 +83,20 @@ pub struct Transition {
 
 fn is_usual<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
+}
+
+impl Transition {
+    /// What the user's presence is from then on.
+    #[must_use]
+    pub fn presence(&self) -> Presence {
+        Presence {
+            online_status: if self.online { OnlineStatus::Online } else { OnlineStatus::Offline },
+            last_seen: self.last_seen.nonzero(),
+            online_until: None,
+            reason: Some(self.reason),
+            shown: self.shown.clone(),
+        }
+    }
 }
 
 /// An [`Event`] with its place in the stream.

@@ -9,7 +9,7 @@ use crate::account::Standing;
 use crate::db::AnyConnection;
 use crate::ids::UserId;
 use crate::models::directory::{Listed, by_ids};
-use crate::presence::availability::{Availability, Privacy, Shown};
+use crate::presence::availability::{Availability, Privacy, Shown, Visibility};
 use crate::presence::cursor::{Cursor, Place};
 use crate::presence::rule::{OnlineStatus, Presence};
 use crate::presence::transition::{Entry, Event, Stretch, Transition, TransitionId};
@@ -28,6 +28,8 @@ pub struct Change {
     pub id: TransitionId,
     /// When it happened.
     pub at: Timestamp,
+    /// Whether it is told because the two have become something else to each other.
+    pub by_relation: bool,
     presence: SeenPresence,
 }
 
@@ -46,6 +48,8 @@ pub struct Changes {
     pub changes: Vec<Change>,
     /// Where to go on.
     pub next_cursor: String,
+    /// Whether there was more than one answer holds.
+    pub more: bool,
 }
 
 impl Service {
@@ -69,7 +73,7 @@ impl Service {
         let stretches = futures_util::future::try_join_all(stretches).await?;
         let Some(since) = since else {
             let places = stretches.into_iter().map(|s| Place { epoch: s.epoch.id, id: s.newest }).collect();
-            return Ok(Changes { changes: Vec::new(), next_cursor: Cursor { places }.encode() });
+            return Ok(Changes { changes: Vec::new(), next_cursor: Cursor { places }.encode(), more: false });
         };
         let mut entries: Vec<(TransitionId, usize, Event)> = stretches
             .iter()
@@ -79,6 +83,7 @@ impl Service {
             })
             .collect();
         entries.sort_unstable_by_key(|(id, shard, _)| (*id, *shard));
+        let more = entries.len() > MOST || stretches.iter().any(|stretch| stretch.entries.len() == MOST);
         entries.truncate(MOST);
         let mut places = since.places;
         for (id, shard, _) in &entries {
@@ -86,7 +91,7 @@ impl Service {
         }
         let changes = self.as_seen(asker, entries.into_iter().map(|(id, _, event)| Entry { id, event }).collect());
         let changes = changes.await?;
-        Ok(Changes { changes, next_cursor: Cursor { places }.encode() })
+        Ok(Changes { changes, next_cursor: Cursor { places }.encode(), more })
     }
 
     async fn stretch(&self, shard: u32, since: Option<&Cursor>) -> Outcome<Stretch> {
@@ -171,16 +176,30 @@ impl Sighted {
                 }
                 Ok(None)
             }
-            event @ Event::Relation { .. } => {
-                Ok(subject(self.viewer.id, event).and_then(|other| self.of_now(id, other)))
+            event @ Event::Relation { user: by, .. } => {
+                let other = subject(self.viewer.id, event);
+                let told = other.filter(|other| *by == self.viewer.id || self.may_notice(*other));
+                let change = told.and_then(|other| self.of_now(id, other));
+                Ok(change.map(|change| Change { by_relation: true, ..change }))
             }
             Event::SessionLeft { .. } => Ok(None),
         }
     }
 
+    /// Whether what another did to the viewer may have changed what the viewer sees of it: nobody is told of a block by
+    /// somebody whom it never saw.
+    fn may_notice(&self, other: UserId) -> bool {
+        let privacy = self.listed.get(&other).map(|user| user.privacy).unwrap_or_default();
+        if self.viewer.blocked.contains(&other) {
+            let nobody = Visibility::Nobody;
+            return self.viewer.privacy.online != nobody && privacy.online != nobody;
+        }
+        self.viewer.sight(other, privacy).online
+    }
+
     fn of_now(&self, id: TransitionId, user: UserId) -> Option<Change> {
         let presence = self.now.get(&user)?.seen().clone();
-        Some(Change { id, at: Timestamp(id.ms.cast_signed()), presence })
+        Some(Change { id, at: Timestamp(id.ms.cast_signed()), by_relation: false, presence })
     }
 
     /// A transition as a presence, with what the account's standing is now: a barred user is not shown online, not even in
@@ -191,23 +210,19 @@ impl Sighted {
         // Whoever is invisible now is what it is now, for those who may know; its going offline was for all the others.
         let invisible = |user: &&SeenUser| user.presence().shown.availability == Availability::Invisible;
         if let Some(user) = self.now.get(&t.user).filter(invisible) {
-            return Some(Change { id, at, presence: user.seen().clone() });
+            return Some(Change { id, at, by_relation: false, presence: user.seen().clone() });
         }
         // That an account is gone is no secret: its last transition is told, its earlier ones as offline.
         let standing = account.map_or(Standing::ACTIVE, |user| user.standing);
-        let online = t.online && account.is_some() && standing.bar().is_none();
-        let presence = Presence {
-            online_status: if online { OnlineStatus::Online } else { OnlineStatus::Offline },
-            last_seen: t.last_seen.nonzero(),
-            online_until: None,
-            shown: if online { t.shown.clone() } else { Shown::default() },
-            reason: Some(t.reason),
-        };
+        let mut presence = t.presence();
+        if account.is_none() || standing.bar().is_some() {
+            presence = Presence { online_status: OnlineStatus::Offline, shown: Shown::default(), ..presence };
+        }
         let now = account.map_or(t.privacy, |user| user.privacy);
         let privacy =
             Privacy { online: now.online.max(t.privacy.online), last_seen: now.last_seen.max(t.privacy.last_seen) };
         let told = self.viewer.sight(t.user, privacy).online || (account.is_none() && t.reason == Reason::Deleted);
         let presence = || SeenPresence::of(&self.viewer, t.user, privacy, standing, presence);
-        told.then(|| Change { id, at, presence: presence() })
+        told.then(|| Change { id, at, by_relation: false, presence: presence() })
     }
 }

@@ -1,7 +1,7 @@
 //! Contacts: asking, accepting, declining, blocking, removing.
 //!
 //! The rows first, then the engine is told, then the answer: whoever watches either of the two hears of it after it holds.
-//! The engine is told also where nothing has changed, since the answer of the first time may have been lost before that.
+//! Where the engine can't be told, that is caught up with as soon as it is there again.
 
 use super::sight::SeenUser;
 use super::viewer::Asker;
@@ -11,7 +11,7 @@ use crate::ids::UserId;
 use crate::models::Account;
 use crate::models::contact::{Contact, ContactState, MOST, Notify, Pair, States, Step};
 use crate::models::directory::by_ids;
-use crate::presence::PresenceEngine;
+use crate::presence::{Engine, PresenceEngine};
 use crate::privacy::SeenPresence;
 use crate::refusal::{Code, Failure, Refusal};
 use crate::timestamp::Timestamp;
@@ -102,17 +102,13 @@ impl Service {
         if user == other {
             return Err(Refusal::field("user_id", "must be another user's").into());
         }
-        let taken = self.db.run(move |c| take(c, user, other, step)).await;
-        // A refusal of what is so already may be the second answer to a call whose first was lost.
-        let told = match &taken {
-            Ok(()) => true,
-            Err(Failure::Refused(refusal)) => matches!(refusal.code, Code::AlreadyContact | Code::ContactNotFound),
-            Err(Failure::Internal(_)) => false,
-        };
-        if told {
-            self.engine.relate(user, other).await?;
+        self.db.run(move |c| take(c, user, other, step)).await?;
+        let told = self.engine.relate(user, other).await;
+        if told.is_err() {
+            // The rows hold already: whoever watches is told as soon as that goes, whatever the caller does.
+            tokio::spawn(relate_later(self.engine.clone(), user, other));
         }
-        taken
+        Ok(told?)
     }
 
     /// Asks a user to be a contact; accepts at once where it has asked already. A user who has blocked the asker is not
@@ -186,5 +182,17 @@ impl Service {
             return Err(Code::ContactNotFound.into());
         }
         self.contact(asker, other).await
+    }
+}
+
+/// Says that two users have become something else to each other, once the engine is there again: for so long as a
+/// socket's token holds, with which it would look by itself.
+async fn relate_later(engine: Engine, user: UserId, other: UserId) {
+    const PAUSE: std::time::Duration = std::time::Duration::from_secs(1);
+    for _ in 0..900 {
+        tokio::time::sleep(PAUSE).await;
+        if engine.relate(user, other).await.is_ok() {
+            return;
+        }
     }
 }

@@ -28,8 +28,7 @@ pub struct Device {
 }
 
 impl Device {
-    /// What of it lies at or before the user's presence as the viewer knows it: an invisible user's devices are as they
-    /// were when it became invisible, and those that logged in since are not there.
+    /// What of it lies at or before the user's presence as the viewer knows it: those that logged in since are not there.
     fn seen(self, sight: Sight, known: &Presence) -> Option<Self> {
         if !known.is_online() && known.last_seen.is_none_or(|last| last < self.created_at) {
             return None;
@@ -40,7 +39,8 @@ impl Device {
 }
 
 impl Service {
-    /// A user's devices, the newest first.
+    /// A user's devices, the newest first. Of a user who has logged out, none but to itself and to those who see behind
+    /// being invisible.
     ///
     /// # Errors
     /// `user_not_found`.
@@ -68,9 +68,15 @@ impl Service {
             return Ok(devices.collect());
         }
         let mut lookup = self.engine.lookup(&[user]).await?;
-        let behind = lookup.hidden.remove(&user).filter(|_| viewer.sees_behind_invisible(user));
+        let sees_behind = viewer.sees_behind_invisible(user);
+        let behind = lookup.hidden.remove(&user).filter(|_| sees_behind);
         let Some(known) = behind.or_else(|| lookup.known.pop()) else { return Ok(Vec::new()) };
         let (known, sight) = (presence(listed.standing, known, listed.projected), viewer.sight(user, listed.privacy));
+        // Whoever became invisible has logged out, for all the others. They are told of no device then, after a real
+        // log-out neither: what a device that is left over does meanwhile would tell the one from the other.
+        if !sees_behind && !known.is_online() && known.reason == Some(Reason::Logout) {
+            return Ok(Vec::new());
+        }
         Ok(devices.filter_map(|device| device.seen(sight, &known)).collect())
     }
 

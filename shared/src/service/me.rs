@@ -69,7 +69,7 @@ impl Service {
             ..AccountChanges::default()
         };
         let retimed = changes.inactivity_timeout.is_some();
-        let (presented, hides) = (!availability.is_empty(), !privacy.is_empty());
+        let presented = !availability.is_empty() || !privacy.is_empty();
         let write = move |c: &mut AnyConnection| write_profile(c, user, availability, privacy, rest, now);
         let (before, account) = self.db.run(write).await?;
         if retimed {
@@ -77,11 +77,7 @@ impl Service {
             // new one for those that read it before.
             self.engine.retime(user, self.timeout_of(&account)).await?;
         }
-        match (hides, presented) {
-            (true, _) => self.present_privacy(user, before, account).await,
-            (false, true) => self.present(user, before, account).await,
-            (false, false) => Ok(account),
-        }
+        if presented { self.present(user, before, account).await } else { Ok(account) }
     }
 
     /// Changes one's own password. All other sessions end.

@@ -155,22 +155,6 @@ impl Service {
         Err(Code::Conflicting.into())
     }
 
-    /// As [`Self::present`] after a change of privacy. Where the row said so already, the answer of the first time may have
-    /// been lost, and the engine not have been told: then whoever watches is told as after any other privacy.
-    pub(super) async fn present_privacy(&self, user: UserId, before: Profile, account: Account) -> Outcome<Account> {
-        if before.privacy != account.privacy {
-            return self.present(user, before, account).await;
-        }
-        let mut account = account;
-        for visibility in [Visibility::Everyone, Visibility::Nobody] {
-            let other = Privacy { online: visibility, last_seen: visibility };
-            if other != account.privacy {
-                account = self.present(user, Profile { privacy: other, ..before.clone() }, account).await?;
-            }
-        }
-        Ok(account)
-    }
-
     /// A device says for how long nobody has touched it. The user is away once all of its live devices are.
     ///
     /// # Errors

@@ -47,8 +47,7 @@ impl Service {
     ///
     /// # Errors
     /// `session_ended` where the account is gone.
-    pub async fn viewer(&self, user: UserId, role: Role) -> Outcome<Viewer> {
-        let asker = self.asker(user, role);
+    pub async fn viewer(&self, asker: Asker) -> Outcome<Viewer> {
         self.db.run(move |c| asker.load(c)).await
     }
 }

@@ -19,11 +19,13 @@ async fn due(h: &Harness, shard: u32) -> Option<std::time::Duration> {
 contract! {
     async fn a_choice_is_shown_at_once_and_told_once(h: &Harness) {
         h.login(1, 11).await;
+        h.engine.projected(1, h.entries(1).await[0].id, &[]).await.unwrap();
         let now = h.at(secs(10));
         let chosen = choice(DND, None);
         h.present(1, &Profile::default(), &chosen).await;
         h.present(1, &Profile::default(), &chosen).await;
         assert_eq!(shown(h, 1).await, look(DND, None));
+        assert_eq!(h.engine.delta().await.unwrap().users, [], "the database still says what is true");
         assert_eq!(h.counts().await, Counts { online: 1, dnd: 1, ..Counts::default() });
         let back = h.at(secs(20));
         h.touch(1, 11).await;

@@ -23,9 +23,9 @@ fn truly(h: &Harness, until: Duration, last_seen: Timestamp) -> Option<Known> {
     Some(Known::Online { until: h.deadline(until), last_seen, reason: Reason::Login, shown })
 }
 
-/// Came to be seen by no session's doing.
-fn appeared(user: i64, at: Timestamp, last_seen: Timestamp) -> Transition {
-    Transition { last_seen, session_seen: last_seen, session: None, ..came(user, 0, at, Reason::Login) }
+/// Came to be seen, as by a log-in of the session that was seen last.
+fn appeared(user: i64, session: i64, at: Timestamp, last_seen: Timestamp) -> Transition {
+    Transition { last_seen, session_seen: last_seen, ..came(user, session, at, Reason::Login) }
 }
 
 /// Went out of sight.
@@ -131,7 +131,7 @@ contract! {
             Event::Transition(came(1, 11, h.start, Reason::Login)),
             Event::Transition(vanished(1, gone, seen)),
             left(1, 11, later),
-            Event::Transition(appeared(1, back, later)),
+            Event::Transition(appeared(1, 12, back, later)),
         ];
         assert_eq!(h.events(1).await, expected);
     }
@@ -162,7 +162,7 @@ contract! {
         h.sweep().await;
         h.sweep().await;
         assert_eq!(h.known(1).await, known);
-        assert_eq!(h.transitions(1).await, [appeared(1, until, h.moment(secs(30)))]);
+        assert_eq!(h.transitions(1).await, [appeared(1, 11, until, h.moment(secs(30)))]);
         assert_eq!(h.counts().await, Counts { online: 1, ..Counts::default() });
     }
 
@@ -176,7 +176,7 @@ contract! {
         assert_eq!(h.engine.delta().await.unwrap().users, [(UserId(1), known.clone())]);
         h.sweep().await;
         assert_eq!(h.known(1).await, known);
-        let expected = [appeared(1, until, h.start), went(1, 11, h.moment(TIMEOUT), h.start, Reason::Timeout)];
+        let expected = [appeared(1, 11, until, h.start), went(1, 11, h.moment(TIMEOUT), h.start, Reason::Timeout)];
         assert_eq!(h.transitions(1).await, expected);
     }
 
@@ -206,7 +206,7 @@ contract! {
         let shown = look(Availability::Away, None);
         let expected = [
             left(1, 11, h.start),
-            Event::Transition(Transition { shown, ..appeared(1, h.moment(TIMEOUT + secs(10)), seen) }),
+            Event::Transition(Transition { shown, ..appeared(1, 12, h.moment(TIMEOUT + secs(10)), seen) }),
             Event::Transition(went(1, 12, end, seen, Reason::Timeout)),
         ];
         assert_eq!(h.events(1).await, expected);
@@ -244,7 +244,7 @@ contract! {
         assert_eq!(h.known(1).await, offline(seen, seen, Reason::Logout));
         let back = h.at(secs(6));
         h.present(1, &invisible(None), &Profile::default()).await;
-        assert_eq!(h.transitions(1).await[2], appeared(1, back, back));
+        assert_eq!(h.transitions(1).await[2], appeared(1, 11, back, back));
     }
 
     async fn many_heartbeats_of_it_are_one_batch_with_others(h: &Harness) {

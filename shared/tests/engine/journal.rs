@@ -176,12 +176,8 @@ async fn a_choice_that_ended_while_it_was_stopped_ended_at_its_time() {
     let known = offline(START.plus(TIMEOUT), START, Reason::Timeout);
     assert_eq!((second.known(1).await, second.known(3).await), (known, Known::Settled));
     second.sweep().await;
-    let shown = Transition {
-        session: None,
-        last_seen: START,
-        session_seen: START,
-        ..came(1, 0, START.plus(secs(60)), Reason::Login)
-    };
+    let shown =
+        Transition { last_seen: START, session_seen: START, ..came(1, 10, START.plus(secs(60)), Reason::Login) };
     assert_eq!(second.transitions(1).await, [shown, went(1, 10, START.plus(TIMEOUT), START, Reason::Timeout)]);
     assert_eq!(second.transitions(3).await, []);
 }

@@ -35,6 +35,19 @@ contract! {
         assert_eq!(h.engine.delta().await.unwrap().users.len(), 1);
     }
 
+    async fn a_change_that_a_log_in_brought_first_is_told_all_the_same(h: &Harness) {
+        let (usual, contacts) = (Profile::default(), with(CONTACTS, &Profile::default()));
+        // The row is written, and read by a log-in before the engine is told of it.
+        h.login_as(1, 11, &contacts).await;
+        h.present(1, &usual, &contacts).await;
+        let changed = |before, after| Event::Privacy { user: UserId(1), before, after };
+        assert_eq!(h.events(1).await[1..], [changed(usual.privacy, CONTACTS)]);
+        // A call that is repeated: the row says the new one by then, the engine may or may not.
+        h.present(1, &contacts, &contacts).await;
+        h.present(1, &with(SHY, &usual), &with(SHY, &usual)).await;
+        assert_eq!(h.events(1).await[2..], [changed(CONTACTS, SHY)]);
+    }
+
     async fn privacy_is_told_before_what_is_shown_under_it(h: &Harness) {
         h.login(1, 11).await;
         let now = h.at(secs(10));

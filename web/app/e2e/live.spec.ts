@@ -62,6 +62,7 @@ test("the list shows who comes, who does not want to be disturbed, and who goes"
   await expect(row(page, "live.lou")).toContainText("Do not disturb", SOON);
   await theirs.getByRole("button", { name: "Account of live.lou" }).click();
   await theirs.getByRole("menuitem", { name: "Set a status…" }).click();
+  await expect(theirs.getByLabel("Status", { exact: true })).toBeFocused();
   await theirs.getByLabel("Status", { exact: true }).fill("in a meeting");
   await theirs.getByRole("button", { name: "📅" }).click();
   await theirs.getByLabel("Ends", { exact: true }).selectOption("hour");
@@ -267,6 +268,7 @@ test("privacy and the time until away are kept", async ({ page, site }) => {
   await privacy.getByRole("button", { name: "Save" }).click();
   await expect(page.getByText("Saved")).toBeVisible();
   const away = page.getByRole("region", { name: "When am I away?" });
+  await expect(away).toContainText(`Empty for the standard of ${AWAY_S}.`);
   await away.getByLabel("Away after, in seconds").fill("90");
   await away.getByRole("button", { name: "Save" }).click();
   await page.reload();

@@ -1,8 +1,7 @@
 // Every sentence that the page shows, in one place: translate this file and the page is translated.
 // What the server says of an error is shown as it comes (`detail` of the problem).
 
-import type { Availability, Visibility, When } from "./api/live-types";
-import type { AccountStatus, Action, Presence, Role } from "./api/types";
+import type { AccountStatus, Action, Availability, Presence, Role, Visibility, When } from "./api/types";
 import type { Mark } from "./lib/presence";
 
 const languages = typeof navigator === "undefined" ? [] : navigator.languages;
@@ -355,7 +354,7 @@ export const texts = {
     away: "When am I away?",
     awayText: "If nobody touches any of your devices for this long, you are shown as away.",
     awayAfter: "Away after, in seconds",
-    awayHint: "Empty for the standard.",
+    awayHint: (standard: number) => `Empty for the standard of ${number(standard)}.`,
     password: "Password",
     oldPassword: "Password until now",
     newPassword: "New password",

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import type { Contact, PresenceShape } from "../src/api/live-types";
+import type { Contact, PresenceShape } from "../src/api/types";
 import { endOf, localField } from "../src/features/availability/ends";
 import { contactsOverlaid, inState } from "../src/features/contacts/order";
 import { markOf } from "../src/lib/presence";

@@ -8,7 +8,7 @@ use lastseen_shared::presence::cursor::{Cursor, Place};
 use lastseen_shared::refusal::Failure;
 use lastseen_shared::service::WATCHED_AT_A_TIME;
 
-use super::{Teller, Walk};
+use super::{Answer, Replayed, Teller, Walk};
 use crate::live::frames::{End, ToClient};
 use crate::shapes::PresenceShape;
 
@@ -70,52 +70,49 @@ impl Teller {
         Ok(())
     }
 
-    /// Tells what has changed since a cursor. Answers whether it could: a snapshot has to do where not.
-    pub(super) async fn replay(&mut self, since: &str, users: &[UserId], all: bool) -> Result<bool, End> {
+    /// Tells what has changed since a cursor.
+    pub(super) async fn replay(&mut self, since: &str, answer: &Answer) -> Result<Replayed, End> {
+        let (users, all) = (&answer.users, answer.all);
         let wanted: HashSet<UserId> = users.iter().copied().collect();
         let shards = self.service.engine.shards();
         let mut at = since.to_owned();
-        let mut told: Option<Vec<Place>> = None;
-        loop {
-            let changes = match self.service.changes(self.service.asker(self.viewer.id, self.role), Some(&at)).await {
+        let end = loop {
+            let changes = match self.service.changes(self.asker, Some(&at)).await {
                 Ok(changes) => changes,
                 Err(Failure::Refused(refusal)) if End::of(&refusal).is_none() => {
                     self.refuse(&refusal).await?;
-                    return Ok(false);
+                    return Ok(Replayed::Not);
                 }
-                Err(failure) => return self.fail(failure).await.map(|()| true),
+                Err(failure) => return self.fail(failure).await.map(|()| Replayed::Told(None)),
             };
-            let mut places = match told.take().map_or_else(|| Cursor::decode(&at).map(|c| c.places), Ok) {
-                Ok(places) => places,
-                Err(_) => return Ok(false),
-            };
+            // Whoever answers it has read it.
+            let mut places = Cursor::decode(&at).map_err(|_| End::Internal)?.places;
             for change in &changes.changes {
                 let user = change.seen().user();
                 if let Some(place) = places.get_mut(user.shard(shards) as usize) {
                     place.id = place.id.max(change.id);
                 }
-                if all || wanted.contains(&user) {
+                // Whoever was a contact until then is not among those of now.
+                if all || wanted.contains(&user) || (answer.contacts && change.by_relation) {
                     let cursor = Cursor { places: places.clone() }.encode();
                     let presence = PresenceShape::of(change.seen());
                     self.send(&ToClient::Transition { cursor: &cursor, at: change.at, presence }).await?;
                 }
             }
-            let done = changes.next_cursor == at;
             at = changes.next_cursor;
-            if done {
-                break;
+            // What came since waits in the mailbox: the socket was registered before this was read.
+            if !changes.more {
+                break Cursor::decode(&at).map_err(|_| End::Internal)?.places;
             }
-        }
-        let end = Cursor::decode(&at).map_err(|_| End::Internal)?;
-        let places: Vec<(u32, Place)> = (0..shards).zip(end.places).collect();
+        };
+        let places: Vec<(u32, Place)> = (0..shards).zip(end.iter().cloned()).collect();
         self.watching.told(users, shards, &places);
         if all {
             self.watching.watch_everybody(true);
             self.watching.told_part(UserId(i64::MAX), &places);
             self.watching.told_everybody();
         }
-        self.send(&ToClient::CaughtUp { cursor: &at }).await?;
-        Ok(true)
+        Ok(Replayed::Told(Some(end)))
     }
 
     /// Loads who looks, and tells how everything that is watched is.
@@ -139,7 +136,7 @@ impl Teller {
             self.hub.watch(self.socket, added);
         }
         let users = self.watching.users();
-        let cursor = self.hub.watch(self.socket, []);
+        let cursor = self.hub.cursor();
         if !users.is_empty() {
             self.snapshot(&users, &cursor).await?;
         }

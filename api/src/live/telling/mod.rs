@@ -1,20 +1,21 @@
 //! What one socket is told: how the users it watches are, and each change from then on, once and in order.
 
 mod looking;
+mod relations;
 
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use actix_ws::Session;
-use lastseen_shared::account::{Role, Standing};
+use lastseen_shared::account::Standing;
 use lastseen_shared::ids::{SessionId, UserId};
-use lastseen_shared::presence::PresenceEngine;
-use lastseen_shared::presence::rule::{OnlineStatus, Presence};
+use lastseen_shared::presence::cursor::Place;
 use lastseen_shared::presence::transition::{Event, Transition};
+use lastseen_shared::presence::{PresenceEngine, Reason};
 use lastseen_shared::privacy::{SeenPresence, Viewer};
 use lastseen_shared::refusal::{Code, Failure, Refusal};
-use lastseen_shared::service::Service;
+use lastseen_shared::service::{Asker, Service};
 use lastseen_shared::signals::Signal;
 use lastseen_shared::timestamp::Timestamp;
 use tokio::sync::Notify;
@@ -41,6 +42,24 @@ struct Walk {
     after: UserId,
 }
 
+/// What became of telling what has changed since a cursor.
+enum Replayed {
+    /// All of it was told, up to these places; `None` where it failed, and all will be looked at again.
+    Told(Option<Vec<Place>>),
+    /// The cursor is none, or too old: a snapshot has to do.
+    Not,
+}
+
+/// What a subscription is to be answered with.
+pub struct Answer {
+    users: Vec<UserId>,
+    contacts: bool,
+    all: bool,
+    since: Option<String>,
+    /// The place from which on the socket is told.
+    cursor: String,
+}
+
 /// One socket's side that talks.
 pub struct Teller {
     service: Service,
@@ -48,7 +67,7 @@ pub struct Teller {
     socket: SocketId,
     session: Session,
     slow: Arc<Notify>,
-    role: Role,
+    asker: Asker,
     /// Who is told.
     pub viewer: Viewer,
     watching: Watching,
@@ -60,8 +79,13 @@ pub struct Teller {
 impl Teller {
     /// Talks to a viewer who watches nobody yet.
     #[must_use]
-    pub fn new(service: Service, hub: Arc<Hub>, mailbox: &Mailbox, session: Session, viewer: Viewer) -> Self {
-        let role = if viewer.admin { Role::Admin } else { Role::User };
+    pub fn new(
+        service: Service,
+        hub: Arc<Hub>,
+        mailbox: &Mailbox,
+        session: Session,
+        (asker, viewer): (Asker, Viewer),
+    ) -> Self {
         let (socket, slow) = (mailbox.id, Arc::clone(&mailbox.slow));
         Self {
             service,
@@ -69,7 +93,7 @@ impl Teller {
             socket,
             session,
             slow,
-            role,
+            asker,
             viewer,
             watching: Watching::default(),
             walk: None,
@@ -83,14 +107,7 @@ impl Teller {
     /// [`End::Slow`] where the client does not read, [`End::Gone`].
     pub async fn send(&mut self, frame: &ToClient<'_>) -> Result<(), End> {
         let text = serde_json::to_string(frame).map_err(|_| End::Internal)?;
-        tokio::select! {
-            biased;
-            sent = tokio::time::timeout(UNREAD, self.session.text(text)) => match sent {
-                Ok(sent) => sent.map_err(|_| End::Gone),
-                Err(_) => Err(End::Slow),
-            },
-            () = self.slow.notified() => Err(End::Slow),
-        }
+        taken(&self.slow, self.session.text(text)).await
     }
 
     /// Sends a ping.
@@ -98,8 +115,7 @@ impl Teller {
     /// # Errors
     /// As [`Self::send`].
     pub async fn ping(&mut self) -> Result<(), End> {
-        let sent = tokio::time::timeout(UNREAD, self.session.ping(b"")).await;
-        sent.map_err(|_| End::Slow)?.map_err(|_| End::Gone)
+        taken(&self.slow, self.session.ping(b"")).await
     }
 
     /// Sends a pong.
@@ -107,8 +123,7 @@ impl Teller {
     /// # Errors
     /// As [`Self::send`].
     pub async fn pong(&mut self, text: &[u8]) -> Result<(), End> {
-        let sent = tokio::time::timeout(UNREAD, self.session.pong(text)).await;
-        sent.map_err(|_| End::Slow)?.map_err(|_| End::Gone)
+        taken(&self.slow, self.session.pong(text)).await
     }
 
     /// Says that something was refused.
@@ -136,13 +151,15 @@ impl Teller {
         }
     }
 
-    /// Subscribes, and tells how things are, or what has changed since.
+    /// Begins to watch. Answers what is to be told of it by [`Self::answer`], once all is told that waits for the socket:
+    /// the place that the answer names is after that.
     ///
     /// # Errors
     /// As [`Self::send`].
-    pub async fn subscribe(&mut self, wanted: Subscribe) -> Result<(), End> {
+    pub async fn subscribe(&mut self, wanted: Subscribe) -> Result<Option<Answer>, End> {
         if wanted.all && !self.viewer.admin {
-            return self.refuse(&Refusal::new(Code::Forbidden, "to watch everybody is for admins")).await;
+            self.refuse(&Refusal::new(Code::Forbidden, "to watch everybody is for admins")).await?;
+            return Ok(None);
         }
         let mut met = HashSet::new();
         let mut users: Vec<UserId> = wanted.users.into_iter().map(UserId).filter(|user| met.insert(*user)).collect();
@@ -152,7 +169,8 @@ impl Teller {
         }
         if !self.watching.has_room(users.len()) {
             let detail = format!("one socket watches {MOST_WATCHED} users at most");
-            return self.refuse(&Refusal::new(Code::InvalidField, detail).about("users")).await;
+            self.refuse(&Refusal::new(Code::InvalidField, detail).about("users")).await?;
+            return Ok(None);
         }
         for user in &users[..named] {
             self.watching.add(*user, false);
@@ -164,21 +182,42 @@ impl Teller {
             }
         }
         // Registered before anything is looked at: what comes meanwhile waits in the mailbox.
-        let mut cursor = self.hub.watch(self.socket, users.iter().copied());
+        self.hub.watch(self.socket, users.iter().copied());
         if wanted.all {
-            cursor = self.hub.watch_all(self.socket, true);
+            self.hub.watch_all(self.socket, true);
         }
-        if let Some(since) = wanted.since
-            && self.replay(&since, &users, wanted.all).await?
+        let cursor = self.hub.cursor();
+        let Subscribe { contacts, all, since, .. } = wanted;
+        Ok(Some(Answer { users, contacts, all, since, cursor }))
+    }
+
+    /// Tells how things are, or what has changed since. Answers up to where it told what has changed: to be followed by
+    /// [`Self::caught_up`], once the hub has come as far and all is told that waits for the socket.
+    ///
+    /// # Errors
+    /// As [`Self::send`].
+    pub async fn answer(&mut self, answer: &Answer) -> Result<Option<Vec<Place>>, End> {
+        if let Some(since) = &answer.since
+            && let Replayed::Told(up_to) = self.replay(since, answer).await?
         {
-            return Ok(());
+            return Ok(up_to);
         }
-        if wanted.all {
-            self.begin_walk(cursor);
-            Ok(())
+        if answer.all {
+            self.begin_walk(answer.cursor.clone());
         } else {
-            self.snapshot(&users, &cursor).await
+            self.snapshot(&answer.users, &answer.cursor).await?;
         }
+        Ok(None)
+    }
+
+    /// Says that all that came since a subscription's cursor was told: with a cursor of which that is true for all others.
+    ///
+    /// # Errors
+    /// As [`Self::send`].
+    pub async fn caught_up(&mut self, answer: &Answer, cursor: &str) -> Result<(), End> {
+        self.send(&ToClient::CaughtUp { cursor }).await?;
+        // Whoever has become a contact, or is none any more, meanwhile.
+        if answer.contacts { self.send(&ToClient::Contacts).await } else { Ok(()) }
     }
 
     /// Ends subscriptions.
@@ -192,6 +231,7 @@ impl Teller {
         }
         self.hub.unwatch(self.socket, gone);
         if unwanted.all {
+            self.walk = None;
             self.watching.watch_everybody(false);
             self.hub.watch_all(self.socket, false);
         }
@@ -211,8 +251,8 @@ impl Teller {
                 let user = transition.user;
                 if !self.watching.wants(user, news.shard, news.id) {
                     Ok(())
-                } else if user == self.viewer.id {
-                    // Oneself sees behind being invisible, which the entry does not say.
+                } else if user == self.viewer.id || (self.viewer.overrules().invisible && may_hide(transition)) {
+                    // Oneself, and whoever else sees behind being invisible: the entry does not say that.
                     self.tell_now(user, news).await
                 } else if self.viewer.sight(user, transition.privacy).online {
                     let seen = as_seen(&self.viewer, transition);
@@ -229,10 +269,8 @@ impl Teller {
             }
             Event::Privacy { user, before, after } => {
                 let changed = self.viewer.sight(*user, *before) != self.viewer.sight(*user, *after);
-                if changed && self.watching.wants(*user, news.shard, news.id) {
-                    self.tell_now(*user, news).await?;
-                }
-                Ok(())
+                // Whatever was told already: a look may have read the row before this, and the engine after it.
+                if changed && self.watching.concerns(*user) { self.tell_now(*user, news).await } else { Ok(()) }
             }
             Event::Relation { user, other } if *user == self.viewer.id => self.relation(*other, true, news).await,
             Event::Relation { user, other } if *other == self.viewer.id => self.relation(*user, false, news).await,
@@ -252,38 +290,8 @@ impl Teller {
         self.send(&ToClient::Transition { cursor: &news.cursor, at, presence }).await
     }
 
-    /// What the viewer and another are to each other has changed, by the viewer's doing or by the other's.
-    async fn relation(&mut self, other: UserId, by_viewer: bool, news: &News) -> Result<(), End> {
-        let before = self.viewer.clone();
-        if let Err(failure) = self.load_viewer().await {
-            return self.fail(failure).await;
-        }
-        let is_contact = self.viewer.contacts.contains(&other);
-        let begins = self.watching.contacts && is_contact && !before.contacts.contains(&other);
-        if begins {
-            self.watching.add(other, true);
-            self.hub.watch(self.socket, [other]);
-        }
-        if begins {
-            self.tell_now(other, news).await?;
-        } else if self.watching.has(other) || self.watching.has_everybody() {
-            let looks =
-                [self.service.watch(&before, &[other]).await, self.service.watch(&self.viewer, &[other]).await];
-            match looks {
-                [Ok(before), Ok(now)] if before.presences == now.presences => {}
-                [_, _] => self.tell_now(other, news).await?,
-            }
-        }
-        if !is_contact && self.watching.remove(other, true) {
-            self.hub.unwatch(self.socket, [other]);
-        }
-        // Whoever was blocked by a stranger, or asked by somebody blocked, is not to notice.
-        let unnoticed = !by_viewer && self.viewer.blocked.contains(&other) && !before.contacts.contains(&other);
-        if unnoticed { Ok(()) } else { self.send(&ToClient::Contacts).await }
-    }
-
     async fn load_viewer(&mut self) -> Result<(), Failure> {
-        self.viewer = self.service.viewer(self.viewer.id, self.role).await?;
+        self.viewer = self.service.viewer(self.asker).await?;
         Ok(())
     }
 
@@ -297,15 +305,8 @@ impl Teller {
                 self.send(&ToClient::Typing { from: from.0, seconds: TYPING }).await
             }
             Signal::Typing { .. } => Ok(()),
-            Signal::Notification { id, subject, username, at, .. } => {
-                let notification = NotificationShape {
-                    id: *id,
-                    kind: "online",
-                    user_id: subject.0,
-                    username: username.clone(),
-                    at: *at,
-                    read_at: None,
-                };
+            Signal::Notification(notification) => {
+                let notification = NotificationShape::of(notification.clone());
                 self.send(&ToClient::Notification { notification }).await
             }
         }
@@ -337,22 +338,31 @@ impl Teller {
                 transition.user == user
                     && !transition.online
                     && transition.session.is_some()
-                    && transition.reason != lastseen_shared::presence::Reason::Timeout
+                    && transition.reason != Reason::Timeout
             }
             _ => false,
         }
     }
 }
 
+/// Waits until the client takes something, as long as it may.
+async fn taken(slow: &Notify, sending: impl Future<Output = Result<(), actix_ws::Closed>>) -> Result<(), End> {
+    tokio::select! {
+        biased;
+        sent = tokio::time::timeout(UNREAD, sending) => match sent {
+            Ok(sent) => sent.map_err(|_| End::Gone),
+            Err(_) => Err(End::Slow),
+        },
+        () = slow.notified() => Err(End::Slow),
+    }
+}
+
+/// Whether a user may have become invisible by this: a log-out without a session that logs out.
+fn may_hide(transition: &Transition) -> bool {
+    !transition.online && transition.session.is_none() && transition.reason == Reason::Logout
+}
+
 /// What a viewer is shown of a transition. The account's standing is as of then: a barring is a transition of its own.
 fn as_seen(viewer: &Viewer, transition: &Transition) -> SeenPresence {
-    let online_status = if transition.online { OnlineStatus::Online } else { OnlineStatus::Offline };
-    let presence = Presence {
-        online_status,
-        last_seen: transition.last_seen.nonzero(),
-        online_until: None,
-        reason: Some(transition.reason),
-        shown: transition.shown.clone(),
-    };
-    SeenPresence::of(viewer, transition.user, transition.privacy, Standing::ACTIVE, presence)
+    SeenPresence::of(viewer, transition.user, transition.privacy, Standing::ACTIVE, transition.presence())
 }

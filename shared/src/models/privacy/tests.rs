@@ -12,8 +12,6 @@ use crate::models::contact::{ContactState, Pair};
 use crate::models::{Account, AccountChanges, NewAccount};
 use crate::privacy::AdminSight;
 
-const SETTINGS: [Visibility; 3] = [Visibility::Everyone, Visibility::Contacts, Visibility::Nobody];
-
 /// What the viewer has of a subject, and the subject of the viewer.
 const MEETINGS: [(Option<ContactState>, Option<ContactState>); 6] = [
     (None, None),
@@ -23,10 +21,6 @@ const MEETINGS: [(Option<ContactState>, Option<ContactState>); 6] = [
     (Some(ContactState::Requested), Some(ContactState::Incoming)),
     (Some(ContactState::Incoming), Some(ContactState::Requested)),
 ];
-
-fn privacies() -> impl Iterator<Item = Privacy> {
-    (0..9).map(|n| Privacy { online: SETTINGS[n / 3], last_seen: SETTINGS[n % 3] })
-}
 
 fn account(c: &mut AnyConnection, name: &str, privacy: Privacy) -> UserId {
     let new = NewAccount {
@@ -97,13 +91,13 @@ async fn conditions_say_what_the_rule_says(address: Address) {
     let ann = account(c, "ann", Privacy::default());
     let mut everybody = HashMap::new();
     for (place, met) in MEETINGS.into_iter().enumerate() {
-        for (n, privacy) in privacies().enumerate() {
+        for (n, privacy) in Privacy::all().enumerate() {
             let subject = account(c, &format!("s{place}.{n}"), privacy);
             Pair::lock(c, ann, subject).unwrap().write(c, (None, None), met, Timestamp::now()).unwrap();
             everybody.insert(subject, privacy);
         }
     }
-    for own in privacies() {
+    for own in Privacy::all() {
         set_privacy(c, ann, own);
         everybody.insert(ann, own);
         let Relations { privacy, contacts, blocked } = Relations::load(c, ann).unwrap().unwrap();

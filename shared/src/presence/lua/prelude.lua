@@ -66,7 +66,11 @@ end
 -- Gives found the profile that this text tells, but for a choice that has ended by `now`: choice, privacy, words as they
 -- are (JSON, or empty), and ends, the end of the choice, or nil.
 local function adopt(found, text, now)
-  local choice, privacy, ends, words = string.match(text or '', '^(%a)(%a%a)|(%d*)|(.*)$')
+  if not text or text == '' then
+    found.choice, found.privacy, found.words, found.ends = AVAILABLE, EVERYONE, '', nil
+    return
+  end
+  local choice, privacy, ends, words = string.match(text, '^(%a)(%a%a)|(%d*)|(.*)$')
   found.choice, found.privacy, found.words = choice or AVAILABLE, privacy or EVERYONE, words or ''
   found.ends = tonumber(ends or nil)
   if found.ends and found.ends <= now then
@@ -112,9 +116,11 @@ local function sets_of(found)
   }
 end
 
--- A user who has come to nothing yet.
+-- A user who has come to nothing yet. All fields at once: a table that grows costs more than the rest of a lookup.
 local function newcomer(reason)
-  return { reason = reason, gone = 0, sessions = {}, sets = NO_SETS }
+  return {
+    reason = reason, gone = 0, sessions = {}, sets = NO_SETS, choice = AVAILABLE, privacy = EVERYONE, words = '',
+  }
 end
 
 -- A user's sessions and profile: { reason, gone, sessions = { { id, timeout, mark, idle, deadline } }, choice, privacy,
@@ -131,7 +137,7 @@ local function held(user)
   adopt(found, profile, 0)
   local members = {}
   for id, timeout, mark, idle in string.gmatch(list, '(%d+):(%d+)(l?)(i?)') do
-    local session = { id = id, timeout = tonumber(timeout), mark = mark, idle = idle == 'i' }
+    local session = { id = id, timeout = tonumber(timeout), mark = mark, idle = idle == 'i', deadline = 0 }
     found.sessions[#found.sessions + 1] = session
     members[#members + 1] = member(user, session)
   end

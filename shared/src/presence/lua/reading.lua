@@ -4,9 +4,10 @@
 -- words } online or { 2, at, last_seen, reason } offline; or, of one who has been invisible for as long as it counts,
 -- nil, and what is true, where a session is live.
 local function surveyed(found, now)
-  local farthest, newest, awake = 0, newest_of(found), false
+  local farthest, newest, awake = 0, found.gone, false
   for _, session in ipairs(found.sessions) do
     farthest = math.max(farthest, session.deadline)
+    newest = math.max(newest, seen(session))
     awake = awake or (session.deadline > now and not session.idle)
   end
   local ended = found.ends and found.ends <= now

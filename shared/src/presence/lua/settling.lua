@@ -27,6 +27,17 @@ local function tell(user, found, before, after, at)
   if before[1] == INVISIBLE then
     found.reason = 'l'
     told.reason = REASONS.l
+    -- As a log-in of the session that was seen last: nobody is to tell the one from the other.
+    local last
+    for _, session in ipairs(found.sessions) do
+      if not last or seen(session) > seen(last)
+        or (seen(session) == seen(last) and tonumber(session.id) > tonumber(last.id)) then
+        last = session
+      end
+    end
+    if last then
+      told.session, told.own = last.id, math.min(seen(last), at)
+    end
     emit(user, found, told)
   elseif before[1] ~= after[1] or before[2] ~= after[2] then
     told.reason = REASONS[found.reason]
@@ -81,7 +92,19 @@ local function pass(user, found, leaving, left, at, reason, ends)
     if ends == moment then
       found.choice, found.words, found.ends, ends = AVAILABLE, '', nil, nil
     end
-    tell(user, found, before, { shown(found.choice, awake > 0), found.words }, moment)
+    local after = { shown(found.choice, awake > 0), found.words }
+    if before[1] == INVISIBLE and after[1] ~= INVISIBLE then
+      -- At this moment those were there that leave later.
+      found.sessions = {}
+      for _, session in ipairs(left) do
+        found.sessions[#found.sessions + 1] = session
+      end
+      for j = i, #leaving do
+        found.sessions[#found.sessions + 1] = leaving[j]
+      end
+    end
+    tell(user, found, before, after, moment)
+    found.sessions = left
   end
   keep(user, found)
   return offline

@@ -397,13 +397,18 @@ impl Driver {
 }
 
 /// Whoever comes to be seen, or looks otherwise, by time alone was last seen before that, or at that very moment, where
-/// a heartbeat came before anybody had noticed.
+/// a heartbeat came before anybody had noticed; and that session came to be the one that was seen last.
 fn as_if_at_once(told: &mut Told, expected: &Told) {
     match (told, expected) {
-        (
-            Told::Came { at, last_seen, session: None, .. } | Told::Shows { at, last_seen, .. },
-            Told::Came { last_seen: then, .. } | Told::Shows { last_seen: then, .. },
-        ) if last_seen == at => *last_seen = *then,
+        (Told::Came { at, last_seen, session, .. }, Told::Came { last_seen: then, session: by, at: came, .. })
+            if last_seen == at && then != came =>
+        {
+            *last_seen = *then;
+            *session = *by;
+        }
+        (Told::Shows { at, last_seen, .. }, Told::Shows { last_seen: then, .. }) if last_seen == at => {
+            *last_seen = *then;
+        }
         _ => {}
     }
 }

@@ -118,7 +118,8 @@ impl User {
                 }
                 (true, false) => {
                     self.began = Reason::Login.as_str();
-                    self.told.push(Told::Came { at, last_seen, reason: self.began, session: None, look, seers });
+                    let session = self.sessions.iter().max_by_key(|s| (s.seen, s.id)).map(|s| s.id);
+                    self.told.push(Told::Came { at, last_seen, reason: self.began, session, look, seers });
                 }
                 (false, false) if before != look => {
                     self.told.push(Told::Shows { at, last_seen, reason: self.began, look, seers });

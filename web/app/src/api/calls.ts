@@ -4,7 +4,7 @@ import { api, openApi } from "./client";
 import { Conditional } from "./conditional";
 import { unwrap } from "./problem";
 import type { paths } from "./schema";
-import type { Action } from "./types";
+import type { Action, Contact, Profile, When } from "./types";
 
 export const conditional = new Conditional();
 
@@ -23,8 +23,9 @@ export type MyChanges = Body<"/api/users/me/", "patch">;
 export const getConfig = () => unwrap(openApi.GET("/api/config/"));
 export const register = (body: Registration) => unwrap(openApi.POST("/api/users/register/", { body })).then((a) => a.user);
 
-export const getMe = () => unwrap(api.GET("/api/users/me/")).then((answer) => answer.user);
-export const changeMe = (body: MyChanges) => unwrap(api.PATCH("/api/users/me/", { body })).then((answer) => answer.user);
+export const getMe = () => unwrap(api.GET("/api/users/me/")).then((answer) => answer.user as Profile);
+export const changeMe = (body: MyChanges) =>
+  unwrap(api.PATCH("/api/users/me/", { body })).then((answer) => answer.user as Profile);
 export const changePassword = (old: string, fresh: string) =>
   unwrap(api.POST("/api/users/me/password/", { body: { old, new: fresh } }));
 
@@ -67,3 +68,28 @@ export async function getHistory(id: number, from: Date) {
   }
   return intervals;
 }
+
+/** The place in the stream of changes as of now. */
+export const getCursor = () => unwrap(api.GET("/api/users/presence/changes/")).then((answer) => answer.next_cursor);
+
+export const findUsers = (search: string, signal?: AbortSignal) =>
+  getUsers({ search, limit: 8, order: "username" }, signal).then((answer) => answer.users);
+
+export async function getContacts() {
+  const askedAt = Date.now();
+  const { contacts } = await unwrap(api.GET("/api/contacts/"));
+  return { contacts: contacts as Contact[], askedAt };
+}
+export const addContact = (user_id: number) =>
+  unwrap(api.POST("/api/contacts/", { body: { user_id } })).then((answer) => answer.contact as Contact);
+export const removeContact = (id: number) => unwrap(api.DELETE("/api/contacts/{id}/", at(id)));
+export const acceptContact = (id: number) => unwrap(api.POST("/api/contacts/{id}/accept/", at(id)));
+export const declineContact = (id: number) => unwrap(api.POST("/api/contacts/{id}/decline/", at(id)));
+export const blockContact = (id: number) => unwrap(api.POST("/api/contacts/{id}/block/", at(id)));
+export const notifyOf = (id: number, when: When | "never") =>
+  unwrap(api.POST("/api/contacts/{id}/notify/", { ...at(id), body: { when } }));
+
+export const getNotifications = (query: { unread?: boolean; limit?: number; cursor?: string }) =>
+  unwrap(api.GET("/api/notifications/", { params: { query } }));
+export const readNotification = (id: number) => unwrap(api.POST("/api/notifications/{id}/read/", at(id)));
+export const readAllNotifications = () => unwrap(api.POST("/api/notifications/read-all/"));

@@ -1,8 +1,7 @@
 // What the page says of a user's presence. The rule is the server's; the page holds it once more, so that it
 // can't show a barred account as online, whatever an old answer says.
 
-import type { Availability } from "../api/live-types";
-import type { AccountStatus, Presence, User } from "../api/types";
+import type { AccountStatus, Availability, Presence, User } from "../api/types";
 
 type Account = Pick<User, "status" | "is_active">;
 

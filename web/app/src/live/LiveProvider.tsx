@@ -6,14 +6,14 @@ import { session } from "../session";
 import type { Live } from "../session/port";
 import { texts } from "../texts";
 import { said } from "../ui/notify";
-import type { LiveProfile } from "../api/live-types";
+import type { Profile } from "../api/types";
 import { HeardStore, type Heard } from "./store";
 import { useEndOfChoice } from "./useEndOfChoice";
 
 const Context = createContext<{ live: Live | null; heard: HeardStore | null }>({ live: null, heard: null });
 
 /** Holds what is heard over the log-in's connection, and asks again for what it says is another. */
-export function LiveProvider({ me, children }: { me: LiveProfile; children: ReactNode }) {
+export function LiveProvider({ me, children }: { me: Profile; children: ReactNode }) {
   const live = useSyncExternalStore(session.subscribe, session.live);
   const heard = useMemo(() => live && new HeardStore(live), [live]);
   useEffect(() => () => heard?.close(), [heard]);

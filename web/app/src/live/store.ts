@@ -1,6 +1,6 @@
 // What has been heard of users, and when. Drawn anew some times a second at most, however much is heard.
 
-import type { PresenceShape } from "../api/live-types";
+import type { PresenceShape } from "../api/types";
 import type { Live } from "../session/port";
 
 const DRAW_MS = 100;

@@ -1,13 +1,13 @@
 import { useQueryClient } from "@tanstack/react-query";
 import { useEffect } from "react";
 import { keys } from "../api/keys";
-import type { LiveProfile } from "../api/live-types";
+import type { Profile } from "../api/types";
 import { serverNow } from "../lib/clock";
 
 const LONGEST_MS = 2 ** 31 - 1;
 
 /** One's own availability may end by itself: then the profile is asked for again. */
-export function useEndOfChoice({ until }: LiveProfile) {
+export function useEndOfChoice({ until }: Profile) {
   const queries = useQueryClient();
   useEffect(() => {
     if (!until) return;

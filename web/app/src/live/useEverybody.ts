@@ -1,7 +1,7 @@
 import { useQueryClient, type QueryKey } from "@tanstack/react-query";
 import { useEffect, useRef } from "react";
 import { keys } from "../api/keys";
-import { getCursor } from "../api/live-calls";
+import { getCursor } from "../api/calls";
 import type { User } from "../api/types";
 import { throttled } from "../lib/throttle";
 import { useLive } from "./LiveProvider";

@@ -2,8 +2,7 @@
 
 import { connect, HeartbeatClient, IdleWatcher, LastseenError, Session, webStorage, type LiveConnection, type LiveOptions } from "lastseen-client";
 import { Problem, Unreachable } from "../api/problem";
-import type { LiveConfig, LiveProfile } from "../api/live-types";
-import type { Profile } from "../api/types";
+import type { Config, Profile } from "../api/types";
 import { deviceName } from "./device";
 import type { Pulse, SessionPort, SessionState } from "./port";
 
@@ -79,9 +78,9 @@ export class ClientSession implements SessionPort {
     this.beat(DEFAULT_INTERVAL_SECONDS, DEFAULT_AWAY_SECONDS);
     const response = await fetch(`${this.baseUrl}/api/config/`).catch(() => null);
     if (!response?.ok) return;
-    const config = (await response.json()) as LiveConfig;
+    const config = (await response.json()) as Config;
     this.heartbeat?.setInterval(config.heartbeat_interval_seconds);
-    if (config.away_after_seconds) this.watcher?.setAwayAfter(config.away_after_seconds);
+    this.watcher?.setAwayAfter(config.away_after_seconds);
   }
 
   private beat(intervalSeconds: number, awayAfterSeconds: number) {
@@ -136,8 +135,7 @@ export class ClientSession implements SessionPort {
   }
 }
 
-const awayAfter = (user: Profile, operators: number | null) =>
-  (user as LiveProfile).away_after_seconds ?? operators ?? DEFAULT_AWAY_SECONDS;
+const awayAfter = (user: Profile, operators: number | null) => user.away_after_seconds ?? operators ?? DEFAULT_AWAY_SECONDS;
 
 /** The package's errors as the page's. */
 function fail(error: unknown): never {

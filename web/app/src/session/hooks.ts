@@ -1,7 +1,6 @@
 import { useQuery } from "@tanstack/react-query";
 import { useSyncExternalStore } from "react";
 import { getMe } from "../api/calls";
-import type { LiveProfile } from "../api/live-types";
 import { keys } from "../api/keys";
 import { session } from ".";
 
@@ -18,7 +17,7 @@ export function useMe() {
   const { id, user } = useSession();
   return useQuery({
     queryKey: keys.me,
-    queryFn: (): Promise<LiveProfile> => getMe(),
+    queryFn: getMe,
     enabled: id !== null,
     initialData: user ?? undefined,
     staleTime: 30_000,

@@ -1,7 +1,7 @@
 import { Button, Menu } from "@mantine/core";
 import { Suspense } from "react";
 import { Link, NavLink, Outlet, useLocation, useNavigate } from "react-router";
-import type { LiveProfile } from "../api/live-types";
+import type { Profile } from "../api/types";
 import { AvailabilityItems } from "../features/availability/AvailabilityItems";
 import { Bell } from "../features/notifications/Bell";
 import { useIncoming } from "../features/contacts/useContacts";
@@ -23,7 +23,7 @@ import { refused } from "./notify";
 const CONTACTS = "/admin/contacts";
 
 /** What stands around every page of somebody who is logged in. */
-export function Shell({ me }: { me: LiveProfile }) {
+export function Shell({ me }: { me: Profile }) {
   const onPeople = useOnPeople();
   return (
     <LiveProvider me={me}>
@@ -86,13 +86,13 @@ function ContactsLink() {
 }
 
 /** How oneself is shown to others, as far as this page knows. */
-function useOwnMark(me: LiveProfile) {
+function useOwnMark(me: Profile) {
   const pulse = usePulse();
   const mark = availabilityMark(me.availability);
   return pulse === "beating" || mark === "invisible" ? mark : pulse === "retrying" ? "was_online" : "offline";
 }
 
-function AccountMenu({ me }: { me: LiveProfile }) {
+function AccountMenu({ me }: { me: Profile }) {
   const navigate = useNavigate();
   const mark = useOwnMark(me);
   const leave = () => session.logout().catch((error: unknown) => refused(texts.logOut, error));

@@ -1,5 +1,5 @@
-import { Alert } from "@mantine/core";
-import { useState, type FormEvent } from "react";
+import { Alert, Button, Group, Stack, Text } from "@mantine/core";
+import { useState, type FormEvent, type ReactNode } from "react";
 import { Problem, sentence } from "../api/problem";
 import { texts } from "../texts";
 
@@ -50,6 +50,38 @@ export function FormError({ error }: { error: unknown }) {
       {sentence(error, texts.login.unreachable)}
       {wait ? ` ${texts.login.waitSeconds(wait)}` : null}
     </Alert>
+  );
+}
+
+/** A form in a panel: its words, what went wrong, its fields, its button. */
+export function PanelForm({
+  form,
+  intro,
+  submit = texts.save,
+  children,
+}: {
+  form: ReturnType<typeof useSubmit>;
+  intro?: string;
+  submit?: string;
+  children: ReactNode;
+}) {
+  return (
+    <form onSubmit={form.onSubmit}>
+      <Stack gap="md">
+        {intro ? (
+          <Text size="sm" c="dimmed">
+            {intro}
+          </Text>
+        ) : null}
+        <FormError error={form.error} />
+        {children}
+        <Group>
+          <Button type="submit" variant="default" loading={form.busy}>
+            {submit}
+          </Button>
+        </Group>
+      </Stack>
+    </form>
   );
 }
 

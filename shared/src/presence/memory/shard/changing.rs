@@ -143,10 +143,15 @@ impl Shard {
         self.profiles.set(user, after.clone(), now);
         self.settle(user, now);
         // First, so that whatever comes after it is for those who may see it from now on.
-        if before.privacy != after.privacy {
-            self.append(Event::Privacy { user, before: before.privacy, after: after.privacy }, now);
+        // What is held counts, where it differs: a call that is repeated after it failed finds the difference still. Else
+        // what the caller knows: a log-in may have brought the new one already, and told nobody whom that took it from.
+        let held = self.take(user);
+        let differing = held.as_ref().map(|held| held.profile().privacy).filter(|held| *held != after.privacy);
+        let privacy = differing.unwrap_or(before.privacy);
+        if privacy != after.privacy {
+            self.append(Event::Privacy { user, before: privacy, after: after.privacy }, now);
         }
-        if let Some(mut held) = self.take(user) {
+        if let Some(mut held) = held {
             let before = held.shown();
             held.adopt(after, now);
             let after = held.shown();

@@ -58,7 +58,12 @@ impl Shard {
             (true, false) => {
                 held.reason = Reason::Login;
                 // Heartbeats may have come after a moment that is noticed only now.
-                self.append(Event::Transition(told(user, held, after, at, newest.min(at))), now);
+                // As a log-in of the session that was seen last: nobody is to tell the one from the other.
+                let last = held.sessions.iter().max_by_key(|session| (session.last_seen(), session.session));
+                let (session, seen) = last.map(|last| (last.session, last.last_seen().min(at))).unzip();
+                let came = told(user, held, after, at, newest.min(at));
+                let session_seen = seen.unwrap_or(came.session_seen);
+                self.append(Event::Transition(Transition { session, session_seen, ..came }), now);
             }
             (false, false) if *before != after => {
                 self.append(Event::Shown(told(user, held, after, at, newest.min(at))), now);
@@ -115,7 +120,13 @@ impl Shard {
                 held.adopt(&Profile { choice: Choice::default(), privacy }, now);
             }
             let after = shown(&held.profile().choice.shown, awake > 0);
+            // At this moment those were there that leave later.
+            let staying = held.sessions.len();
+            if before.availability == Availability::Invisible {
+                held.sessions.extend(leaving.clone());
+            }
             self.tell(user, &mut held, &before, after, moment, now);
+            held.sessions.truncate(staying);
         }
         self.put_back(user, held);
         self.soil(user);

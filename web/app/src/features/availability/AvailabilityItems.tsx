@@ -1,7 +1,7 @@
 import { Menu } from "@mantine/core";
 import { modals } from "@mantine/modals";
 import { lazy, Suspense } from "react";
-import type { Availability, LiveProfile } from "../../api/live-types";
+import type { Availability, Profile } from "../../api/types";
 import { availabilityMark } from "../../lib/presence";
 import { momentWords } from "../../lib/time";
 import { texts } from "../../texts";
@@ -18,9 +18,9 @@ const StatusForm = lazy(() => import("./StatusForm"));
 const choices: Availability[] = ["available", "away", "dnd", "invisible"];
 
 /** The part of one's own menu in which one says how available one is. */
-export function AvailabilityItems({ me }: { me: LiveProfile }) {
+export function AvailabilityItems({ me }: { me: Profile }) {
   const change = useChangeMine();
-  const chosen = me.chosen_availability ?? "available";
+  const chosen = me.chosen_availability;
   const byItself = chosen === "available" && me.availability === "away";
   const choose = (availability: Availability) =>
     change({ availability }).catch((error: unknown) => refused(texts.availability.refused, error));
@@ -50,7 +50,7 @@ export function AvailabilityItems({ me }: { me: LiveProfile }) {
   );
 }
 
-export function openStatusForm(me: LiveProfile) {
+export function openStatusForm(me: Profile) {
   const id = modals.open({
     title: texts.availability.wordsTitle,
     children: (

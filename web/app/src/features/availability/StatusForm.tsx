@@ -1,6 +1,7 @@
 import { Button, Group, NativeSelect, Stack, Text, TextInput } from "@mantine/core";
 import { useState } from "react";
-import type { Availability, LiveProfile, OwnLiveChanges } from "../../api/live-types";
+import type { MyChanges } from "../../api/calls";
+import type { Availability, Profile } from "../../api/types";
 import { serverNow } from "../../lib/clock";
 import { texts } from "../../texts";
 import { FormError, field, useSubmit } from "../../ui/form";
@@ -10,11 +11,11 @@ import { useChangeMine } from "./useAvailability";
 
 const TEXT_MAX = 140;
 const HOUR = 3_600_000;
-const emojis = ["💬", "📅", "🍽️", "🏠", "🚆", "🤒", "🌴", "🎧"];
+const emojis = ["💬", "📅", "🍜", "🏠", "🚆", "🤒", "🌴", "🎧"];
 const choices: Availability[] = ["available", "away", "dnd", "invisible"];
 
 /** What one says of oneself, in words, and until when. */
-export default function StatusForm({ me, close }: { me: LiveProfile; close: () => void }) {
+export default function StatusForm({ me, close }: { me: Profile; close: () => void }) {
   const change = useChangeMine();
   const [text, setText] = useState(me.text ?? "");
   const [emoji, setEmoji] = useState(me.emoji ?? "");
@@ -22,9 +23,9 @@ export default function StatusForm({ me, close }: { me: LiveProfile; close: () =
   const form = useSubmit(
     async (fields) => {
       const until = endOf(end, field(fields, "end_at"), serverNow());
-      const changes: OwnLiveChanges = { text: text.trim() || null, emoji: emoji.trim() || null, until };
+      const changes: MyChanges = { text: text.trim() || null, emoji: emoji.trim() || null, until };
       const availability = field(fields, "availability") as Availability;
-      if (availability !== (me.chosen_availability ?? "available")) changes.availability = availability;
+      if (availability !== me.chosen_availability) changes.availability = availability;
       await change(changes);
       close();
     },
@@ -58,7 +59,8 @@ export default function StatusForm({ me, close }: { me: LiveProfile; close: () =
             onChange={(event) => setText(event.currentTarget.value)}
             error={form.at("text")}
             autoComplete="off"
-            data-autofocus
+            // The form comes later than the dialog that would give it the focus.
+            autoFocus
           />
         </div>
         {form.at("emoji") ? (
@@ -85,7 +87,7 @@ export default function StatusForm({ me, close }: { me: LiveProfile; close: () =
         <NativeSelect
           name="availability"
           label={texts.availability.title}
-          defaultValue={me.chosen_availability ?? "available"}
+          defaultValue={me.chosen_availability}
           error={form.at("availability")}
           data={choices.map((value) => ({ value, label: texts.availability.names[value] }))}
         />

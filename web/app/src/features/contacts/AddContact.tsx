@@ -2,9 +2,8 @@ import { Button, Skeleton, Text, TextInput } from "@mantine/core";
 import { useDebouncedValue } from "@mantine/hooks";
 import { useState } from "react";
 import { sentence } from "../../api/problem";
-import { addContact } from "../../api/live-calls";
-import type { Contact } from "../../api/live-types";
-import type { User } from "../../api/types";
+import { addContact } from "../../api/calls";
+import type { Contact, User } from "../../api/types";
 import { useMe } from "../../session/hooks";
 import { texts } from "../../texts";
 import { SearchIcon } from "../../ui/icons";
@@ -61,7 +60,7 @@ function Found({ user, state }: { user: User; state: Contact["state"] | undefine
   async function add() {
     setBusy(true);
     const sent = addContact(user.id);
-    await act(texts.contacts.refused(texts.contacts.request), sent, () => void sent.then(({ contact }) => tell(contact)));
+    await act(texts.contacts.refused(texts.contacts.request), sent, () => void sent.then(tell));
     setBusy(false);
   }
   return (

@@ -1,7 +1,7 @@
 import { ActionIcon, Menu, TextInput, UnstyledButton } from "@mantine/core";
 import { useId } from "react";
-import { blockContact, notifyOf, removeContact } from "../../api/live-calls";
-import type { Contact, When } from "../../api/live-types";
+import { blockContact, notifyOf, removeContact } from "../../api/calls";
+import type { Contact, When } from "../../api/types";
 import { availabilityMark } from "../../lib/presence";
 import { useLive, useTypes } from "../../live/LiveProvider";
 import { texts } from "../../texts";

@@ -1,7 +1,7 @@
 import { Button, Skeleton, Text, Title } from "@mantine/core";
 import { useState } from "react";
-import { acceptContact, blockContact, declineContact, removeContact } from "../../api/live-calls";
-import type { Contact } from "../../api/live-types";
+import { acceptContact, blockContact, declineContact, removeContact } from "../../api/calls";
+import type { Contact } from "../../api/types";
 import { texts } from "../../texts";
 import { usePageTitle } from "../../ui/Page";
 import { Panel } from "../../ui/Panel";

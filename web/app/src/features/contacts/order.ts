@@ -1,6 +1,6 @@
 // How contacts stand in their list. Pure.
 
-import type { Contact } from "../../api/live-types";
+import type { Contact } from "../../api/types";
 import type { Heard } from "../../live/store";
 
 /** Contacts as they are known to be now: what was heard since the list was asked for is younger. */

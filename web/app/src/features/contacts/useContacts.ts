@@ -1,7 +1,7 @@
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useMemo } from "react";
 import { keys } from "../../api/keys";
-import { findUsers, getContacts } from "../../api/live-calls";
+import { findUsers, getContacts } from "../../api/calls";
 import { useHeard } from "../../live/LiveProvider";
 import { refused } from "../../ui/notify";
 import { useRefreshMs } from "../users/useUsers";

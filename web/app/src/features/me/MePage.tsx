@@ -1,5 +1,5 @@
 import { Text, Title } from "@mantine/core";
-import type { LiveProfile } from "../../api/live-types";
+import type { Profile } from "../../api/types";
 import { availabilityMark } from "../../lib/presence";
 import { date } from "../../lib/time";
 import { useMe, usePulse } from "../../session/hooks";
@@ -9,8 +9,7 @@ import { Panel } from "../../ui/Panel";
 import { PresenceMark } from "../../ui/Presence";
 import { Devices } from "../user/Devices";
 import { Everywhere } from "./Everywhere";
-import { EmailForm, PasswordForm, TimeoutForm } from "./forms";
-import { AwayForm, PrivacyForm } from "./live-forms";
+import { AwayForm, EmailForm, PasswordForm, PrivacyForm, TimeoutForm } from "./forms";
 import classes from "./MePage.module.css";
 
 export default function MePage() {
@@ -19,7 +18,7 @@ export default function MePage() {
   return me ? <Me me={me} /> : <Waiting />;
 }
 
-function Me({ me }: { me: LiveProfile }) {
+function Me({ me }: { me: Profile }) {
   return (
     <>
       <div className={classes.head}>
@@ -57,7 +56,7 @@ function Me({ me }: { me: LiveProfile }) {
 }
 
 /** What one's own heartbeats say. */
-function Beating({ me }: { me: LiveProfile }) {
+function Beating({ me }: { me: Profile }) {
   const pulse = usePulse();
   const beating = pulse === "beating";
   return (

@@ -1,6 +1,6 @@
 import { ActionIcon, Button, Skeleton, Text } from "@mantine/core";
 import { sentence } from "../../api/problem";
-import type { Notification } from "../../api/live-types";
+import type { Notification } from "../../api/types";
 import { texts } from "../../texts";
 import { CheckIcon } from "../../ui/icons";
 import { Ago } from "../../ui/Presence";

@@ -1,6 +1,6 @@
 import { useInfiniteQuery, useQuery, useQueryClient } from "@tanstack/react-query";
 import { keys } from "../../api/keys";
-import { getNotifications, readAllNotifications, readNotification } from "../../api/live-calls";
+import { getNotifications, readAllNotifications, readNotification } from "../../api/calls";
 import { texts } from "../../texts";
 import { refused } from "../../ui/notify";
 

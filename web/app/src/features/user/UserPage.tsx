@@ -1,8 +1,7 @@
 import { Anchor, Skeleton, Text, Title } from "@mantine/core";
 import { Link, useNavigate, useParams } from "react-router";
 import { Problem } from "../../api/problem";
-import type { LiveUser } from "../../api/live-types";
-import type { Role } from "../../api/types";
+import type { Role, User } from "../../api/types";
 import { accountStatus, markOf, presenceOf } from "../../lib/presence";
 import { useAdmin } from "../../session/guards";
 import { texts } from "../../texts";
@@ -73,7 +72,7 @@ function Detail({ id }: { id: number }) {
 }
 
 interface HeadProps {
-  user: LiveUser;
+  user: User;
   myId: number;
   certain: boolean;
   onDeleted: () => void;

@@ -1,6 +1,5 @@
 import { createColumnHelper, tableFeatures } from "@tanstack/react-table";
 import { Link } from "react-router";
-import type { LiveUser } from "../../api/live-types";
 import type { Role, User } from "../../api/types";
 import { accountStatus, markOf, presenceOf } from "../../lib/presence";
 import { texts } from "../../texts";
@@ -59,7 +58,7 @@ export const columnsFor = ({ myId, certain }: Shown) =>
     }),
   ]);
 
-export function Name({ user, myId }: { user: LiveUser; myId: number }) {
+export function Name({ user, myId }: { user: User; myId: number }) {
   return (
     <span className={classes.person}>
       <span className={classes.nameLine}>

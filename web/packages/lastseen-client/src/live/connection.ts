@@ -50,7 +50,7 @@ export class LiveConnection {
     this.#environment = options.environment ?? detectEnvironment();
     this.#clock = options.clock ?? systemClock;
     this.#random = options.random ?? Math.random;
-    this.#subscriptions = new Subscriptions(() => this.#clock.now());
+    this.#subscriptions = new Subscriptions();
     this.#typing = new Typing(this.#clock, (from, typing) => this.#events.emit('typing', { from, typing }));
     const wire = { fetch: options.fetch ?? systemFetch, clock: this.#clock };
     this.#requests = new Requests(wire, trimmed(options.baseUrl), this.#options, this.#timeoutMs);
@@ -234,7 +234,10 @@ export class LiveConnection {
       }
       case 'transition':
         this.#subscriptions.at(frame.cursor);
-        this.#change(frame, this.#subscriptions.settling);
+        this.#change(frame, this.#subscriptions.resuming);
+        break;
+      case 'caught_up':
+        this.#subscriptions.caughtUp(frame.cursor);
         break;
       case 'typing':
         this.#typing.hear(frame.from, frame.seconds);
@@ -246,7 +249,7 @@ export class LiveConnection {
         this.#events.emit('contacts', undefined);
         break;
       case 'error':
-        if (frame.code === 'cursor_expired') this.#subscriptions.expired();
+        if (frame.code === 'cursor_expired' || frame.code === 'invalid_cursor') this.#subscriptions.expired();
         this.#log(`error: ${frame.detail}`);
         this.#events.emit('error', { code: frame.code, detail: frame.detail });
         break;

@@ -97,6 +97,8 @@ export type ServerFrame =
   | ReadyFrame
   | SnapshotFrame
   | TransitionFrame
+  /** All that was missed since a subscription's `since` has been told. */
+  | { readonly type: 'caught_up'; readonly cursor: string }
   | { readonly type: 'typing'; readonly from: number; readonly seconds: number }
   | { readonly type: 'notification'; readonly notification: LiveNotification }
   | { readonly type: 'contacts' }
@@ -151,6 +153,7 @@ export function parseFrame(data: unknown): ServerFrame | null {
         return presence && { ...(frame as unknown as TransitionFrame), presence };
       }
       case 'ready':
+      case 'caught_up':
       case 'typing':
       case 'notification':
       case 'contacts':

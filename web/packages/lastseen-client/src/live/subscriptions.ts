@@ -2,11 +2,6 @@ import type { ClientFrame, Subscription, Presence } from './frames.js';
 
 /** The server takes no more ids in one go. */
 const MOST_IDS = 1_000;
-/**
- * After a subscription was sent, its cursor is not moved on for so long: the server may still be telling what was
- * missed for one subscription when it has told later things for another. Being told twice does no harm.
- */
-const SETTLE_MS = 5_000;
 
 /** One subscribe frame that was sent. */
 interface Asked {
@@ -19,7 +14,6 @@ interface Asked {
  * subscribed to twice stays until it was unsubscribed from twice.
  */
 export class Subscriptions {
-  readonly #now: () => number;
   readonly #wanted = new Map<number, number>();
   #contacts = 0;
   #all = 0;
@@ -29,19 +23,17 @@ export class Subscriptions {
   #known = nothing();
   /** Frames whose snapshot has not come. */
   #awaited: Asked[] = [];
-  /** Frames with a cursor, which the server may find expired. */
+  /** Frames with a cursor of which not all that was missed has been told. The server may find the cursor expired. */
   #resumed: Asked[] = [];
-  /** Subscriptions that begin at a cursor of their own, until that has surely been served. */
+  /** Subscriptions that begin at a cursor of their own, until that has been served. */
   #begun: { readonly subscription: Subscription; readonly since: string }[] = [];
   #order = 0;
-  #latest: string | null = null;
-  #safe: string | null = null;
-  #settledAt = -Infinity;
-
-  /** `now` gives the time in milliseconds. */
-  constructor(now: () => number) {
-    this.#now = now;
-  }
+  /** From where all that is known goes on. */
+  #cursor: string | null = null;
+  /** Where the first of several resumed subscriptions had caught up. */
+  #caughtUp: string | null = null;
+  /** Whether something else than subscriptions that were resumed together is told of over this WebSocket. */
+  #mixed = false;
 
   /** The users asked for one by one. */
   get users(): number[] {
@@ -68,15 +60,14 @@ export class Subscriptions {
     return this.all || this.#wanted.has(userId);
   }
 
-  /** Whether transitions may be told again just now. */
-  get settling(): boolean {
-    return this.#now() < this.#settledAt;
+  /** Whether what was missed is being told: then transitions may be told again. */
+  get resuming(): boolean {
+    return this.#resumed.length > 0;
   }
 
   /** From where to go on; null where that is not known. */
   get cursor(): string | null {
-    this.#settle();
-    return this.#safe;
+    return this.#cursor;
   }
 
   /** Wants something. With a cursor, it is known as of then, and begins without a snapshot. */
@@ -88,7 +79,7 @@ export class Subscriptions {
     if (all) this.#all += 1;
     if (since === undefined || !unknown) return;
     this.#begun.push({ subscription, since });
-    if (this.cursor === null) this.#latest = this.#safe = since;
+    this.#cursor ??= since;
     this.#mark(this.#known, subscription);
   }
 
@@ -108,11 +99,12 @@ export class Subscriptions {
 
   /** The WebSocket is gone: a new one knows nothing. */
   reset(): void {
-    this.#settle();
-    if (!this.settling) this.#begun = [];
     this.#told = nothing();
     this.#awaited = [];
     this.#resumed = [];
+    this.#caughtUp = null;
+    this.#mixed = false;
+    this.#order = 0;
   }
 
   /** The frames that bring the server from what it was told to what is wanted. */
@@ -136,14 +128,15 @@ export class Subscriptions {
     ];
     if (this.contacts && !told.contacts) subscriptions.push({ contacts: true });
     if (this.all && !told.all) subscriptions.push({ all: true });
+    if (this.#order > 0 && subscriptions.length > 0) this.#mixed = true;
     for (const subscription of subscriptions) {
       const start = this.#beginning(subscription) ?? (this.#knows(subscription) ? since : null);
       const asked = { order: ++this.#order, subscription };
       (start === null ? this.#awaited : this.#resumed).push(asked);
+      if (start === null) this.#mixed = true;
       frames.push({ type: 'subscribe', ...subscription, ...(start !== null && { since: start }) });
       this.#mark(told, subscription);
     }
-    if (subscriptions.length > 0) this.#settledAt = this.#now() + SETTLE_MS;
     return frames;
   }
 
@@ -162,18 +155,34 @@ export class Subscriptions {
     return asked?.subscription ?? null;
   }
 
-  /** Everything has come up to here. */
+  /**
+   * Everything has come up to here; but while what was missed is being told for one subscription, later things may have
+   * been told for another.
+   */
   at(cursor: string): void {
-    this.#latest = cursor;
-    if (!this.settling) this.#safe = cursor;
-    this.#safe ??= cursor;
+    if (!this.resuming) this.#cursor = cursor;
+  }
+
+  /**
+   * All that was missed has been told for the oldest of the subscriptions that were resumed. Of those that were resumed
+   * together, all have come up to where the first had. What else is told of may not be as far: there, the next frame
+   * says where to go on.
+   */
+  caughtUp(cursor: string): void {
+    this.#resumed.shift();
+    this.#caughtUp ??= cursor;
+    if (this.resuming) return;
+    this.#begun = [];
+    if (!this.#mixed) this.#cursor = this.#caughtUp;
+    this.#caughtUp = null;
   }
 
   /** The server does not know the cursor any more, and sends a snapshot instead. */
   expired(): void {
     const first = this.#resumed.shift();
-    this.#latest = this.#safe = null;
+    this.#cursor = null;
     if (!first) return;
+    this.#mixed = true;
     this.#awaited = [...this.#awaited, first].sort((one, other) => one.order - other.order);
     this.#begun = [];
     if (first.subscription.contacts) this.#known.contacts = false;
@@ -183,7 +192,7 @@ export class Subscriptions {
 
   /** Nothing is known any more, and from where to go on neither. */
   forget(): void {
-    this.#latest = this.#safe = null;
+    this.#cursor = null;
     this.#known = nothing();
     this.#begun = [];
   }
@@ -212,10 +221,6 @@ export class Subscriptions {
   /** Those were served. */
   begin(since: string): void {
     this.#begun = this.#begun.filter((begun) => begun.since !== since);
-  }
-
-  #settle(): void {
-    if (!this.settling) this.#safe = this.#latest;
   }
 
   /** The cursor of its own that something begins at. */

@@ -70,6 +70,10 @@ export class FakeSocket {
     this.say({ type: 'transition', cursor, at, presence });
   }
 
+  caughtUp(cursor: string): void {
+    this.say({ type: 'caught_up', cursor });
+  }
+
   /** Subscriptions and the like, without tokens. */
   get asked(): ClientFrame[] {
     return this.got.filter(({ type }) => type !== 'auth');
