@@ -89,12 +89,15 @@ impl Claimed {
             let until = statement.value(Value::Int(now.plus(LEASE).0));
             // Whoever else takes at this moment passes these over.
             let lock = if statement.is_postgres() { " FOR UPDATE SKIP LOCKED" } else { "" };
+            // Materialized: a plan that looked once for each row would take more than there is room for.
             statement.push(&format!(
-                "UPDATE webhook_deliveries SET attempts = attempts + 1, next_attempt_at_ms = {until} WHERE id IN ( \
+                "WITH due AS MATERIALIZED ( \
                      SELECT id FROM webhook_deliveries \
                      WHERE webhook_id = {of} AND status = 'pending' AND next_attempt_at_ms <= {at} \
                      ORDER BY next_attempt_at_ms, id LIMIT {most}{lock} \
-                 ) RETURNING id, webhook_id, message_id, body, attempts, next_attempt_at_ms"
+                 ) UPDATE webhook_deliveries SET attempts = attempts + 1, next_attempt_at_ms = {until} \
+                 WHERE id IN (SELECT id FROM due) \
+                 RETURNING id, webhook_id, message_id, body, attempts, next_attempt_at_ms"
             ));
             Ok::<_, DbError>(statement.load(connection)?)
         })?;

@@ -60,6 +60,7 @@ pub struct Answer {
 pub struct Sender {
     client: Client,
     allow_private: bool,
+    within: Duration,
 }
 
 impl Sender {
@@ -76,17 +77,23 @@ impl Sender {
             .pool_max_idle_per_host(0)
             .dns_resolver(Arc::new(Checked { resolver: Arc::new(resolver), allow_private }))
             .build()?;
-        Ok(Self { client, allow_private })
+        Ok(Self { client, allow_private, within: WITHIN })
+    }
+
+    /// The same sender with attempts that may take this long at most.
+    #[must_use]
+    pub fn within(self, within: Duration) -> Self {
+        Self { within: within.min(WITHIN), ..self }
     }
 
     /// Makes one attempt.
     pub async fn send(&self, webhook: &Webhook, claimed: &Claimed) -> Answer {
         // Kept apart from the rest, so that an answer whose body never ends is still an answer.
-        let deadline = tokio::time::Instant::now() + WITHIN;
+        let deadline = tokio::time::Instant::now() + self.within;
         match tokio::time::timeout_at(deadline, self.post(webhook, claimed)).await {
             Ok(Ok(response)) => read(response, deadline).await,
             Ok(Err(error)) => Answer { error: Some(error), ..Answer::default() },
-            Err(_) => Answer { error: Some(format!("no answer within {WITHIN:?}")), ..Answer::default() },
+            Err(_) => Answer { error: Some(format!("no answer within {:?}", self.within)), ..Answer::default() },
         }
     }
 
