@@ -16,3 +16,4 @@ mod sight;
 mod taking_out;
 mod tokens;
 mod ways_out;
+mod webhooks;

@@ -5,7 +5,6 @@ use std::collections::HashMap;
 use super::events::{Event, EventType};
 use crate::account::Standing;
 use crate::ids::UserId;
-use crate::presence::Reason;
 use crate::presence::availability::{Availability, Choice, Privacy, Shown};
 use crate::presence::rule::{OnlineStatus, Presence};
 use crate::presence::transition::{Entry, Event as Told, Transition};
@@ -51,10 +50,8 @@ fn event(entry: &Entry, users: &mut HashMap<UserId, Before>, viewer: &Viewer) ->
                 let kind = if t.online { EventType::PresenceOnline } else { EventType::PresenceOffline };
                 told(kind, t, strictest(t.privacy, user.privacy), viewer)
             }
-            // The account was deleted before this was written. Nothing else of it is told any more.
-            None if !t.online && t.reason == Reason::Deleted => {
-                told(EventType::PresenceOffline, t, t.privacy, viewer)
-            }
+            // The account was deleted before this was written: its end is told, and nothing else of it any more.
+            None if !t.online => told(EventType::PresenceOffline, t, t.privacy, viewer),
             None => None,
         },
         Told::Shown(t) => {
@@ -105,6 +102,7 @@ fn told(kind: EventType, t: &Transition, privacy: Privacy, viewer: &Viewer) -> O
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::presence::Reason;
     use crate::presence::availability::Visibility;
     use crate::presence::transition::TransitionId;
 
