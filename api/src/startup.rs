@@ -23,6 +23,7 @@ use lastseen_shared::service::Service;
 use lastseen_shared::settings::{HttpSettings, Secret, Settings};
 use lastseen_shared::signals::Signals;
 use lastseen_shared::telemetry::Metrics;
+use lastseen_worker::board::{self, Board};
 
 use crate::auth::tokens::Tokens;
 use crate::live::Live;
@@ -191,6 +192,8 @@ fn listen(
     let address = listener.local_addr().map_err(bind)?;
     let (service, tokens, metrics) = (service.clone(), web::Data::new(tokens), web::Data::from(Arc::clone(metrics)));
     let (origins, live) = (http.cors_origins.clone(), live.clone());
+    let alone = service.queue.clone().filter(|queue| matches!(queue, Queue::Memory(_)));
+    let board = alone.map(|queue| web::Data::new(Board::new(service.clone(), queue)));
     let server = HttpServer::new(move || {
         // Of its own for each thread: heartbeats that arrive on it share commands, on its own connection.
         let engine = service.engine.for_thread().unwrap_or_else(|error| {
@@ -198,12 +201,19 @@ fn listen(
             service.engine.clone()
         });
         let service = service.on(engine.clone());
+        let board = board.clone();
         App::new()
             .app_data(web::Data::new(service))
             .app_data(tokens.clone())
             .app_data(metrics.clone())
             .app_data(live.clone())
             .app_data(Pulse::new(engine))
+            // A worker has it on a listener of its own; where there is none it is here.
+            .configure(|config| {
+                if let Some(board) = board {
+                    config.app_data(board).configure(board::routes);
+                }
+            })
             .configure(routes)
             .wrap(from_fn(crate::handlers::health::count))
             .wrap(DefaultHeaders::new().add((header::X_CONTENT_TYPE_OPTIONS, "nosniff")))

@@ -83,6 +83,8 @@ pub struct Metrics {
     pub deliveries_due: Gauge,
     /// For how long the oldest of them is, in seconds.
     pub delivery_oldest_due: Gauge<f64, AtomicU64>,
+    /// Deliveries that have failed and are tried again.
+    pub deliveries_retrying: Gauge,
     /// Deliveries that were given up and are still kept.
     pub deliveries_dead: Gauge,
     /// How old the oldest entry was that the projector had not written at its last look, in seconds.
@@ -124,6 +126,9 @@ impl Metrics {
         let delivery_oldest_due = Gauge::default();
         let help = "For how long the oldest delivery is due";
         registry.register("webhook_oldest_due_seconds", help, delivery_oldest_due.clone());
+        let deliveries_retrying = Gauge::default();
+        let help = "Deliveries to webhooks that have failed and are tried again";
+        registry.register("webhook_deliveries_retrying", help, deliveries_retrying.clone());
         let deliveries_dead = Gauge::default();
         let help = "Deliveries to webhooks that were given up and are kept";
         registry.register("webhook_deliveries_dead", help, deliveries_dead.clone());
@@ -142,6 +147,7 @@ impl Metrics {
             deliveries,
             deliveries_due,
             delivery_oldest_due,
+            deliveries_retrying,
             deliveries_dead,
             projector_lag,
         }

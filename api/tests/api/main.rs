@@ -4,6 +4,7 @@
 mod accounts;
 mod app;
 mod bad_input;
+mod board;
 mod contacts;
 mod cost;
 mod directory;

@@ -117,6 +117,9 @@ pub struct Backlog {
     /// Since when the oldest of them is.
     #[diesel(sql_type = Nullable<BigInt>)]
     pub oldest_ms: Option<i64>,
+    /// Deliveries that have failed and are tried again.
+    #[diesel(sql_type = BigInt)]
+    pub retrying: i64,
     /// Deliveries that were given up, and are still kept.
     #[diesel(sql_type = BigInt)]
     pub dead: i64,
@@ -262,9 +265,11 @@ impl Backlog {
         statement.push(&format!(
             "SELECT (SELECT count(*) {due}) AS due, (SELECT min(d.next_attempt_at_ms) {due}) AS oldest_ms, \
              (SELECT count(*) FROM webhook_deliveries d JOIN webhooks w ON w.id = d.webhook_id \
+              WHERE d.status = 'pending' AND d.attempts > 0) AS retrying, \
+             (SELECT count(*) FROM webhook_deliveries d JOIN webhooks w ON w.id = d.webhook_id \
               WHERE d.status = 'dead') AS dead"
         ));
         let rows: Vec<Self> = statement.load(connection)?;
-        Ok(rows.first().copied().unwrap_or(Self { due: 0, oldest_ms: None, dead: 0 }))
+        Ok(rows.first().copied().unwrap_or(Self { due: 0, oldest_ms: None, retrying: 0, dead: 0 }))
     }
 }

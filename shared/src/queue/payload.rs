@@ -45,6 +45,19 @@ pub enum Job {
 }
 
 impl Job {
+    /// The names of all kinds.
+    pub const NAMES: [&str; 9] = [
+        "sweep",
+        "reconcile",
+        "trim_transitions",
+        "clean_sessions",
+        "clean_notifications",
+        "deliver",
+        "deliver_due",
+        "clean_deliveries",
+        "clean_tasks",
+    ];
+
     /// The name of the kind, as it is written in the payload, in logs and in metrics.
     #[must_use]
     pub fn name(&self) -> &'static str {
@@ -162,6 +175,7 @@ mod tests {
             let written = serde_json::to_value(&envelope).unwrap();
             assert_eq!(written, wire);
             assert_eq!(written["job"], job.name(), "name() is the tag");
+            assert!(Job::NAMES.contains(&job.name()));
             assert_eq!(Envelope::decode(written).unwrap(), envelope);
         }
     }

@@ -16,6 +16,7 @@ mod live;
 mod login;
 mod me;
 mod notifications;
+mod operator;
 mod profile;
 mod refresh;
 mod rows;
@@ -80,6 +81,8 @@ struct Inner {
     accounts: AccountSettings,
     /// Failed log-ins, by name and address together.
     failures: Limiter,
+    /// Admins who have shown their password.
+    remembered: operator::Remembered,
     /// Registrations, by address.
     registrations: Limiter,
     rows: rows::RowReader,
@@ -99,7 +102,8 @@ impl Service {
         let rows = rows::RowReader::start(db.clone());
         let failures = Limiter::new(accounts.rate_limits, 10, std::time::Duration::from_secs(60));
         let registrations = Limiter::new(accounts.rate_limits, 1_000, std::time::Duration::from_secs(60));
-        let inner = Arc::new(Inner { hasher, presence, accounts, failures, registrations, rows });
+        let remembered = operator::Remembered::new();
+        let inner = Arc::new(Inner { hasher, presence, accounts, failures, remembered, registrations, rows });
         Self { db, engine, signals: Signals::local(), queue: None, webhooks_allow_private: false, inner }
     }
 

@@ -29,6 +29,7 @@ pub async fn note_backlog(context: &Context) -> Result<(), DbError> {
     let backlog = context.db.run(move |c: &mut AnyConnection| Backlog::at(c, now)).await?;
     let age = backlog.oldest_ms.map_or(0, |oldest| now.0.saturating_sub(oldest).max(0));
     context.metrics.deliveries_due.set(backlog.due);
+    context.metrics.deliveries_retrying.set(backlog.retrying);
     context.metrics.deliveries_dead.set(backlog.dead);
     context.metrics.delivery_oldest_due.set(std::time::Duration::from_millis(age.unsigned_abs()).as_secs_f64());
     Ok(())

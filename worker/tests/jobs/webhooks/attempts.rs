@@ -128,7 +128,7 @@ async fn what_fails_is_tried_over_a_day_and_then_dead(world: World) {
     send_due(&world).await;
     receiver.has_no_more();
     let backlog = world.context.db.run(|c: &mut AnyConnection| Backlog::at(c, Timestamp::now())).await.unwrap();
-    assert_eq!(backlog, Backlog { due: 0, oldest_ms: None, dead: 1 });
+    assert_eq!(backlog, Backlog { due: 0, oldest_ms: None, retrying: 0, dead: 1 });
     let metrics = world.context.metrics.encode();
     assert!(metrics.contains("webhook_attempts_total{outcome=\"retrying\"} 10"), "{metrics}");
     assert!(metrics.contains("webhook_attempts_total{outcome=\"dead\"} 1"), "{metrics}");
