@@ -84,7 +84,7 @@ async fn standalone(settings: &Settings) -> Result<(), StartError> {
         queue: Queue::memory(TICK_MEMORY),
         presence: settings.presence,
         sessions_kept: lastseen_worker::startup::SESSIONS_KEPT,
-        notifications_kept: settings.worker.history_retention,
+        history_kept: settings.worker.history_retention,
         metrics: Arc::clone(&application.metrics),
     };
     let worker = tokio::spawn(lastseen_worker::startup::run(context, settings.worker.clone(), stop.clone()));

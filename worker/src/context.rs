@@ -25,8 +25,8 @@ pub struct Context {
     pub presence: PresenceSettings,
     /// How long sessions that are over stay in the database.
     pub sessions_kept: Duration,
-    /// How long notifications stay.
-    pub notifications_kept: Duration,
+    /// How long history and notifications stay.
+    pub history_kept: Duration,
     /// The process's metrics.
     pub metrics: Arc<Metrics>,
 }

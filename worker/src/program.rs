@@ -52,7 +52,7 @@ pub async fn run() -> Result<(), StartError> {
         queue: Queue::redis(redis.shared()?, redis.key_prefix(), TICK_MEMORY),
         presence: settings.presence,
         sessions_kept: startup::SESSIONS_KEPT,
-        notifications_kept: settings.worker.history_retention,
+        history_kept: settings.worker.history_retention,
         metrics: Arc::new(Metrics::new()),
     };
     let bind = settings.worker.bind;

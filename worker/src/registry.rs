@@ -71,6 +71,9 @@ pub fn policy(job: &Job) -> Policy {
         Job::Reconcile { .. } => (3, 5, 300),
         Job::TrimTransitions { .. } => (2, 5, 60),
         Job::CleanSessions {} | Job::CleanNotifications {} => (3, 30, 600),
+        Job::RollOnline {} => (2, 5, 300),
+        Job::RollActive {} => (2, 5, 300),
+        Job::CleanHistory {} => (3, 30, 1_800),
         Job::CleanTasks {} => (2, 5, 120),
     };
     Policy { attempts, backoff: Duration::from_secs(backoff), timeout: Duration::from_secs(timeout) }
@@ -88,6 +91,9 @@ pub async fn run(context: &Context, job: Job) -> Result<(), JobError> {
         Job::TrimTransitions { shard } => jobs::trim_transitions::run(context, shard).await?,
         Job::CleanSessions {} => jobs::clean_sessions::run(context).await?,
         Job::CleanNotifications {} => jobs::clean_notifications::run(context).await?,
+        Job::RollOnline {} => jobs::roll_online::run(context).await?,
+        Job::RollActive {} => jobs::roll_active::run(context).await?,
+        Job::CleanHistory {} => jobs::clean_history::run(context).await?,
         Job::CleanTasks {} => jobs::clean_tasks::run(context).await?,
     }
     Ok(())
@@ -105,6 +111,9 @@ mod tests {
             Job::TrimTransitions { shard: 0 },
             Job::CleanSessions {},
             Job::CleanNotifications {},
+            Job::RollOnline {},
+            Job::RollActive {},
+            Job::CleanHistory {},
             Job::CleanTasks {},
         ] {
             let policy = policy(&job);

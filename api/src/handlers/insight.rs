@@ -34,7 +34,7 @@ pub struct IntervalShape {
     pub end_reason: Option<&'static str>,
     /// The session that began it.
     pub session_id: Option<i64>,
-    /// Its device, as long as the session is known.
+    /// Its device.
     pub device: Option<String>,
 }
 

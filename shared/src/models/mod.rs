@@ -8,11 +8,13 @@ pub mod audit;
 pub mod contact;
 pub mod directory;
 pub mod history;
+pub mod intervals;
 pub mod notification;
 pub mod privacy;
 pub mod projection;
 pub mod session;
 mod sql;
+pub mod statistics;
 pub mod walk;
 
 pub use account::{Account, AccountChanges, NewAccount};

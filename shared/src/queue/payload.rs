@@ -29,6 +29,12 @@ pub enum Job {
     CleanSessions {},
     /// Delete notifications that are older than history is kept.
     CleanNotifications {},
+    /// Roll up who was online.
+    RollOnline {},
+    /// Roll up who was active.
+    RollActive {},
+    /// Delete history that is older than it is kept, and make room for what is to come.
+    CleanHistory {},
     /// Remove finished tasks from the queue itself.
     CleanTasks {},
 }
@@ -43,6 +49,9 @@ impl Job {
             Self::TrimTransitions { .. } => "trim_transitions",
             Self::CleanSessions {} => "clean_sessions",
             Self::CleanNotifications {} => "clean_notifications",
+            Self::RollOnline {} => "roll_online",
+            Self::RollActive {} => "roll_active",
+            Self::CleanHistory {} => "clean_history",
             Self::CleanTasks {} => "clean_tasks",
         }
     }
@@ -52,7 +61,12 @@ impl Job {
     pub fn shard(&self) -> Option<u32> {
         match self {
             Self::Sweep { shard } | Self::Reconcile { shard } | Self::TrimTransitions { shard } => Some(*shard),
-            Self::CleanSessions {} | Self::CleanNotifications {} | Self::CleanTasks {} => None,
+            Self::CleanSessions {}
+            | Self::CleanNotifications {}
+            | Self::RollOnline {}
+            | Self::RollActive {}
+            | Self::CleanHistory {}
+            | Self::CleanTasks {} => None,
         }
     }
 
@@ -133,6 +147,9 @@ mod tests {
             ),
             (Job::CleanSessions {}, json!({"v": 1, "job": "clean_sessions", "tick": 60_000})),
             (Job::CleanNotifications {}, json!({"v": 1, "job": "clean_notifications", "tick": 60_000})),
+            (Job::RollOnline {}, json!({"v": 1, "job": "roll_online", "tick": 60_000})),
+            (Job::RollActive {}, json!({"v": 1, "job": "roll_active", "tick": 60_000})),
+            (Job::CleanHistory {}, json!({"v": 1, "job": "clean_history", "tick": 60_000})),
             (Job::CleanTasks {}, json!({"v": 1, "job": "clean_tasks", "tick": 60_000})),
         ]
     }

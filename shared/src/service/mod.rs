@@ -21,6 +21,7 @@ mod refresh;
 mod rows;
 mod sight;
 mod signs;
+mod statistics;
 mod viewer;
 
 use std::sync::Arc;
