@@ -72,11 +72,21 @@ impl Zone {
             Step::Minute => Timestamp(at.0 - at.0.rem_euclid(MINUTE)),
             // Of the hour that is there twice when the clock is set back, each is one of its own.
             Step::Hour => {
-                let offset = i64::from(local.offset().fix().local_minus_utc()) * 1_000;
-                Timestamp(at.0 - (at.0 + offset).rem_euclid(60 * MINUTE))
+                let offset = self.offset(at);
+                let mut start = Timestamp(at.0 - (at.0 + offset).rem_euclid(60 * MINUTE));
+                // Where the clock is set by half an hour, the hour begins anew there.
+                while self.offset(start) != offset {
+                    start = Timestamp(start.0 - start.0.rem_euclid(QUARTER) + QUARTER);
+                }
+                start
             }
             Step::Day => self.midnight(local.date_naive()),
         }
+    }
+
+    /// How far the zone's clocks are ahead of UTC, in milliseconds.
+    fn offset(self, at: Timestamp) -> i64 {
+        i64::from(utc(at).with_timezone(&self.0).offset().fix().local_minus_utc()) * 1_000
     }
 
     /// The day's first moment: where the clock is set forward at midnight, that is a later time of the clock.

@@ -6,4 +6,5 @@ mod projector;
 mod queue;
 mod reconcile;
 mod schema;
+mod statistics;
 mod world;

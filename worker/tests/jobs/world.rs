@@ -87,6 +87,10 @@ impl World {
         Self { context, clock, drop }
     }
 
+    pub fn is_postgres(&self) -> bool {
+        matches!(self.drop, Dropped::Database(..))
+    }
+
     pub fn pass(&self, time: Duration) {
         self.clock.set(self.clock.now().plus(time));
     }
@@ -111,13 +115,18 @@ impl World {
     }
 
     pub async fn session(&self, user: UserId) -> SessionId {
+        self.session_on(user, Platform::Web).await
+    }
+
+    /// A session on a device of a platform.
+    pub async fn session_on(&self, user: UserId, platform: Platform) -> SessionId {
         let now = self.clock.now();
         let (family_hash, refresh_hash) = (vec![1], vec![2]);
         let expires_at = now.plus(Duration::from_secs(1_000_000));
         let new = NewSession {
             user,
-            device: None,
-            platform: Platform::Web,
+            device: Some(platform.as_str().to_owned()),
+            platform,
             family_hash,
             refresh_hash,
             created_at: now,

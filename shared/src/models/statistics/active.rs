@@ -6,7 +6,7 @@ use diesel::prelude::*;
 use diesel::sql_types::BigInt;
 use roaring::RoaringTreemap;
 
-use super::{ACTIVE, Progress, on_one_state, take_marks};
+use super::{ACTIVE, Progress};
 use crate::db::schema::{stats_active_days as days, stats_active_users as users, stats_forgotten_users as forgotten};
 use crate::db::{AnyConnection, DbError, on_either};
 use crate::models::sql::{Statement, Value};
@@ -58,16 +58,22 @@ impl ActiveDay {
 /// # Errors
 /// [`DbError`]; nothing is rolled up then, and the next roll does it.
 pub fn roll_active(connection: &mut AnyConnection, now: Timestamp) -> Result<(), DbError> {
-    take_marks(connection)?;
-    on_one_state(connection, |connection| {
-        let progress = Progress::lock(connection, ACTIVE)?;
+    super::roll(connection, |connection| {
+        let progress = Progress::load(connection, ACTIVE)?;
         let Some(from) = progress.from(now) else { return Ok(()) };
         let (first, today) = (day_of(from), day_of(now));
         let gone: Vec<i64> = forgotten::table.select(forgotten::user_id).load(connection)?;
         // Whoever is to be forgotten is in any of them.
         let mut sets = load_sets(connection, if gone.is_empty() { first - MONTH } else { i32::MIN })?;
-        for stay in stays(connection, from, now, progress.done.is_none_or(|done| day_of(done) < today))? {
-            // The days before the first were rolled up already, or are too long ago.
+        // Today only gains users. Of a day before, or where a day has begun, it may come out late that somebody who seemed
+        // to be online still had gone before midnight: those days are made anew.
+        let anew = first < today || progress.done.is_none_or(|done| day_of(done) < today);
+        if anew {
+            sets.retain(|day, _| *day < first);
+            diesel::delete(users::table.filter(users::day.ge(first))).execute(connection)?;
+        }
+        for stay in stays(connection, from, now, anew)? {
+            // The days before the first were rolled up already.
             let (start, end) = (day_of(Timestamp(stay.from_ms)).max(first), day_of(Timestamp(stay.to_ms)).min(today));
             for day in start..=end {
                 sets.entry(day).or_default().insert(stay.user_id.unsigned_abs());
@@ -112,22 +118,16 @@ pub fn roll_active(connection: &mut AnyConnection, now: Timestamp) -> Result<(),
     })
 }
 
-/// Who was online since: intervals that have begun or ended since, and, where a day has begun meanwhile, all that are open.
-fn stays(
-    connection: &mut AnyConnection,
-    from: Timestamp,
-    now: Timestamp,
-    new_day: bool,
-) -> Result<Vec<Stay>, DbError> {
+/// Who was online since: intervals that have begun or ended since; or, where days are made anew, all that touch them.
+fn stays(connection: &mut AnyConnection, from: Timestamp, now: Timestamp, anew: bool) -> Result<Vec<Stay>, DbError> {
     let mut statement = Statement::on(connection);
-    // Days are what matters, so the whole first one.
-    let day = from.0 - from.0.rem_euclid(DAY_MS);
-    let since = statement.value(Value::Int(from.0));
-    let open_since = statement.value(Value::Int(if new_day { i64::MIN } else { from.0 }));
-    let (day, now) = (statement.value(Value::Int(day)), statement.value(Value::Int(now.0)));
+    let first_day = from.0 - from.0.rem_euclid(DAY_MS);
+    let (over_since, open_since) = if anew { (first_day, i64::MIN) } else { (from.0, from.0) };
+    let [over_since, open_since, now] =
+        [over_since, open_since, now.0].map(|number| statement.value(Value::Int(number)));
     statement.push(&format!(
         "SELECT user_id, started_at_ms AS from_ms, ended_at_ms AS to_ms FROM presence_history \
-         WHERE ended_at_ms >= {day} AND ended_at_ms >= {since} \
+         WHERE ended_at_ms >= {over_since} \
          UNION ALL SELECT user_id, started_at_ms, CAST({now} AS BIGINT) FROM presence_open \
          WHERE started_at_ms >= {open_since}"
     ));

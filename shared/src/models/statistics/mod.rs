@@ -13,7 +13,7 @@ pub use active::{ActiveDay, roll_active};
 pub use online::{delete_old_minutes, roll_online};
 pub use read::{PlatformSum, Range, Sessions};
 
-use crate::db::schema::{projector_offsets, stats_progress};
+use crate::db::schema::{presence_history, presence_open, projector_offsets, stats_progress};
 use crate::db::{AnyConnection, DbError, write_transaction};
 use crate::timestamp::Timestamp;
 
@@ -21,6 +21,8 @@ use crate::timestamp::Timestamp;
 const ONLINE: &str = "online";
 /// What is rolled up: active users.
 const ACTIVE: &str = "active";
+/// PostgreSQL's advisory lock of whoever rolls.
+const LOCK: i64 = 7_223_301_971;
 /// Nothing is rolled up that lies further back, in milliseconds: a clock that was once far off is not worth years of rows.
 const FURTHEST: i64 = 400 * 86_400_000;
 
@@ -32,14 +34,10 @@ struct Progress {
 }
 
 impl Progress {
-    /// Locks a rollup's, within a transaction: there is one roll at a time.
-    fn lock(connection: &mut AnyConnection, rollup: &str) -> Result<Self, DbError> {
+    fn load(connection: &mut AnyConnection, rollup: &str) -> Result<Self, DbError> {
         let row =
             stats_progress::table.find(rollup).select((stats_progress::done_ms, stats_progress::changed_from_ms));
-        let (done, changed_from): (Option<i64>, Option<i64>) = match connection {
-            AnyConnection::Postgresql(pg) => row.for_update().first(pg)?,
-            AnyConnection::Sqlite(sqlite) => row.first(sqlite)?,
-        };
+        let (done, changed_from): (Option<i64>, Option<i64>) = row.first(connection)?;
         Ok(Self { done: done.map(Timestamp), changed_from: changed_from.map(Timestamp) })
     }
 
@@ -69,6 +67,35 @@ pub fn mark_changed(connection: &mut AnyConnection, from: Timestamp) -> Result<(
     Ok(())
 }
 
+/// Makes statistics again of history, from `from` on or of all that there is. Answers from when to when; `None` where
+/// there is nothing.
+///
+/// # Errors
+/// [`DbError`]; what was made before stays then.
+pub fn rebuild(
+    connection: &mut AnyConnection,
+    from: Option<Timestamp>,
+    now: Timestamp,
+) -> Result<Option<(Timestamp, Timestamp)>, DbError> {
+    let earliest = match from {
+        Some(from) => Some(from),
+        None => on_one_state(connection, earliest)?,
+    };
+    let Some(from) = earliest else { return Ok(None) };
+    mark_changed(connection, from)?;
+    roll_active(connection, now)?;
+    roll_online(connection, now).map(Some)
+}
+
+/// When history begins.
+fn earliest(connection: &mut AnyConnection) -> Result<Option<Timestamp>, DbError> {
+    let over: Option<i64> =
+        presence_history::table.select(diesel::dsl::min(presence_history::started_at_ms)).first(connection)?;
+    let open: Option<i64> =
+        presence_open::table.select(diesel::dsl::min(presence_open::started_at_ms)).first(connection)?;
+    Ok(over.into_iter().chain(open).min().map(Timestamp))
+}
+
 /// Takes from the projectors from when on they have changed history. In a transaction of its own, so that they do not
 /// wait for a roll; what they change from now on, they mark anew.
 fn take_marks(connection: &mut AnyConnection) -> Result<(), DbError> {
@@ -93,7 +120,24 @@ fn take_marks(connection: &mut AnyConnection) -> Result<(), DbError> {
     })
 }
 
-/// Runs `work` on one state of the database, in one transaction that may take minutes.
+/// Takes the projectors' marks and runs `work` on one state of the database, in one transaction that may take minutes. One
+/// at a time: another waits, and then sees what this one did.
+fn roll<T>(
+    connection: &mut AnyConnection,
+    work: impl FnOnce(&mut AnyConnection) -> Result<T, DbError>,
+) -> Result<T, DbError> {
+    if let AnyConnection::Postgresql(pg) = connection {
+        // Before the transaction, whose view begins with its first statement.
+        diesel::sql_query(format!("SELECT pg_advisory_lock({LOCK})")).execute(pg)?;
+    }
+    let done = take_marks(connection).and_then(|()| on_one_state(connection, work));
+    if let AnyConnection::Postgresql(pg) = connection {
+        diesel::sql_query(format!("SELECT pg_advisory_unlock({LOCK})")).execute(pg)?;
+    }
+    done
+}
+
+/// Runs `work` on one state of the database, however long it takes.
 fn on_one_state<T>(
     connection: &mut AnyConnection,
     work: impl FnOnce(&mut AnyConnection) -> Result<T, DbError>,

@@ -6,7 +6,7 @@ use std::time::Duration;
 use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Binary, Text};
 
-use super::{ONLINE, Progress, on_one_state, take_marks};
+use super::{ONLINE, Progress};
 use crate::db::schema::stats_minutes;
 use crate::db::{AnyConnection, DbError, on_either};
 use crate::models::sql::{Statement, Value};
@@ -19,7 +19,7 @@ use crate::timestamp::Timestamp;
 const STRETCH: i64 = 6 * 60 * MINUTE;
 /// Log-ins are dated by the engine's clock before they are committed: a minute is looked at again.
 const AGAIN: i64 = MINUTE;
-/// A change that lies further back has its whole quarter of an hour made anew.
+/// A change that lies further back has its whole quarter of an hour made anew, since its minutes may be gone.
 const LONG_AGO: i64 = 60 * MINUTE;
 
 /// The word for all platforms together.
@@ -55,13 +55,15 @@ fn platform(text: &str) -> Platform {
 /// # Errors
 /// [`DbError`]; nothing is rolled up then, and the next roll does it.
 pub fn roll_online(connection: &mut AnyConnection, now: Timestamp) -> Result<(Timestamp, Timestamp), DbError> {
-    take_marks(connection)?;
-    on_one_state(connection, |connection| {
-        let progress = Progress::lock(connection, ONLINE)?;
+    super::roll(connection, |connection| {
+        let progress = Progress::load(connection, ONLINE)?;
         let to = Timestamp(now.0 - now.0.rem_euclid(MINUTE));
         let Some(from) = progress.from(now) else { return Ok((to, to)) };
         let from = from.0.min(progress.done.map_or(i64::MAX, |done| done.0 - AGAIN));
-        let whole = if from < to.0 - LONG_AGO { QUARTER } else { MINUTE };
+        let first: Option<i64> =
+            stats_minutes::table.select(diesel::dsl::min(stats_minutes::at_ms)).first(connection)?;
+        let begins = first.is_none_or(|first| from < first);
+        let whole = if begins || from < to.0 - LONG_AGO { QUARTER } else { MINUTE };
         let from = from - from.rem_euclid(whole);
         let mut levels = levels_before(connection, from)?;
         let mut start = from;
