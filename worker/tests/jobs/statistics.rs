@@ -204,6 +204,8 @@ async fn what_is_kept_up_is_what_a_rebuild_makes(world: World) {
     }
     world.context.engine.expire(0, 100).await.unwrap();
     project(&world).await;
+    // Minutes that are not over are not rolled up.
+    world.pass(Duration::from_secs(61));
     roll(&world).await;
     check_minutes(&world).await;
     check_days(&world).await;
