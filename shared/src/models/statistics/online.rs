@@ -8,7 +8,7 @@ use diesel::sql_types::{Array, BigInt, Binary, Text};
 
 use super::{ONLINE, Progress};
 use crate::db::schema::stats_minutes;
-use crate::db::{AnyConnection, DbError, on_either};
+use crate::db::{AnyConnection, DbError};
 use crate::models::sql::{Statement, Value};
 use crate::statistics::Platform;
 use crate::statistics::lengths::Lengths;
@@ -203,27 +203,39 @@ fn write_quarters(connection: &mut AnyConnection, from: i64, to: i64) -> Result<
         if statement.is_postgres() { "''" } else { "x''" }
     ));
     statement.execute(connection)?;
-    for ((at, platform), (sessions, session_ms, lengths)) in ended(connection, from, to)? {
-        let text = |places: [&str; 5]| {
-            let [at, platform, sessions, session_ms, lengths] = places;
-            format!(
-                "INSERT INTO stats_quarters (at_ms, platform, online_ms, peak, logins, sessions, session_ms, lengths) \
-                 VALUES ({at}, {platform}, 0, 0, 0, {sessions}, {session_ms}, {lengths}) \
-                 ON CONFLICT (at_ms, platform) DO UPDATE SET sessions = excluded.sessions, \
-                     session_ms = excluded.session_ms, lengths = excluded.lengths"
-            )
-        };
-        let text = match connection {
-            AnyConnection::Postgresql(_) => text(["$1", "$2", "$3", "$4", "$5"]),
-            AnyConnection::Sqlite(_) => text(["?1", "?2", "?3", "?4", "?5"]),
-        };
-        on_either!(connection, c => diesel::sql_query(text)
-            .bind::<BigInt, _>(at)
-            .bind::<Text, _>(platform)
-            .bind::<BigInt, _>(sessions)
-            .bind::<BigInt, _>(session_ms)
-            .bind::<Binary, _>(lengths.encode())
-            .execute(c))?;
+    let ended = ended(connection, from, to)?;
+    write_ended(connection, &ended)
+}
+
+fn write_ended(connection: &mut AnyConnection, ended: &EndedIn) -> Result<(), DbError> {
+    const INSERT: &str =
+        "INSERT INTO stats_quarters (at_ms, platform, online_ms, peak, logins, sessions, session_ms, lengths)";
+    const CONFLICT: &str = "ON CONFLICT (at_ms, platform) DO UPDATE SET sessions = excluded.sessions, \
+         session_ms = excluded.session_ms, lengths = excluded.lengths";
+    match connection {
+        AnyConnection::Postgresql(pg) => {
+            diesel::sql_query(format!(
+                "{INSERT} SELECT n.at_ms, n.platform, 0, 0, 0, n.sessions, n.session_ms, n.lengths \
+                 FROM unnest($1, $2, $3, $4, $5) AS n(at_ms, platform, sessions, session_ms, lengths) {CONFLICT}"
+            ))
+            .bind::<Array<BigInt>, _>(ended.keys().map(|(at, _)| *at).collect::<Vec<_>>())
+            .bind::<Array<Text>, _>(ended.keys().map(|(_, platform)| *platform).collect::<Vec<_>>())
+            .bind::<Array<BigInt>, _>(ended.values().map(|(sessions, ..)| *sessions).collect::<Vec<_>>())
+            .bind::<Array<BigInt>, _>(ended.values().map(|(_, ms, _)| *ms).collect::<Vec<_>>())
+            .bind::<Array<Binary>, _>(ended.values().map(|(.., lengths)| lengths.encode()).collect::<Vec<_>>())
+            .execute(pg)?;
+        }
+        AnyConnection::Sqlite(sqlite) => {
+            for ((at, platform), (sessions, session_ms, lengths)) in ended {
+                diesel::sql_query(format!("{INSERT} VALUES (?, ?, 0, 0, 0, ?, ?, ?) {CONFLICT}"))
+                    .bind::<BigInt, _>(at)
+                    .bind::<Text, _>(*platform)
+                    .bind::<BigInt, _>(sessions)
+                    .bind::<BigInt, _>(session_ms)
+                    .bind::<Binary, _>(lengths.encode())
+                    .execute(sqlite)?;
+            }
+        }
     }
     Ok(())
 }
