@@ -8,7 +8,8 @@ use utoipa::{Modify, OpenApi};
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
 use crate::handlers::{
-    accounts, contacts, devices, export, health, insight, me, notifications, presence, sessions, users, webhooks,
+    accounts, contacts, devices, export, health, insight, me, notifications, presence, sessions, statistics, users,
+    webhooks,
 };
 use crate::live::socket;
 
@@ -26,7 +27,8 @@ use crate::live::socket;
         contacts::remove, notifications::list, notifications::read, notifications::read_all,
         webhooks::create, webhooks::list, webhooks::show, webhooks::edit, webhooks::delete, webhooks::rotate_secret,
         webhooks::test, webhooks::deliveries, webhooks::redeliver,
-        devices::list, devices::end, insight::history, insight::now, insight::config, socket::open,
+        devices::list, devices::end, insight::history, insight::config, statistics::now, statistics::online, statistics::active, statistics::sessions,
+        statistics::heatmap, statistics::platforms, socket::open,
         health::alive, health::ready, health::metrics,
     ),
     modifiers(&Additions),

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use clap::ArgMatches;
 use lastseen_shared::account::hashing::Hasher;
 use lastseen_shared::account::{Email, Password, Username};
-use lastseen_shared::db::{Address, Db};
+use lastseen_shared::db::{Address, Db, DbError};
 use lastseen_shared::demo;
+use lastseen_shared::models::statistics::rebuild;
 use lastseen_shared::presence::Engine;
 use lastseen_shared::presence::clock::Clock;
 use lastseen_shared::presence::memory::MemoryEngine;
@@ -15,6 +16,7 @@ use lastseen_shared::service::Service;
 use lastseen_shared::settings::table::given;
 use lastseen_shared::settings::{FirstAdmin, Form, Settings, default_email};
 use lastseen_shared::stop::stop_signal;
+use lastseen_shared::timestamp::Timestamp;
 use lastseen_worker::context::Context;
 use lastseen_worker::deliver::{Deliverer, Sender, SystemResolver};
 
@@ -44,6 +46,7 @@ pub async fn run() -> Result<(), StartError> {
         "standalone" => standalone(&settings(matches, Form::StandAlone)?).await,
         "serve" => serve(&settings(matches, Form::Distributed)?).await,
         "migrate" => migrate(matches).await,
+        "rebuild-statistics" => rebuild_statistics(matches).await,
         "seed-demo" => seed_demo(matches).await,
         _ => create_admin(matches).await,
     }
@@ -77,7 +80,6 @@ async fn standalone(settings: &Settings) -> Result<(), StartError> {
     let sender = Sender::new(SystemResolver, settings.webhooks_allow_private);
     let sender = sender.map_err(|error| StartError::Refused(format!("TLS: {error}")))?;
     let context = Context {
-        deliveries_kept: settings.worker.history_retention,
         deliverer: Deliverer::new(service.db.clone(), Arc::clone(&application.metrics), sender),
         engine: service.engine.clone(),
         db: service.db.clone(),
@@ -85,7 +87,7 @@ async fn standalone(settings: &Settings) -> Result<(), StartError> {
         queue,
         presence: settings.presence,
         sessions_kept: lastseen_worker::startup::SESSIONS_KEPT,
-        notifications_kept: settings.worker.history_retention,
+        history_kept: settings.worker.history_retention,
         metrics: Arc::clone(&application.metrics),
     };
     let worker = tokio::spawn(lastseen_worker::startup::run(context, settings.worker.clone(), stop.clone()));
@@ -204,6 +206,20 @@ async fn seed_demo(matches: &ArgMatches) -> Result<(), StartError> {
         return Err(StartError::Refused("the database has users already: the demo is for an empty one".to_owned()));
     }
     println!("{users} people are there; the password of each is {}.", demo::PASSWORD);
+    Ok(())
+}
+
+async fn rebuild_statistics(matches: &ArgMatches) -> Result<(), StartError> {
+    let refused = |_| StartError::Refused("--from must be a time in RFC 3339".to_owned());
+    let from = matches.get_one::<String>("from").map(|text| Timestamp::parse(text).map_err(refused)).transpose()?;
+    let db = database(matches)?;
+    let failed = |error: DbError| StartError::Refused(format!("DATABASE_URL: {error}"));
+    db.migrate().await.map_err(failed)?;
+    let rebuilt = db.run(move |connection| rebuild(connection, from, Timestamp::now())).await.map_err(failed)?;
+    match rebuilt {
+        Some((from, to)) => println!("Statistics are made again from {from} to {to}."),
+        None => println!("Nobody has been online yet."),
+    }
     Ok(())
 }
 

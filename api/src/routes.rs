@@ -12,7 +12,8 @@ use actix_web::{HttpResponse, Resource, ResponseError, Route};
 use lastseen_shared::refusal::{Code, Refusal};
 
 use crate::handlers::{
-    accounts, contacts, devices, export, health, insight, me, notifications, presence, sessions, users, webhooks,
+    accounts, contacts, devices, export, health, insight, me, notifications, presence, sessions, statistics, users,
+    webhooks,
 };
 use crate::live::socket;
 use crate::problem::Problem;
@@ -136,7 +137,12 @@ pub fn routes(config: &mut ServiceConfig) {
         "/api/webhooks/{id}/test" { POST webhooks::test }
         "/api/webhooks/{id}/deliveries" { GET webhooks::deliveries }
         "/api/webhooks/{id}/deliveries/{did}/redeliver" { POST webhooks::redeliver }
-        "/api/stats/now" { GET insight::now }
+        "/api/stats/now" { GET statistics::now }
+        "/api/stats/online" { GET statistics::online }
+        "/api/stats/active" { GET statistics::active }
+        "/api/stats/sessions" { GET statistics::sessions }
+        "/api/stats/heatmap" { GET statistics::heatmap }
+        "/api/stats/platforms" { GET statistics::platforms }
         "/api/config" { GET insight::config }
         "/api/openapi.json" { GET openapi::document }
         "/api/docs" { GET to_docs }

@@ -27,10 +27,8 @@ pub struct Context {
     pub presence: PresenceSettings,
     /// How long sessions that are over stay in the database.
     pub sessions_kept: Duration,
-    /// How long notifications stay.
-    pub notifications_kept: Duration,
-    /// How long deliveries to webhooks stay.
-    pub deliveries_kept: Duration,
+    /// How long history, notifications and deliveries to webhooks stay.
+    pub history_kept: Duration,
     /// Sends to webhooks.
     pub deliverer: Deliverer,
     /// The process's metrics.

@@ -51,7 +51,6 @@ pub async fn run() -> Result<(), StartError> {
     let metrics = Arc::new(Metrics::new());
     let sender = Sender::new(SystemResolver, settings.webhooks_allow_private)?;
     let context = Context {
-        deliveries_kept: settings.worker.history_retention,
         deliverer: Deliverer::new(db.clone(), Arc::clone(&metrics), sender),
         engine,
         db,
@@ -59,7 +58,7 @@ pub async fn run() -> Result<(), StartError> {
         queue: Queue::redis(redis.shared()?, redis.key_prefix(), TICK_MEMORY),
         presence: settings.presence,
         sessions_kept: startup::SESSIONS_KEPT,
-        notifications_kept: settings.worker.history_retention,
+        history_kept: settings.worker.history_retention,
         metrics,
     };
     let cores = std::thread::available_parallelism().map_or(1, usize::from);

@@ -74,6 +74,9 @@ pub fn policy(job: &Job) -> Policy {
         Job::Deliver { .. } => (1, 1, 10),
         Job::DeliverDue {} => (1, 1, 30),
         Job::CleanDeliveries {} => (3, 30, 600),
+        Job::RollOnline {} => (2, 5, 300),
+        Job::RollActive {} => (2, 5, 300),
+        Job::CleanHistory {} => (3, 30, 1_800),
         Job::CleanTasks {} => (2, 5, 120),
     };
     Policy { attempts, backoff: Duration::from_secs(backoff), timeout: Duration::from_secs(timeout) }
@@ -94,6 +97,9 @@ pub async fn run(context: &Context, job: Job) -> Result<(), JobError> {
         Job::Deliver { webhook } => context.deliverer.wake(webhook),
         Job::DeliverDue {} => jobs::deliver::due(context).await?,
         Job::CleanDeliveries {} => jobs::clean_deliveries::run(context).await?,
+        Job::RollOnline {} => jobs::roll_online::run(context).await?,
+        Job::RollActive {} => jobs::roll_active::run(context).await?,
+        Job::CleanHistory {} => jobs::clean_history::run(context).await?,
         Job::CleanTasks {} => jobs::clean_tasks::run(context).await?,
     }
     Ok(())
@@ -114,6 +120,9 @@ mod tests {
             Job::Deliver { webhook: lastseen_shared::ids::WebhookId(1) },
             Job::DeliverDue {},
             Job::CleanDeliveries {},
+            Job::RollOnline {},
+            Job::RollActive {},
+            Job::CleanHistory {},
             Job::CleanTasks {},
         ] {
             let policy = policy(&job);

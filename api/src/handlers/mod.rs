@@ -10,6 +10,7 @@ pub mod me;
 pub mod notifications;
 pub mod presence;
 pub mod sessions;
+pub mod statistics;
 pub mod users;
 pub mod webhooks;
 

@@ -14,6 +14,7 @@ mod notifications;
 mod privacy;
 mod profile;
 mod sight;
+mod statistics;
 mod taking_out;
 mod tokens;
 mod ways_out;

@@ -21,7 +21,7 @@ async fn start(form: Form) -> System {
 /// The admin, of whose log-in no webhook will be told that is made now.
 async fn projected_admin(system: &System) -> Session {
     let admin = system.admin().await;
-    eventually(PATIENCE, async || match system.database.count("presence_history") {
+    eventually(PATIENCE, async || match system.database.count("presence_open") {
         0 => Err("the admin is not projected".to_owned()),
         _ => Ok(()),
     })

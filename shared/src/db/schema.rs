@@ -49,6 +49,7 @@ diesel::table! {
         last_seen_ms -> BigInt,
         ended_at_ms -> Nullable<BigInt>,
         end_reason -> Nullable<Text>,
+        platform -> Text,
     }
 }
 
@@ -57,10 +58,86 @@ diesel::table! {
         id -> BigInt,
         user_id -> BigInt,
         started_at_ms -> BigInt,
-        ended_at_ms -> Nullable<BigInt>,
+        ended_at_ms -> BigInt,
         start_reason -> Text,
-        end_reason -> Nullable<Text>,
+        end_reason -> Text,
         session_id -> Nullable<BigInt>,
+        device -> Nullable<Text>,
+        platform -> Text,
+    }
+}
+
+diesel::table! {
+    presence_open (user_id) {
+        user_id -> BigInt,
+        id -> BigInt,
+        started_at_ms -> BigInt,
+        start_reason -> Text,
+        session_id -> Nullable<BigInt>,
+        device -> Nullable<Text>,
+        platform -> Text,
+    }
+}
+
+diesel::table! {
+    presence_open_counts (part, platform) {
+        part -> Integer,
+        platform -> Text,
+        open -> BigInt,
+    }
+}
+
+diesel::table! {
+    stats_minutes (at_ms, platform) {
+        at_ms -> BigInt,
+        platform -> Text,
+        online_ms -> BigInt,
+        peak -> BigInt,
+        logins -> BigInt,
+    }
+}
+
+diesel::table! {
+    stats_quarters (at_ms, platform) {
+        at_ms -> BigInt,
+        platform -> Text,
+        known_ms -> BigInt,
+        online_ms -> BigInt,
+        peak -> BigInt,
+        logins -> BigInt,
+        sessions -> BigInt,
+        session_ms -> BigInt,
+        lengths -> Binary,
+    }
+}
+
+diesel::table! {
+    stats_active_users (day) {
+        day -> Integer,
+        users -> Binary,
+    }
+}
+
+diesel::table! {
+    stats_active_days (day) {
+        day -> Integer,
+        daily -> BigInt,
+        weekly -> BigInt,
+        monthly -> BigInt,
+    }
+}
+
+diesel::table! {
+    stats_forgotten_users (user_id) {
+        user_id -> BigInt,
+    }
+}
+
+diesel::table! {
+    stats_progress (rollup) {
+        rollup -> Text,
+        done_ms -> Nullable<BigInt>,
+        changed_from_ms -> Nullable<BigInt>,
     }
 }
 
@@ -70,6 +147,7 @@ diesel::table! {
         epoch -> Text,
         id_ms -> BigInt,
         id_seq -> BigInt,
+        changed_from_ms -> Nullable<BigInt>,
     }
 }
 
@@ -162,6 +240,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     presence,
     sessions,
     presence_history,
+    presence_open,
     audit_log,
     account_counts,
     contacts,

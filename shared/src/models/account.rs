@@ -5,7 +5,7 @@ use std::time::Duration;
 use diesel::prelude::*;
 
 use crate::account::{Email, Role, Standing, Status, Username};
-use crate::db::schema::{accounts, presence, presence_history};
+use crate::db::schema::{accounts, presence};
 use crate::db::{AnyConnection, DbError, on_either, violates, write_transaction};
 use crate::ids::UserId;
 use crate::presence::availability::{Choice, Privacy, Profile, Shown, Words};
@@ -308,7 +308,7 @@ impl Account {
     pub fn delete(connection: &mut AnyConnection, id: UserId) -> Result<bool, DbError> {
         let deleted = diesel::delete(accounts::table.find(id.0)).execute(connection)?;
         diesel::delete(presence::table.find(id.0)).execute(connection)?;
-        diesel::delete(presence_history::table.filter(presence_history::user_id.eq(id.0))).execute(connection)?;
+        super::intervals::delete_of(connection, id)?;
         Ok(deleted > 0)
     }
 

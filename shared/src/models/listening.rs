@@ -131,7 +131,7 @@ fn before(connection: &mut AnyConnection, ids: Vec<i64>) -> Result<HashMap<UserI
     statement.push(&format!(
         "SELECT a.id, a.online_visibility, a.last_seen_visibility, a.availability, a.availability_text, \
              a.availability_emoji, a.availability_until_ms, \
-             EXISTS (SELECT 1 FROM presence_history h WHERE h.user_id = a.id AND h.ended_at_ms IS NULL) AS online \
+             EXISTS (SELECT 1 FROM presence_open o WHERE o.user_id = a.id) AS online \
          FROM accounts a WHERE a.id IN {list}"
     ));
     let rows: Vec<BeforeRow> = statement.load(connection)?;

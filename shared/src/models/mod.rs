@@ -10,12 +10,14 @@ pub mod contact;
 pub mod delivery;
 pub mod directory;
 pub mod history;
+pub mod intervals;
 pub mod listening;
 pub mod notification;
 pub mod privacy;
 pub mod projection;
 pub mod session;
 mod sql;
+pub mod statistics;
 pub mod walk;
 pub mod webhook;
 

@@ -40,13 +40,19 @@ pub enum Job {
     DeliverDue {},
     /// Delete deliveries that are too old to be kept.
     CleanDeliveries {},
+    /// Roll up who was online.
+    RollOnline {},
+    /// Roll up who was active.
+    RollActive {},
+    /// Delete history that is older than it is kept, and make room for what is to come.
+    CleanHistory {},
     /// Remove finished tasks from the queue itself.
     CleanTasks {},
 }
 
 impl Job {
     /// The names of all kinds.
-    pub const NAMES: [&str; 9] = [
+    pub const NAMES: [&str; 12] = [
         "sweep",
         "reconcile",
         "trim_transitions",
@@ -55,6 +61,9 @@ impl Job {
         "deliver",
         "deliver_due",
         "clean_deliveries",
+        "roll_online",
+        "roll_active",
+        "clean_history",
         "clean_tasks",
     ];
 
@@ -70,6 +79,9 @@ impl Job {
             Self::Deliver { .. } => "deliver",
             Self::DeliverDue {} => "deliver_due",
             Self::CleanDeliveries {} => "clean_deliveries",
+            Self::RollOnline {} => "roll_online",
+            Self::RollActive {} => "roll_active",
+            Self::CleanHistory {} => "clean_history",
             Self::CleanTasks {} => "clean_tasks",
         }
     }
@@ -79,8 +91,13 @@ impl Job {
     pub fn shard(&self) -> Option<u32> {
         match self {
             Self::Sweep { shard } | Self::Reconcile { shard } | Self::TrimTransitions { shard } => Some(*shard),
-            Self::CleanSessions {} | Self::CleanNotifications {} | Self::CleanTasks {} => None,
             Self::Deliver { .. } | Self::DeliverDue {} | Self::CleanDeliveries {} => None,
+            Self::CleanSessions {}
+            | Self::CleanNotifications {}
+            | Self::RollOnline {}
+            | Self::RollActive {}
+            | Self::CleanHistory {}
+            | Self::CleanTasks {} => None,
         }
     }
 
@@ -164,6 +181,9 @@ mod tests {
             (Job::Deliver { webhook: WebhookId(7) }, json!({"v": 1, "job": "deliver", "webhook": 7, "tick": 60_000})),
             (Job::DeliverDue {}, json!({"v": 1, "job": "deliver_due", "tick": 60_000})),
             (Job::CleanDeliveries {}, json!({"v": 1, "job": "clean_deliveries", "tick": 60_000})),
+            (Job::RollOnline {}, json!({"v": 1, "job": "roll_online", "tick": 60_000})),
+            (Job::RollActive {}, json!({"v": 1, "job": "roll_active", "tick": 60_000})),
+            (Job::CleanHistory {}, json!({"v": 1, "job": "clean_history", "tick": 60_000})),
             (Job::CleanTasks {}, json!({"v": 1, "job": "clean_tasks", "tick": 60_000})),
         ]
     }

@@ -11,6 +11,7 @@ use crate::presence::rule::{Known, Projected, presence};
 use crate::presence::{PresenceEngine, Reason};
 use crate::privacy::{SeenPresence, Viewer};
 use crate::refusal::{Code, Failure, Refusal};
+use crate::statistics::Platform;
 use crate::timestamp::Timestamp;
 
 /// What a client sends to log in.
@@ -22,6 +23,8 @@ pub struct Login {
     pub password: Password,
     /// The device's name.
     pub device: Option<String>,
+    /// What the client calls itself, its User-Agent.
+    pub agent: String,
     /// Where the request comes from.
     pub address: String,
 }
@@ -56,9 +59,10 @@ impl Service {
             names::plain_text(device, LONGEST_DEVICE).map_err(|problem| Refusal::field("device", &problem))?;
         }
         let account = self.verify(&login.username, login.password, &login.address).await?;
+        let platform = Platform::of(login.device.as_deref().unwrap_or_default(), &login.agent);
         // Tried twice, since a log-out everywhere at the same moment may end the first session as it begins.
         for _ in 0..2 {
-            if let Some(logged_in) = self.open_session(&account, login.device.clone()).await? {
+            if let Some(logged_in) = self.open_session(&account, login.device.clone(), platform).await? {
                 return Ok(logged_in);
             }
         }
@@ -88,7 +92,12 @@ impl Service {
     }
 
     /// Makes a session and brings it online; `None` where it was ended as it began.
-    async fn open_session(&self, account: &Account, device: Option<String>) -> Outcome<Option<LoggedIn>> {
+    async fn open_session(
+        &self,
+        account: &Account,
+        device: Option<String>,
+        platform: Platform,
+    ) -> Outcome<Option<LoggedIn>> {
         let user = account.id;
         // Before the rows are read; and where the engine is away, before anything is written.
         let read_at = self.engine.now(user).await?;
@@ -97,7 +106,7 @@ impl Service {
         let now = Timestamp::now();
         let expires_at = now.plus(self.inner.accounts.refresh_ttl);
         // By the engine's clock: it is never later than the session's first sign of life.
-        let new = NewSession { user, device, family_hash, refresh_hash, created_at: read_at, expires_at };
+        let new = NewSession { user, device, platform, family_hash, refresh_hash, created_at: read_at, expires_at };
         let verified = account.password_hash.clone();
         let (account, session, surplus) = self
             .db

@@ -22,6 +22,7 @@ mod refresh;
 mod rows;
 mod sight;
 mod signs;
+mod statistics;
 mod viewer;
 mod webhooks;
 

@@ -16,7 +16,7 @@ const AT_A_TIME: i64 = 1_000;
 pub async fn run(context: &Context) -> Result<(), DbError> {
     let now = Timestamp::now();
     context.db.run(move |connection| Webhook::forget_previous(connection, now)).await?;
-    let before = now.minus(context.deliveries_kept);
+    let before = now.minus(context.history_kept);
     loop {
         let deleted = context.db.run(move |connection| Delivery::delete_old(connection, before, AT_A_TIME)).await?;
         if (deleted as i64) < AT_A_TIME {

@@ -7,5 +7,6 @@ mod projector;
 mod queue;
 mod reconcile;
 mod schema;
+mod statistics;
 mod webhooks;
 mod world;

@@ -29,7 +29,7 @@ pub struct UserRow {
     pub last_seen: Option<String>,
 }
 
-/// A row of `presence_history`.
+/// A row of `online_intervals`.
 #[derive(QueryableByName, Clone, Debug, PartialEq)]
 pub struct Interval {
     #[diesel(sql_type = BigInt)]
@@ -99,7 +99,7 @@ impl Database {
     /// Everybody's online intervals, by user and then the oldest first.
     pub fn intervals(&self) -> Vec<Interval> {
         connected!(self, c => {
-            diesel::sql_query("SELECT * FROM presence_history ORDER BY user_id, started_at_ms, id").load(c).unwrap()
+            diesel::sql_query("SELECT * FROM online_intervals ORDER BY user_id, started_at_ms, id").load(c).unwrap()
         })
     }
 

@@ -742,6 +742,154 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/stats/active/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How many users were active, day by day. */
+        get: {
+            parameters: {
+                query?: {
+                    /** @description How many days, 1 to 366; 30 without it */
+                    days?: number;
+                };
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description As CSV where `Accept` is `text/csv` */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ActiveAnswer"];
+                    };
+                };
+                400: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                401: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                403: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ProblemBody"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/stats/heatmap/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How many users are online at which hour of which weekday. */
+        get: {
+            parameters: {
+                query?: {
+                    /** @description RFC 3339; without it four weeks before `to` */
+                    from?: string;
+                    /** @description RFC 3339; without it now */
+                    to?: string;
+                    /** @description Whose hours: a name such as `Europe/Berlin`; UTC without it */
+                    tz?: string;
+                    /** @description Of one platform alone */
+                    platform?: string;
+                };
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description As CSV where `Accept` is `text/csv` */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["HeatmapAnswer"];
+                    };
+                };
+                400: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                401: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                403: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ProblemBody"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/stats/now/": {
         parameters: {
             query?: never;
@@ -759,12 +907,240 @@ export interface paths {
             };
             requestBody?: never;
             responses: {
+                /** @description As CSV where `Accept` is `text/csv` */
                 200: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
                         "application/json": components["schemas"]["NowAnswer"];
+                    };
+                };
+                401: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                403: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ProblemBody"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/stats/online/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How many users were online, step by step. */
+        get: {
+            parameters: {
+                query?: {
+                    /** @description RFC 3339; without it a day before `to` */
+                    from?: string;
+                    /** @description RFC 3339; without it now */
+                    to?: string;
+                    /** @description `minute`, `hour` or `day`; `hour` without it */
+                    step?: string;
+                    /** @description Whose hours and days: a name such as `Europe/Berlin`; UTC without it */
+                    tz?: string;
+                    /** @description Of one platform alone */
+                    platform?: string;
+                };
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description As CSV where `Accept` is `text/csv` */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["OnlineAnswer"];
+                    };
+                };
+                400: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                401: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                403: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ProblemBody"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/stats/platforms/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Where users are online: by platform. */
+        get: {
+            parameters: {
+                query?: {
+                    /** @description RFC 3339; without it four weeks before `to` */
+                    from?: string;
+                    /** @description RFC 3339; without it now */
+                    to?: string;
+                };
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description As CSV where `Accept` is `text/csv` */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["PlatformsAnswer"];
+                    };
+                };
+                400: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                401: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                403: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ProblemBody"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/stats/sessions/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How long users stay online. */
+        get: {
+            parameters: {
+                query?: {
+                    /** @description RFC 3339; without it four weeks before `to` */
+                    from?: string;
+                    /** @description RFC 3339; without it now */
+                    to?: string;
+                    /** @description Of one platform alone */
+                    platform?: string;
+                };
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description As CSV where `Accept` is `text/csv` */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["SessionsAnswer"];
+                    };
+                };
+                400: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ProblemBody"];
                     };
                 };
                 401: {
@@ -3529,6 +3905,34 @@ export interface components {
             at: string;
             reason?: string | null;
         };
+        /** @description How many users were active, day by day. */
+        ActiveAnswer: {
+            /** @description The oldest first; the last day is not over yet. */
+            points: components["schemas"]["ActiveShape"][];
+        };
+        /** @description How many users were active. */
+        ActiveShape: {
+            /**
+             * Format: int64
+             * @description On that day.
+             */
+            daily: number;
+            /**
+             * Format: date
+             * @description The day, in UTC: `2026-11-24`.
+             */
+            day: string;
+            /**
+             * Format: int64
+             * @description In the thirty days that end with it.
+             */
+            monthly: number;
+            /**
+             * Format: int64
+             * @description In the seven days that end with it.
+             */
+            weekly: number;
+        };
         /** @description What was done to an account. */
         AuditAnswer: {
             /** @description The newest first. */
@@ -3558,6 +3962,36 @@ export interface components {
             target: string;
             /** Format: int64 */
             target_id?: number | null;
+        };
+        /** @description How many sessions were of which length. */
+        BandShape: {
+            /**
+             * Format: int64
+             * @description How many.
+             */
+            count: number;
+            /**
+             * Format: int32
+             * @description From this length on, in seconds.
+             */
+            from_seconds: number;
+            /**
+             * Format: int32
+             * @description Up to this; null for the last.
+             */
+            to_seconds?: number | null;
+        };
+        /** @description A cell of the heat map. */
+        CellShape: {
+            /** @description The hour, 0 to 23. */
+            hour: number;
+            /**
+             * Format: double
+             * @description How many users were online then, in the mean; null where nothing is known.
+             */
+            mean_online?: number | null;
+            /** @description The day of the week: 1 is Monday. */
+            weekday: number;
         };
         /** @description What has changed. */
         ChangesAnswer: {
@@ -3882,6 +4316,11 @@ export interface components {
              */
             leaving?: boolean;
         };
+        /** @description How many users are online at which hour of which weekday. */
+        HeatmapAnswer: {
+            /** @description Each hour of each weekday. */
+            cells: components["schemas"]["CellShape"][];
+        };
         /** @description A page of intervals. */
         HistoryAnswer: {
             /** @description The newest first. */
@@ -3896,7 +4335,7 @@ export interface components {
         };
         /** @description An online interval. */
         IntervalShape: {
-            /** @description Its device, as long as the session is known. */
+            /** @description Its device. */
             device?: string | null;
             /** @description What ended it. */
             end_reason?: string | null;
@@ -4141,12 +4580,94 @@ export interface components {
              */
             total: number;
         };
+        /** @description How many were online over time. */
+        OnlineAnswer: {
+            peak?: components["schemas"]["PeakShape"] | null;
+            /** @description In their order; a step of which nothing is known has none. */
+            points: components["schemas"]["PointShape"][];
+        };
         /** @description A new password. */
         PasswordBody: {
             /** @description The password as it shall be. */
             new: string;
             /** @description The password as it is. */
             old: string;
+        };
+        /** @description The most users that were online at once. */
+        PeakShape: {
+            /**
+             * Format: date-time
+             * @description The step in which they were, RFC 3339.
+             */
+            at: string;
+            /**
+             * Format: int64
+             * @description How many.
+             */
+            online: number;
+        };
+        /** @description What there was of one platform. */
+        PlatformShape: {
+            /**
+             * Format: int64
+             * @description Log-ins.
+             */
+            logins: number;
+            /**
+             * Format: double
+             * @description How many users were online, in the mean.
+             */
+            mean_online: number;
+            /**
+             * Format: double
+             * @description How long they were in the mean; null where there were none.
+             */
+            mean_seconds?: number | null;
+            /**
+             * Format: double
+             * @description Their median, to within one percent.
+             */
+            median_seconds?: number | null;
+            /**
+             * Format: int64
+             * @description How many there were at most.
+             */
+            peak: number;
+            /** @description `web`, `ios`, `android`, `windows`, `macos`, `linux` or `other`. */
+            platform: string;
+            /**
+             * Format: int64
+             * @description How many stretches of being online ended.
+             */
+            sessions: number;
+        };
+        /** @description Where users are online. */
+        PlatformsAnswer: {
+            /** @description Those of which there was something. */
+            platforms: components["schemas"]["PlatformShape"][];
+        };
+        /** @description A point of a chart. */
+        PointShape: {
+            /**
+             * Format: date-time
+             * @description When the step begins, RFC 3339.
+             */
+            at: string;
+            /**
+             * Format: int64
+             * @description Log-ins.
+             */
+            logins: number;
+            /**
+             * Format: double
+             * @description How many users were online, in the mean.
+             */
+            online: number;
+            /**
+             * Format: int64
+             * @description How many there were at most.
+             */
+            peak: number;
         };
         /** @description A presence. */
         PresenceShape: {
@@ -4280,6 +4801,26 @@ export interface components {
              * @description RFC 3339.
              */
             last_seen: string;
+        };
+        /** @description How long users stay online. */
+        SessionsAnswer: {
+            /**
+             * Format: int64
+             * @description How many stretches of being online ended in the range.
+             */
+            count: number;
+            /** @description By length, to within one percent. */
+            lengths: components["schemas"]["BandShape"][];
+            /**
+             * Format: double
+             * @description How long they were in the mean; null where there were none.
+             */
+            mean_seconds?: number | null;
+            /**
+             * Format: double
+             * @description Their median, to within one percent.
+             */
+            median_seconds?: number | null;
         };
         /** @description New tokens. */
         TokensAnswer: {
