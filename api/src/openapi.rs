@@ -24,7 +24,7 @@ use crate::live::socket;
         accounts::deactivate, accounts::log_out, accounts::audit,
         contacts::list, contacts::request, contacts::accept, contacts::decline, contacts::block, contacts::notify,
         contacts::remove, notifications::list, notifications::read, notifications::read_all,
-        devices::list, devices::end, insight::history, insight::config, statistics::now, statistics::online, statistics::active, statistics::sessions,
+        devices::list, devices::end, insight::history, insight::config, statistics::now, statistics::online, statistics::statuses, statistics::active, statistics::sessions,
         statistics::heatmap, statistics::platforms, socket::open,
         health::alive, health::ready, health::metrics,
     ),

@@ -132,6 +132,7 @@ pub fn routes(config: &mut ServiceConfig) {
         "/api/notifications/{id}/read" { POST notifications::read }
         "/api/stats/now" { GET statistics::now }
         "/api/stats/online" { GET statistics::online }
+        "/api/stats/statuses" { GET statistics::statuses }
         "/api/stats/active" { GET statistics::active }
         "/api/stats/sessions" { GET statistics::sessions }
         "/api/stats/heatmap" { GET statistics::heatmap }

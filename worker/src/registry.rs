@@ -73,6 +73,7 @@ pub fn policy(job: &Job) -> Policy {
         Job::CleanSessions {} | Job::CleanNotifications {} => (3, 30, 600),
         Job::RollOnline {} => (2, 5, 300),
         Job::RollActive {} => (2, 5, 300),
+        Job::SampleStatuses {} => (1, 1, 30),
         Job::CleanHistory {} => (3, 30, 1_800),
         Job::CleanTasks {} => (2, 5, 120),
     };
@@ -93,6 +94,7 @@ pub async fn run(context: &Context, job: Job) -> Result<(), JobError> {
         Job::CleanNotifications {} => jobs::clean_notifications::run(context).await?,
         Job::RollOnline {} => jobs::roll_online::run(context).await?,
         Job::RollActive {} => jobs::roll_active::run(context).await?,
+        Job::SampleStatuses {} => jobs::sample_statuses::run(context).await?,
         Job::CleanHistory {} => jobs::clean_history::run(context).await?,
         Job::CleanTasks {} => jobs::clean_tasks::run(context).await?,
     }
@@ -113,6 +115,7 @@ mod tests {
             Job::CleanNotifications {},
             Job::RollOnline {},
             Job::RollActive {},
+            Job::SampleStatuses {},
             Job::CleanHistory {},
             Job::CleanTasks {},
         ] {

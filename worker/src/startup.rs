@@ -25,6 +25,7 @@ const CLEAN_SESSIONS: &str = "45 7 * * * *";
 const CLEAN_NOTIFICATIONS: &str = "45 17 * * * *";
 /// After the minute's sweep: what it finds to have ended before is rolled up at once.
 const ROLL_ONLINE: &str = "10 * * * * *";
+const SAMPLE_STATUSES: &str = "40 * * * * *";
 const ROLL_ACTIVE: &str = "25 */10 * * * *";
 const CLEAN_HISTORY: &str = "45 27 * * * *";
 const CLEAN_TASKS: &str = "20 * * * * *";
@@ -58,6 +59,7 @@ pub async fn run(context: Context, settings: WorkerSettings, stop: watch::Receiv
         Entry::new(CLEAN_NOTIFICATIONS, |_| vec![Job::CleanNotifications {}]),
         Entry::new(ROLL_ONLINE, |_| vec![Job::RollOnline {}]),
         Entry::new(ROLL_ACTIVE, |_| vec![Job::RollActive {}]),
+        Entry::new(SAMPLE_STATUSES, |_| vec![Job::SampleStatuses {}]),
         Entry::new(CLEAN_HISTORY, |_| vec![Job::CleanHistory {}]),
         Entry::new(CLEAN_TASKS, |_| vec![Job::CleanTasks {}]),
     ];

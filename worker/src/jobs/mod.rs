@@ -7,5 +7,6 @@ pub mod clean_tasks;
 pub mod reconcile;
 pub mod roll_active;
 pub mod roll_online;
+pub mod sample_statuses;
 pub mod sweep;
 pub mod trim_transitions;

@@ -89,7 +89,7 @@ struct EndedRow {
 }
 
 impl Range {
-    fn first_quarter(&self) -> i64 {
+    pub(super) fn first_quarter(&self) -> i64 {
         self.from.0 - self.from.0.rem_euclid(QUARTER)
     }
 
