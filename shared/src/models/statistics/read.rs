@@ -177,7 +177,7 @@ impl Range {
             let sum = all.entry(row.platform).or_default();
             sum.count += row.sessions;
             sum.total_ms += row.session_ms;
-            sum.lengths.merge(&Lengths::decode(&row.lengths).map_err(DbError::Content)?);
+            sum.lengths.merge(&row.lengths).map_err(DbError::Content)?;
         }
         Ok(all)
     }
