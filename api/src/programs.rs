@@ -2,7 +2,6 @@
 
 use std::io::{Read, Write};
 use std::sync::Arc;
-use std::time::Duration;
 
 use clap::ArgMatches;
 use lastseen_shared::account::hashing::Hasher;
@@ -13,19 +12,16 @@ use lastseen_shared::models::statistics::rebuild;
 use lastseen_shared::presence::Engine;
 use lastseen_shared::presence::clock::Clock;
 use lastseen_shared::presence::memory::MemoryEngine;
-use lastseen_shared::queue::Queue;
 use lastseen_shared::service::Service;
 use lastseen_shared::settings::table::given;
 use lastseen_shared::settings::{FirstAdmin, Form, Settings, default_email};
 use lastseen_shared::stop::stop_signal;
 use lastseen_shared::timestamp::Timestamp;
 use lastseen_worker::context::Context;
+use lastseen_worker::deliver::{Deliverer, Sender, SystemResolver};
 
 use crate::startup::{Application, StartError, any_admin, first_admin, random_text};
 use crate::{cli, openapi};
-
-/// How long the queue remembers a tick.
-const TICK_MEMORY: Duration = Duration::from_secs(600);
 
 /// Runs the command that the arguments name.
 ///
@@ -80,11 +76,15 @@ async fn standalone(settings: &Settings) -> Result<(), StartError> {
     let service = application.service.clone();
     let printed = standalone_admin(settings, &service).await?;
     let mut stop = stop_signal();
+    let queue = service.queue.clone().ok_or_else(|| StartError::Refused("there is no queue".to_owned()))?;
+    let sender = Sender::new(SystemResolver, settings.webhooks_allow_private);
+    let sender = sender.map_err(|error| StartError::Refused(format!("TLS: {error}")))?;
     let context = Context {
+        deliverer: Deliverer::new(service.db.clone(), Arc::clone(&application.metrics), sender),
         engine: service.engine.clone(),
         db: service.db.clone(),
         signals: service.signals.clone(),
-        queue: Queue::memory(TICK_MEMORY),
+        queue,
         presence: settings.presence,
         sessions_kept: lastseen_worker::startup::SESSIONS_KEPT,
         history_kept: settings.worker.history_retention,

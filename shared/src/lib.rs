@@ -17,3 +17,4 @@ pub mod statistics;
 pub mod stop;
 pub mod telemetry;
 pub mod timestamp;
+pub mod webhooks;

@@ -23,6 +23,8 @@ const RECONCILE: &str = "30 */10 * * * *";
 const TRIM: &str = "15 * * * * *";
 const CLEAN_SESSIONS: &str = "45 7 * * * *";
 const CLEAN_NOTIFICATIONS: &str = "45 17 * * * *";
+const DELIVER_DUE: &str = "*/5 * * * * *";
+const CLEAN_DELIVERIES: &str = "45 37 * * * *";
 /// After the minute's sweep: what it finds to have ended before is rolled up at once.
 const ROLL_ONLINE: &str = "10 * * * * *";
 const SAMPLE_STATUSES: &str = "40 * * * * *";
@@ -57,6 +59,8 @@ pub async fn run(context: Context, settings: WorkerSettings, stop: watch::Receiv
         Entry::new(TRIM, each(|shard| Job::TrimTransitions { shard })),
         Entry::new(CLEAN_SESSIONS, |_| vec![Job::CleanSessions {}]),
         Entry::new(CLEAN_NOTIFICATIONS, |_| vec![Job::CleanNotifications {}]),
+        Entry::new(DELIVER_DUE, |_| vec![Job::DeliverDue {}]),
+        Entry::new(CLEAN_DELIVERIES, |_| vec![Job::CleanDeliveries {}]),
         Entry::new(ROLL_ONLINE, |_| vec![Job::RollOnline {}]),
         Entry::new(ROLL_ACTIVE, |_| vec![Job::RollActive {}]),
         Entry::new(SAMPLE_STATUSES, |_| vec![Job::SampleStatuses {}]),
@@ -86,10 +90,11 @@ pub async fn run(context: Context, settings: WorkerSettings, stop: watch::Receiv
         metrics.jobs.get_or_create(&labels).inc();
         metrics.job_seconds.get_or_create(&labels).observe(took.as_secs_f64());
     };
-    let queue = context.queue.clone();
+    let (queue, deliverer) = (context.queue.clone(), context.deliverer.clone());
     let consumed = consume(queue, consume_settings, Registry::new(context), Arc::new(observer), stop).await;
     scheduler.stop().await;
     projectors.join_all().await;
+    deliverer.stop().await;
     Ok(consumed?)
 }
 

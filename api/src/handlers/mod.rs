@@ -12,6 +12,7 @@ pub mod presence;
 pub mod sessions;
 pub mod statistics;
 pub mod users;
+pub mod webhooks;
 
 use actix_web::HttpRequest;
 use lastseen_shared::ids::UserId;

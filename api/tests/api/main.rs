@@ -4,6 +4,7 @@
 mod accounts;
 mod app;
 mod bad_input;
+mod board;
 mod contacts;
 mod cost;
 mod directory;
@@ -17,3 +18,4 @@ mod statistics;
 mod taking_out;
 mod tokens;
 mod ways_out;
+mod webhooks;

@@ -205,6 +205,43 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    webhooks (id) {
+        id -> BigInt,
+        url -> Text,
+        events -> Text,
+        description -> Nullable<Text>,
+        enabled -> Bool,
+        disabled_reason -> Nullable<Text>,
+        secret -> Text,
+        previous_secret -> Nullable<Text>,
+        previous_until_ms -> Nullable<BigInt>,
+        failing_since_ms -> Nullable<BigInt>,
+        last_attempt_at_ms -> Nullable<BigInt>,
+        last_attempt_ok -> Nullable<Bool>,
+        created_at_ms -> BigInt,
+    }
+}
+
+diesel::table! {
+    webhook_deliveries (id) {
+        id -> BigInt,
+        webhook_id -> BigInt,
+        message_id -> Text,
+        event -> Text,
+        body -> Text,
+        status -> Text,
+        attempts -> Integer,
+        next_attempt_at_ms -> BigInt,
+        created_at_ms -> BigInt,
+        last_attempt_at_ms -> Nullable<BigInt>,
+        last_status -> Nullable<Integer>,
+        last_error -> Nullable<Text>,
+        last_response -> Nullable<Text>,
+    }
+}
+
+diesel::joinable!(webhook_deliveries -> webhooks (webhook_id));
 diesel::joinable!(sessions -> accounts (user_id));
 diesel::joinable!(presence -> accounts (user_id));
 diesel::allow_tables_to_appear_in_same_query!(
@@ -216,5 +253,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     audit_log,
     account_counts,
     contacts,
-    notifications
+    notifications,
+    webhooks,
+    webhook_deliveries
 );

@@ -172,13 +172,12 @@ impl TryFrom<AccountRow> for Account {
             role: row.role.parse().map_err(DbError::Content)?,
             standing: standing(&row.status, row.is_active)?,
             inactivity_timeout: row.inactivity_timeout_ms.map(|ms| Duration::from_millis(ms.unsigned_abs())),
-            choice: Choice {
-                shown: Shown {
-                    availability: row.availability.parse().map_err(DbError::Content)?,
-                    words: Words::of(row.availability_text, row.availability_emoji),
-                },
-                until: row.availability_until_ms.map(Timestamp),
-            },
+            choice: choice(
+                &row.availability,
+                row.availability_text,
+                row.availability_emoji,
+                row.availability_until_ms.map(Timestamp),
+            )?,
             privacy: Privacy {
                 online: row.online_visibility.parse().map_err(DbError::Content)?,
                 last_seen: row.last_seen_visibility.parse().map_err(DbError::Content)?,
@@ -187,6 +186,16 @@ impl TryFrom<AccountRow> for Account {
             created_at: Timestamp(row.created_at_ms),
         })
     }
+}
+
+pub(super) fn choice(
+    availability: &str,
+    text: Option<String>,
+    emoji: Option<String>,
+    until: Option<Timestamp>,
+) -> Result<Choice, DbError> {
+    let availability = availability.parse().map_err(DbError::Content)?;
+    Ok(Choice { shown: Shown { availability, words: Words::of(text, emoji) }, until })
 }
 
 pub(super) fn standing(status: &str, is_active: bool) -> Result<Standing, DbError> {

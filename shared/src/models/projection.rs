@@ -6,11 +6,12 @@ use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Bool, Nullable, Text};
 
 use super::intervals;
+use super::listening::tell_presence;
 use super::notification::{Notification, Telling, notify};
 use super::sql::Statement;
 use crate::db::schema::{accounts, presence, projector_offsets, sessions};
 use crate::db::{AnyConnection, DbError, write_transaction};
-use crate::ids::{SessionId, UserId};
+use crate::ids::{SessionId, UserId, WebhookId};
 use crate::presence::transition::{Entry, Event, Transition, TransitionId};
 use crate::timestamp::Timestamp;
 
@@ -35,10 +36,19 @@ pub struct ShardOf {
 /// What became of a batch.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Applied {
-    /// It is in the database, and so are these.
-    Yes(Vec<Notification>),
+    /// It is in the database, and so is this.
+    Yes(Written),
     /// Another projector was faster: read the offset again.
     Overtaken,
+}
+
+/// What was written beside the presence.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Written {
+    /// Who was told that a contact came online.
+    pub notifications: Vec<Notification>,
+    /// Which webhooks have something to be sent.
+    pub webhooks: Vec<WebhookId>,
 }
 
 impl Offset {
@@ -147,10 +157,12 @@ pub fn apply(
         // Whoever was deleted meanwhile has no presence to be written; whoever is there is kept from being deleted.
         let there = lock_existing(connection, by_user.keys().map(|user| user.0).collect())?;
         by_user.retain(|user, _| there.contains(&user.0));
+        let webhooks = tell_presence(connection, entries, telling.policy, Timestamp::now())?;
         write_presence(connection, &by_user)?;
         let arrived = intervals::write(connection, shard.shard, &by_user)?;
         write_sessions(connection, &seen)?;
-        Ok(Applied::Yes(notify(connection, &arrived, telling, Timestamp::now())?))
+        let notifications = notify(connection, &arrived, telling, Timestamp::now())?;
+        Ok(Applied::Yes(Written { notifications, webhooks }))
     };
     match write_transaction(connection, batch) {
         Err(error) if intervals::lacks_partition(&error) => {

@@ -58,23 +58,7 @@ impl Service {
         if let Some(device) = &login.device {
             names::plain_text(device, LONGEST_DEVICE).map_err(|problem| Refusal::field("device", &problem))?;
         }
-        let key = names::fold(&login.username);
-        // By name and address together: nobody can lock another out from elsewhere.
-        // A name that is too long to be one is not kept whole.
-        let tries = format!("{} from {}", key.chars().take(LONGEST_LOGIN).collect::<String>(), login.address);
-        self.inner.failures.check(&tries)?;
-        // Nobody's name or address: not asked for, since PostgreSQL takes no NUL, but verified like any other.
-        let possible = !key.contains('\0') && key.chars().nth(LONGEST_LOGIN).is_none();
-        let account = match possible {
-            true => self.db.run(move |c| Account::find_for_login(c, &key)).await?,
-            false => None,
-        };
-        let hash = account.as_ref().map(|account| account.password_hash.clone());
-        let right = self.inner.hasher.verify(login.password, hash).await?;
-        let Some(account) = account.filter(|_| right) else {
-            self.inner.failures.count(&tries);
-            return Err(Code::InvalidCredentials.into());
-        };
+        let account = self.verify(&login.username, login.password, &login.address).await?;
         let platform = Platform::of(login.device.as_deref().unwrap_or_default(), &login.agent);
         // Tried twice, since a log-out everywhere at the same moment may end the first session as it begins.
         for _ in 0..2 {
@@ -83,6 +67,28 @@ impl Service {
             }
         }
         Err(Code::Conflicting.into())
+    }
+
+    /// The account whose name or address, and password, these are.
+    pub(super) async fn verify(&self, username: &str, password: Password, address: &str) -> Outcome<Account> {
+        let key = names::fold(username);
+        // By name and address together: nobody can lock another out from elsewhere.
+        // A name that is too long to be one is not kept whole.
+        let tries = format!("{} from {}", key.chars().take(LONGEST_LOGIN).collect::<String>(), address);
+        self.inner.failures.check(&tries)?;
+        // Nobody's name or address: not asked for, since PostgreSQL takes no NUL, but verified like any other.
+        let possible = !key.contains('\0') && key.chars().nth(LONGEST_LOGIN).is_none();
+        let account = match possible {
+            true => self.db.run(move |c| Account::find_for_login(c, &key)).await?,
+            false => None,
+        };
+        let hash = account.as_ref().map(|account| account.password_hash.clone());
+        let right = self.inner.hasher.verify(password, hash).await?;
+        let Some(account) = account.filter(|_| right) else {
+            self.inner.failures.count(&tries);
+            return Err(Code::InvalidCredentials.into());
+        };
+        Ok(account)
     }
 
     /// Makes a session and brings it online; `None` where it was ended as it began.

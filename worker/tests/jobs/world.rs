@@ -24,6 +24,7 @@ use lastseen_shared::statistics::Platform;
 use lastseen_shared::telemetry::Metrics;
 use lastseen_shared::timestamp::Timestamp;
 use lastseen_worker::context::Context;
+use lastseen_worker::deliver::{Deliverer, Sender, SystemResolver};
 
 /// What the tests need from outside: `make test` sets it.
 pub fn required(variable: &str) -> String {
@@ -74,7 +75,10 @@ impl World {
         // Near the real time, since rows are dated by it.
         let clock = ManualClock::at(Timestamp::now());
         let settings = Settings::check(&Raw::default(), Form::StandAlone).unwrap();
+        let metrics = Arc::new(Metrics::new());
+        let sender = Sender::new(SystemResolver, true).unwrap();
         let context = Context {
+            deliverer: Deliverer::new(db.clone(), Arc::clone(&metrics), sender),
             engine: Engine::Memory(MemoryEngine::volatile(1, Clock::Manual(clock.clone()))),
             db,
             signals: lastseen_shared::signals::Signals::local(),
@@ -82,7 +86,7 @@ impl World {
             presence: settings.presence,
             sessions_kept: Duration::from_secs(60),
             history_kept: Duration::from_secs(60),
-            metrics: Arc::new(Metrics::new()),
+            metrics,
         };
         Self { context, clock, drop }
     }

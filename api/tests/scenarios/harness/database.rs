@@ -116,6 +116,12 @@ impl Database {
         connected!(self, c => diesel::sql_query(query).get_result::<Number>(c).unwrap().number)
     }
 
+    /// Attempts at deliveries that are being made count as lost.
+    pub fn lose_attempts(&self) {
+        let statement = "UPDATE webhook_deliveries SET next_attempt_at_ms = 1 WHERE status = 'pending'";
+        connected!(self, c => diesel::sql_query(statement).execute(c).unwrap());
+    }
+
     /// Makes `many` accounts, `seed1` and so on, past the API: their passwords are hashed at the lowest cost, so that
     /// many can log in. Answers their ids, in that order.
     pub fn seed(&self, many: usize) -> Vec<i64> {
