@@ -139,6 +139,7 @@ pub fn routes(config: &mut ServiceConfig) {
         "/api/webhooks/{id}/deliveries/{did}/redeliver" { POST webhooks::redeliver }
         "/api/stats/now" { GET statistics::now }
         "/api/stats/online" { GET statistics::online }
+        "/api/stats/statuses" { GET statistics::statuses }
         "/api/stats/active" { GET statistics::active }
         "/api/stats/sessions" { GET statistics::sessions }
         "/api/stats/heatmap" { GET statistics::heatmap }

@@ -76,6 +76,7 @@ pub fn policy(job: &Job) -> Policy {
         Job::CleanDeliveries {} => (3, 30, 600),
         Job::RollOnline {} => (2, 5, 300),
         Job::RollActive {} => (2, 5, 300),
+        Job::SampleStatuses {} => (1, 1, 30),
         Job::CleanHistory {} => (3, 30, 1_800),
         Job::CleanTasks {} => (2, 5, 120),
     };
@@ -99,6 +100,7 @@ pub async fn run(context: &Context, job: Job) -> Result<(), JobError> {
         Job::CleanDeliveries {} => jobs::clean_deliveries::run(context).await?,
         Job::RollOnline {} => jobs::roll_online::run(context).await?,
         Job::RollActive {} => jobs::roll_active::run(context).await?,
+        Job::SampleStatuses {} => jobs::sample_statuses::run(context).await?,
         Job::CleanHistory {} => jobs::clean_history::run(context).await?,
         Job::CleanTasks {} => jobs::clean_tasks::run(context).await?,
     }
@@ -122,6 +124,7 @@ mod tests {
             Job::CleanDeliveries {},
             Job::RollOnline {},
             Job::RollActive {},
+            Job::SampleStatuses {},
             Job::CleanHistory {},
             Job::CleanTasks {},
         ] {

@@ -27,6 +27,7 @@ const DELIVER_DUE: &str = "*/5 * * * * *";
 const CLEAN_DELIVERIES: &str = "45 37 * * * *";
 /// After the minute's sweep: what it finds to have ended before is rolled up at once.
 const ROLL_ONLINE: &str = "10 * * * * *";
+const SAMPLE_STATUSES: &str = "40 * * * * *";
 const ROLL_ACTIVE: &str = "25 */10 * * * *";
 const CLEAN_HISTORY: &str = "45 27 * * * *";
 const CLEAN_TASKS: &str = "20 * * * * *";
@@ -62,6 +63,7 @@ pub async fn run(context: Context, settings: WorkerSettings, stop: watch::Receiv
         Entry::new(CLEAN_DELIVERIES, |_| vec![Job::CleanDeliveries {}]),
         Entry::new(ROLL_ONLINE, |_| vec![Job::RollOnline {}]),
         Entry::new(ROLL_ACTIVE, |_| vec![Job::RollActive {}]),
+        Entry::new(SAMPLE_STATUSES, |_| vec![Job::SampleStatuses {}]),
         Entry::new(CLEAN_HISTORY, |_| vec![Job::CleanHistory {}]),
         Entry::new(CLEAN_TASKS, |_| vec![Job::CleanTasks {}]),
     ];

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use actix_web::{HttpRequest, HttpResponse, web};
-use lastseen_shared::models::statistics::{Range, Sessions};
+use lastseen_shared::models::statistics::{Range, Sessions, Statuses, WORDS};
 use lastseen_shared::refusal::Refusal;
 use lastseen_shared::service::{Now, Service};
 use lastseen_shared::statistics::calendar::{Step, Zone, day_text};
@@ -160,6 +160,25 @@ pub struct PlatformsAnswer {
     platforms: Vec<PlatformShape>,
 }
 
+/// Means of a step, of samples.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct StatusesShape {
+    /// When the step begins, RFC 3339.
+    #[schema(value_type = String, format = DateTime)]
+    at: Timestamp,
+    /// Online users by availability.
+    by_availability: BTreeMap<&'static str, f64>,
+    /// Accounts by status; `inactive` are those that were deactivated.
+    by_status: BTreeMap<&'static str, f64>,
+}
+
+/// Statuses over time.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct StatusesAnswer {
+    /// In their order; a step of which there is no sample has none.
+    points: Vec<StatusesShape>,
+}
+
 /// What statistics are asked for.
 struct Asked {
     range: Range,
@@ -226,6 +245,37 @@ pub async fn online(_admin: Admin, service: web::Data<Service>, request: HttpReq
     let peak = highest.map(|point| PeakShape { at: point.at, online: point.peak });
     let shape = |Point { at, online, peak, logins }| PointShape { at, online, peak, logins };
     Ok(HttpResponse::Ok().json(OnlineAnswer { points: points.into_iter().map(shape).collect(), peak }))
+}
+
+/// Online users by availability and accounts by status, step by step: means of samples.
+#[utoipa::path(get, path = "/api/stats/statuses/", tag = "stats", security(("bearer" = [])), params(
+    ("from" = Option<String>, Query, description = "RFC 3339; without it a day before `to`"),
+    ("to" = Option<String>, Query, description = "RFC 3339; without it now"),
+    ("step" = Option<String>, Query, description = "`hour` or `day`; `hour` without it"),
+    ("tz" = Option<String>, Query, description = "Whose hours and days: a name such as `Europe/Berlin`; UTC without it")),
+    responses((status = 200, body = StatusesAnswer, description = "As CSV where `Accept` is `text/csv`"),
+    (status = 400, body = ProblemBody), (status = 401, body = ProblemBody), (status = 403, body = ProblemBody),
+    (status = 503, body = ProblemBody)))]
+pub async fn statuses(_admin: Admin, service: web::Data<Service>, request: HttpRequest) -> Answer {
+    let Asked { range, step, zone } = asked(&request, &["from", "to", "step", "tz"], A_DAY)?;
+    let points = service.statuses_over_time(range, step, zone).await?;
+    if csv::wanted(&request) {
+        let mut names = ["at"; 1 + WORDS.len()];
+        names[1..].copy_from_slice(&WORDS);
+        let row = |point: Statuses| {
+            let mut row = [const { String::new() }; 1 + WORDS.len()];
+            row[0] = point.at.to_string();
+            row[1..].iter_mut().zip(point.means).for_each(|(field, mean)| *field = mean.to_string());
+            row
+        };
+        return Ok(csv::answer(&request, &csv::table(names, points.into_iter().map(row)), None));
+    }
+    let shape = |point: Statuses| {
+        let mut words = WORDS.into_iter().zip(point.means);
+        let by_availability = words.by_ref().take(3).collect();
+        StatusesShape { at: point.at, by_availability, by_status: words.collect() }
+    };
+    Ok(HttpResponse::Ok().json(StatusesAnswer { points: points.into_iter().map(shape).collect() }))
 }
 
 /// How many users were active, day by day.

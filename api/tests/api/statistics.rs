@@ -5,9 +5,10 @@ use std::collections::HashMap;
 use lastseen_shared::db::{AnyConnection, write_transaction};
 use lastseen_shared::ids::{SessionId, UserId};
 use lastseen_shared::models::intervals::{make_partitions, write};
-use lastseen_shared::models::statistics::rebuild;
+use lastseen_shared::models::statistics::{rebuild, sample};
 use lastseen_shared::presence::Reason;
 use lastseen_shared::presence::availability::{Privacy, Shown};
+use lastseen_shared::presence::engine::Counts;
 use lastseen_shared::presence::transition::Transition;
 use lastseen_shared::settings::Form;
 use lastseen_shared::timestamp::Timestamp;
@@ -151,6 +152,23 @@ async fn what_has_been_is_told(form: Form) {
     assert_eq!(told, [("web", 1, 1), ("android", 1, 1), ("other", 1, 1)]);
     assert_eq!(csv(&app, &admin, &format!("platforms/?{range}")).await.len(), 4);
 
+    let sample = |c: &mut AnyConnection| {
+        let counts = Counts { online: 5, away: 2, dnd: 1, ..Counts::default() };
+        sample(c, at("2026-10-26T12:00:00Z"), counts)
+    };
+    app.service.db.run(sample).await.unwrap();
+    let statuses = get(&app, &admin, &format!("statuses/?{range}&step=day")).await;
+    let by_availability = json!({ "available": 2.0, "away": 2.0, "dnd": 1.0 });
+    let by_status = json!({ "active": 3.0, "banned": 0.0, "inactive": 0.0, "pending": 0.0, "suspended": 0.0 });
+    let day = "2026-10-26T00:00:00.000Z";
+    let expected = json!({ "points": [{ "at": day, "by_availability": by_availability, "by_status": by_status }] });
+    assert_eq!(statuses, expected);
+    let lines = csv(&app, &admin, &format!("statuses/?{range}&step=day")).await;
+    assert_eq!(
+        lines,
+        ["at,available,away,dnd,active,pending,suspended,banned,inactive", &format!("{day},2,2,1,3,0,0,0,0")]
+    );
+
     let days = csv(&app, &admin, "active/?days=366").await;
     let wanted = ["2026-10-24,1,1,1", "2026-10-25,2,2,2", "2026-10-26,1,2,2", "2026-10-27,0,2,2"];
     assert_eq!((days[0].as_str(), &days[1..]), ("day,daily,weekly,monthly", &wanted.map(str::to_owned)[..]));
@@ -177,6 +195,7 @@ async fn what_is_asked_wrongly_is_refused(form: Form) {
         ("active/?days=0", "days"),
         ("active/?days=367", "days"),
         ("active/?days=3&days=4", "days"),
+        ("statuses/?step=minute", "step"),
         ("sessions/?tz=UTC", "tz"),
         ("heatmap/?step=hour", "step"),
         ("platforms/?platform=web", "platform"),
@@ -184,7 +203,7 @@ async fn what_is_asked_wrongly_is_refused(form: Form) {
         let answer = app.get(&format!("/api/stats/{path}"), &admin.access).await;
         assert_eq!((answer.code(), &answer.body["field"]), ("invalid_query", &json!(field)), "{path}: {answer:?}");
     }
-    for path in ["now", "online", "active", "sessions", "heatmap", "platforms"] {
+    for path in ["now", "online", "statuses", "active", "sessions", "heatmap", "platforms"] {
         assert_eq!(app.get(&format!("/api/stats/{path}/"), &ann.access).await.code(), "forbidden", "{path}");
         let nothing = app.get(&format!("/api/stats/{path}/"), &admin.access).await;
         assert_eq!(nothing.status, 200, "of a new installation: {nothing:?}");

@@ -1,5 +1,5 @@
 DROP VIEW online_intervals;
-DROP TABLE stats_progress, stats_forgotten_users, stats_active_days, stats_active_users, stats_quarters, stats_minutes,
+DROP TABLE stats_progress, stats_samples, stats_forgotten_users, stats_active_days, stats_active_users, stats_quarters, stats_minutes,
     presence_open_counts;
 ALTER TABLE projector_offsets DROP COLUMN changed_from_ms;
 ALTER TABLE presence_history RENAME TO presence_history_after;

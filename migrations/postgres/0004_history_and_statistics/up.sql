@@ -142,6 +142,15 @@ CREATE TABLE stats_active_days (
 CREATE TABLE stats_forgotten_users (
     user_id BIGINT PRIMARY KEY
 );
+-- What only the moment shows, sampled each minute and added up by quarter of an hour: online users by availability,
+-- accounts by status.
+CREATE TABLE stats_samples (
+    at_ms   BIGINT NOT NULL,
+    word    TEXT NOT NULL,
+    total   BIGINT NOT NULL,
+    samples BIGINT NOT NULL,
+    PRIMARY KEY (at_ms, word)
+);
 -- How far a rollup has come, and from when on history has changed since.
 CREATE TABLE stats_progress (
     rollup          TEXT PRIMARY KEY,

@@ -1,5 +1,6 @@
 DROP VIEW online_intervals;
 DROP TABLE stats_progress;
+DROP TABLE stats_samples;
 DROP TABLE stats_forgotten_users;
 DROP TABLE stats_active_days;
 DROP TABLE stats_active_users;

@@ -134,6 +134,15 @@ diesel::table! {
 }
 
 diesel::table! {
+    stats_samples (at_ms, word) {
+        at_ms -> BigInt,
+        word -> Text,
+        total -> BigInt,
+        samples -> BigInt,
+    }
+}
+
+diesel::table! {
     stats_progress (rollup) {
         rollup -> Text,
         done_ms -> Nullable<BigInt>,

@@ -352,20 +352,31 @@ impl Month {
     }
 }
 
-/// Deletes the first `limit` intervals that ended before a moment, and those that ended in the same millisecond as the
-/// last of them. Answers how many.
+/// Deletes the first `limit` intervals that ended from `after` on and before `before`, and those that ended in the same
+/// millisecond as the last of them. Answers from when on to go on; `None` where none is left.
 ///
 /// # Errors
 /// [`DbError`].
-pub fn delete_old(connection: &mut AnyConnection, before: Timestamp, limit: i64) -> Result<usize, DbError> {
-    let mut statement = Statement::on(connection);
-    let (before, limit) = (statement.value(Value::Int(before.0)), statement.value(Value::Int(limit)));
-    statement.push(&format!(
-        "DELETE FROM presence_history WHERE ended_at_ms < {before} AND ended_at_ms <= (SELECT MAX(ended_at_ms) FROM ( \
-             SELECT ended_at_ms FROM presence_history WHERE ended_at_ms < {before} ORDER BY ended_at_ms LIMIT {limit} \
-         ) AS oldest)"
-    ));
-    Ok(statement.execute(connection)?)
+pub fn delete_old(
+    connection: &mut AnyConnection,
+    after: Timestamp,
+    before: Timestamp,
+    limit: i64,
+) -> Result<Option<Timestamp>, DbError> {
+    use presence_history::ended_at_ms;
+    // In two statements: with the bound at hand PostgreSQL goes by the index, past what was deleted just now.
+    let last: Option<i64> = presence_history::table
+        .filter(ended_at_ms.ge(after.0))
+        .filter(ended_at_ms.lt(before.0))
+        .order(ended_at_ms)
+        .offset(limit - 1)
+        .select(ended_at_ms)
+        .first(connection)
+        .optional()?;
+    let until = last.map_or(before.0, |last| last + 1);
+    let some = presence_history::table.filter(ended_at_ms.ge(after.0)).filter(ended_at_ms.lt(until));
+    diesel::delete(some).execute(connection)?;
+    Ok(last.map(|_| Timestamp(until)))
 }
 
 /// A user with an online interval that is still open.

@@ -44,6 +44,8 @@ pub enum Job {
     RollOnline {},
     /// Roll up who was active.
     RollActive {},
+    /// Sample what only the moment shows.
+    SampleStatuses {},
     /// Delete history that is older than it is kept, and make room for what is to come.
     CleanHistory {},
     /// Remove finished tasks from the queue itself.
@@ -81,6 +83,7 @@ impl Job {
             Self::CleanDeliveries {} => "clean_deliveries",
             Self::RollOnline {} => "roll_online",
             Self::RollActive {} => "roll_active",
+            Self::SampleStatuses {} => "sample_statuses",
             Self::CleanHistory {} => "clean_history",
             Self::CleanTasks {} => "clean_tasks",
         }
@@ -96,6 +99,7 @@ impl Job {
             | Self::CleanNotifications {}
             | Self::RollOnline {}
             | Self::RollActive {}
+            | Self::SampleStatuses {}
             | Self::CleanHistory {}
             | Self::CleanTasks {} => None,
         }
@@ -183,6 +187,7 @@ mod tests {
             (Job::CleanDeliveries {}, json!({"v": 1, "job": "clean_deliveries", "tick": 60_000})),
             (Job::RollOnline {}, json!({"v": 1, "job": "roll_online", "tick": 60_000})),
             (Job::RollActive {}, json!({"v": 1, "job": "roll_active", "tick": 60_000})),
+            (Job::SampleStatuses {}, json!({"v": 1, "job": "sample_statuses", "tick": 60_000})),
             (Job::CleanHistory {}, json!({"v": 1, "job": "clean_history", "tick": 60_000})),
             (Job::CleanTasks {}, json!({"v": 1, "job": "clean_tasks", "tick": 60_000})),
         ]

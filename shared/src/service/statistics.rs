@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{Outcome, Service};
 use crate::db::AnyConnection;
-use crate::models::statistics::{ActiveDay, PlatformSum, Range, Sessions};
+use crate::models::statistics::{ActiveDay, PlatformSum, Range, Sessions, Statuses};
 use crate::refusal::{Failure, Refusal};
 use crate::statistics::Platform;
 use crate::statistics::calendar::{Step, Zone, day_of};
@@ -40,6 +40,19 @@ impl Service {
         range.from = zone.start(step, range.from);
         let known = self.known(range, step).await?;
         Ok(points(&known, zone, step))
+    }
+
+    /// Online users by availability and accounts by status, step by step, of which there are samples.
+    ///
+    /// # Errors
+    /// `invalid_query` for a range that is none, and for steps of a minute: samples are kept by the quarter of an hour.
+    pub async fn statuses_over_time(&self, mut range: Range, step: Step, zone: Zone) -> Outcome<Vec<Statuses>> {
+        check(&range)?;
+        if step == Step::Minute {
+            return Err(Refusal::query("step", "must be hour or day").into());
+        }
+        range.from = zone.start(step, range.from);
+        self.db.run(move |c: &mut AnyConnection| Ok::<_, Failure>(range.statuses(c, step, zone)?)).await
     }
 
     /// How many are online at which hour of which weekday, in the mean.

@@ -32,10 +32,10 @@ pub async fn run(context: &Context) -> Result<(), DbError> {
     if dropped > 0 {
         log::info!("{dropped} months of history are past their time: dropped");
     }
-    loop {
-        let delete = move |connection: &mut AnyConnection| delete_old(connection, before, AT_A_TIME);
-        if (context.db.run(delete).await? as i64) < AT_A_TIME {
-            return Ok(());
-        }
+    let mut next = Some(Timestamp(i64::MIN));
+    while let Some(after) = next {
+        let delete = move |connection: &mut AnyConnection| delete_old(connection, after, before, AT_A_TIME);
+        next = context.db.run(delete).await?;
     }
+    Ok(())
 }

@@ -9,5 +9,6 @@ pub mod deliver;
 pub mod reconcile;
 pub mod roll_active;
 pub mod roll_online;
+pub mod sample_statuses;
 pub mod sweep;
 pub mod trim_transitions;

@@ -3,16 +3,17 @@ use std::time::Duration;
 
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Nullable, Text};
+use lastseen_shared::account::{Standing, Status};
 use lastseen_shared::db::{AnyConnection, DbError, write_transaction};
 use lastseen_shared::ids::{SessionId, UserId};
-use lastseen_shared::models::Account;
 use lastseen_shared::models::statistics::{Range, rebuild};
+use lastseen_shared::models::{Account, AccountChanges};
 use lastseen_shared::presence::{PresenceEngine, Reason};
 use lastseen_shared::statistics::Platform;
 use lastseen_shared::statistics::calendar::{Step as ChartStep, Zone, day_of};
 use lastseen_shared::statistics::series::points;
 use lastseen_shared::timestamp::Timestamp;
-use lastseen_worker::jobs::{clean_history, clean_sessions, roll_active, roll_online};
+use lastseen_worker::jobs::{clean_history, clean_sessions, roll_active, roll_online, sample_statuses};
 use lastseen_worker::projector::{Projector, Step};
 
 use crate::world::{TIMEOUT, World, on_both};
@@ -25,6 +26,7 @@ on_both!(
     log_ins_are_counted_once_and_outlive_their_sessions,
     a_stopped_worker_leaves_no_hole,
     history_is_forgotten_when_its_time_is_over,
+    statuses_are_sampled,
 );
 
 const MINUTE: i64 = 60_000;
@@ -353,6 +355,30 @@ async fn a_stopped_worker_leaves_no_hole(world: World) {
     check_days(&world).await;
     let (kept, made) = (kept(&world).await, rebuilt(&world).await);
     assert_eq!(kept, made);
+}
+
+async fn statuses_are_sampled(world: World) {
+    let people = people(&world, 3).await;
+    let change = |user: UserId, standing: Standing| {
+        let changes = AccountChanges { standing: Some(standing), ..AccountChanges::default() };
+        move |c: &mut AnyConnection| write_transaction(c, |c| Account::change(c, user, &changes).map(|_| ()))
+    };
+    // From the beginning of an hour, so that all samples are of one step.
+    let now = world.clock.now();
+    world.clock.set(Timestamp(now.0 - now.0 % (60 * MINUTE) + 60 * MINUTE));
+    world.connect(people[0].0, people[0].1, Reason::Login).await;
+    sample_statuses::run(&world.context).await.unwrap();
+    world.pass(Duration::from_secs(60));
+    world.connect(people[1].0, people[1].1, Reason::Login).await;
+    world.context.engine.idle(people[1].0, people[1].1, true).await.unwrap();
+    let banned = Standing { status: Status::Banned, is_active: true };
+    world.context.db.run(change(people[2].0, banned)).await.unwrap();
+    sample_statuses::run(&world.context).await.unwrap();
+    let range = Range { from: Timestamp(0), to: world.clock.now().plus(TIMEOUT), platform: None };
+    let told = world.context.db.run(move |c| range.statuses(c, ChartStep::Hour, Zone::UTC)).await.unwrap();
+    // available, away, dnd; active, pending, suspended, banned, inactive.
+    let means: Vec<_> = told.iter().map(|step| step.means).collect();
+    assert_eq!(means, [[1.0, 0.5, 0.0, 2.5, 0.0, 0.0, 0.5, 0.0]]);
 }
 
 async fn history_is_forgotten_when_its_time_is_over(world: World) {

@@ -6,12 +6,14 @@
 mod active;
 mod online;
 mod read;
+mod statuses;
 
 use diesel::prelude::*;
 
 pub use active::{ActiveDay, roll_active};
 pub use online::{delete_old_minutes, roll_online};
 pub use read::{PlatformSum, Range, Sessions};
+pub use statuses::{Statuses, WORDS, sample, standing_word};
 
 use crate::db::schema::{presence_history, presence_open, projector_offsets, stats_progress};
 use crate::db::{AnyConnection, DbError, write_transaction};

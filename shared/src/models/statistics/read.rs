@@ -89,7 +89,7 @@ struct EndedRow {
 }
 
 impl Range {
-    fn first_quarter(&self) -> i64 {
+    pub(super) fn first_quarter(&self) -> i64 {
         self.from.0 - self.from.0.rem_euclid(QUARTER)
     }
 
@@ -177,7 +177,7 @@ impl Range {
             let sum = all.entry(row.platform).or_default();
             sum.count += row.sessions;
             sum.total_ms += row.session_ms;
-            sum.lengths.merge(&Lengths::decode(&row.lengths).map_err(DbError::Content)?);
+            sum.lengths.merge(&row.lengths).map_err(DbError::Content)?;
         }
         Ok(all)
     }

@@ -1177,6 +1177,83 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/stats/statuses/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Online users by availability and accounts by status, step by step: means of samples. */
+        get: {
+            parameters: {
+                query?: {
+                    /** @description RFC 3339; without it a day before `to` */
+                    from?: string;
+                    /** @description RFC 3339; without it now */
+                    to?: string;
+                    /** @description `hour` or `day`; `hour` without it */
+                    step?: string;
+                    /** @description Whose hours and days: a name such as `Europe/Berlin`; UTC without it */
+                    tz?: string;
+                };
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description As CSV where `Accept` is `text/csv` */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["StatusesAnswer"];
+                    };
+                };
+                400: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                401: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                403: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ProblemBody"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/users/": {
         parameters: {
             query?: never;
@@ -4821,6 +4898,27 @@ export interface components {
              * @description Their median, to within one percent.
              */
             median_seconds?: number | null;
+        };
+        /** @description Statuses over time. */
+        StatusesAnswer: {
+            /** @description In their order; a step of which there is no sample has none. */
+            points: components["schemas"]["StatusesShape"][];
+        };
+        /** @description Means of a step, of samples. */
+        StatusesShape: {
+            /**
+             * Format: date-time
+             * @description When the step begins, RFC 3339.
+             */
+            at: string;
+            /** @description Online users by availability. */
+            by_availability: {
+                [key: string]: number;
+            };
+            /** @description Accounts by status; `inactive` are those that were deactivated. */
+            by_status: {
+                [key: string]: number;
+            };
         };
         /** @description New tokens. */
         TokensAnswer: {
