@@ -54,7 +54,7 @@ pub enum Job {
 
 impl Job {
     /// The names of all kinds.
-    pub const NAMES: [&str; 12] = [
+    pub const NAMES: [&str; 13] = [
         "sweep",
         "reconcile",
         "trim_transitions",
@@ -66,6 +66,7 @@ impl Job {
         "roll_online",
         "roll_active",
         "clean_history",
+        "sample_statuses",
         "clean_tasks",
     ];
 
