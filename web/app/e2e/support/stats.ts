@@ -17,7 +17,8 @@ function noise(seed: number): number {
 function busy(ms: number): number {
   const hour = ((ms + HOUR) / HOUR) % 24;
   const weekday = Math.floor((ms + HOUR) / DAY + 3) % 7;
-  const day = Math.exp(-((hour - 11) ** 2) / 14) + 0.85 * Math.exp(-((hour - 15.5) ** 2) / 12) + 0.45 * Math.exp(-((hour - 20.5) ** 2) / 6);
+  const around = (peak: number, width: number) => Math.exp(-(Math.min(Math.abs(hour - peak), 24 - Math.abs(hour - peak)) ** 2) / width);
+  const day = around(11, 14) + 0.85 * around(15.5, 12) + 0.45 * around(20.5, 6);
   return 0.04 + day * (weekday >= 5 ? 0.35 : 1);
 }
 
@@ -44,7 +45,7 @@ export function online(from: number, to: number, step: string, gap?: Gap) {
       if (most > peak.online) peak = { at: ms, online: most };
     }
     const mean = sum / count;
-    const logins = Math.round(((mean * each) / HOUR) * 0.55 * (0.5 + noise(at)));
+    const logins = Math.round(((mean * each) / HOUR) * 0.55 * (0.8 + 0.4 * noise(at)));
     points.push({ at: new Date(at).toISOString(), online: Math.round(mean * 100) / 100, peak: most, logins });
   }
   return { points, peak: points.length > 0 ? { at: new Date(peak.at).toISOString(), online: peak.online } : null };

@@ -57,3 +57,5 @@ export const DownIcon = icon(<path d="m7 10 5 5 5-5" />);
 export const WarnIcon = icon(<path d="M12 4 2.5 20h19L12 4Zm0 6v4m0 3v.01" />);
 export const ChartIcon = icon(<path d="M4 4v16h16M8 16v-4m4 4V8m4 8v-6" />);
 export const HookIcon = icon(<path d="M10 14a4 4 0 0 0 5.700 0l3-3a4 4 0 0 0-5.700-5.700l-1 1m2 3.700a4 4 0 0 0-5.700 0l-3 3a4 4 0 0 0 5.700 5.700l1-1" />);
+export const KeyIcon = icon(<path d="M8 19a4 4 0 1 0 0-8 4 4 0 0 0 0 8Zm3-7 8-8m-3 3 3 3m-6 0 2 2" />);
+export const SendIcon = icon(<path d="m4 12 16-8-5 16-4-6-7-2Zm7 2 9-10" />);

@@ -35,7 +35,10 @@ export interface Props {
 
 const FONT = '12px Inter, system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", sans-serif';
 /** Room that a time along the axis takes. */
-const TICK_PX = 76;
+const TICK_PX = 58;
+/** What of the last one may not lie beyond the chart. */
+const TICK_HALF_PX = 22;
+const RIGHT_PX = 12;
 const DRAG_SLOP_PX = 4;
 const SERIES_STEPS = [1, 2, 5].flatMap((each) => Array.from({ length: 10 }, (_, power) => each * 10 ** power)).sort((a, b) => a - b);
 
@@ -95,7 +98,7 @@ function options(holder: HTMLElement, latest: Latest, width: number): uPlot.Opti
   return {
     width,
     height,
-    padding: [18, 12, 0, 0],
+    padding: [18, RIGHT_PX, 0, 0],
     legend: { show: false },
     cursor: {
       y: false,
@@ -114,7 +117,10 @@ function options(holder: HTMLElement, latest: Latest, width: number): uPlot.Opti
         gap: 6,
         splits: (chart) => {
           const { from, to, zone } = latest.current;
-          return ticks(from, to, zone, Math.max(2, Math.floor(chart.bbox.width / devicePixelRatio / TICK_PX))).map((ms) => ms / 1000);
+          const room = chart.bbox.width / devicePixelRatio;
+          const last = to - ((TICK_HALF_PX - RIGHT_PX) / room) * (to - from);
+          const found = ticks(from, to, zone, Math.max(2, Math.floor(room / TICK_PX)));
+          return found.filter((ms) => ms <= last).map((ms) => ms / 1000);
         },
         values: (_, splits) => splits.map((second) => latest.current.tick(second * 1000)),
       },

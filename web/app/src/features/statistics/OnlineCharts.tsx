@@ -19,7 +19,7 @@ interface Props {
 }
 
 const HEIGHT = 280;
-const LOGINS_HEIGHT = 210;
+const LOGINS_HEIGHT = 250;
 const isEmpty = ({ points }: Data) => points.length === 0;
 const span = ({ from, to, view }: Data) => spanName(from, to, view.zone, view.to === null);
 
