@@ -27,7 +27,7 @@ export function Platforms({ view }: { view: View }) {
 function Rows({ rows }: { rows: PlatformRow[] }) {
   const top = Math.max(0.001, ...rows.map((row) => row.mean_online));
   return (
-    <div className={classes.scroll} tabIndex={0} role="region" aria-label={words.byPlatform}>
+    <div className={classes.scroll} tabIndex={0} role="group" aria-label={words.byPlatform}>
       <Table verticalSpacing={6} horizontalSpacing={8} fz="sm" className={classes.platforms}>
         <caption className="visually-hidden">{words.byPlatform}</caption>
         <Table.Thead>

@@ -142,7 +142,7 @@ function Numbers({ id, title, table: { columns, rows } }: { id: string; title: s
   const shown = rows.slice(0, MOST_ROWS);
   return (
     <div id={id} className={classes.numbers}>
-      <div className={classes.scroll} tabIndex={0} role="region" aria-label={title}>
+      <div className={classes.scroll} tabIndex={0} role="group" aria-label={title}>
         <Table verticalSpacing={4} fz="sm" stickyHeader>
           <caption className="visually-hidden">{title}</caption>
           <Table.Thead>
