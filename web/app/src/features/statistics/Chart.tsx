@@ -35,7 +35,7 @@ export interface Props {
 
 const FONT = '12px Inter, system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", sans-serif';
 /** Room that a time along the axis takes. */
-const TICK_PX = 58;
+const TICK_PX = 52;
 /** What of the last one may not lie beyond the chart. */
 const TICK_HALF_PX = 22;
 const RIGHT_PX = 12;
