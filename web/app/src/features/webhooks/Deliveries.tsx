@@ -85,7 +85,8 @@ function Line({ webhook, delivery }: { webhook: number; delivery: Delivery }) {
       </div>
       <div className={classes.facts}>
         <span>{words.attempts(attempts)}</span>
-        {attempts > 0 ? <span>{last_status ? words.answered(last_status) : words.noAnswer}</span> : null}
+        {/* A refusal names the status itself. */}
+        {attempts > 0 && !(last_status && last_error) ? <span>{last_status ? words.answered(last_status) : words.noAnswer}</span> : null}
         {last_error ? <span className={classes.bad}>{last_error}</span> : null}
         {last_attempt_at ? (
           <span>
