@@ -47,5 +47,15 @@ pub fn command() -> Command {
                         .help("In the stand-alone program's database [else DATABASE_URL says which]"),
                 ),
         )
+        .subcommand(
+            with_settings("rebuild-statistics", "Make statistics again of the history that there is, and end")
+                .arg(Arg::new("from").long("from").help("From when on, RFC 3339 [all that there is]"))
+                .arg(
+                    Arg::new("standalone")
+                        .long("standalone")
+                        .action(ArgAction::SetTrue)
+                        .help("In the stand-alone program's database [else DATABASE_URL says which]"),
+                ),
+        )
         .subcommand(Command::new("openapi").about("Print the OpenAPI document"))
 }

@@ -3,8 +3,6 @@
 use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse};
 
-use crate::handlers::insight::IntervalShape;
-
 /// Whether the client asks for CSV before anything else.
 #[must_use]
 pub fn wanted(request: &HttpRequest) -> bool {
@@ -27,23 +25,20 @@ pub fn answer(request: &HttpRequest, rows: &str, next_cursor: Option<&str>) -> H
     answer.body(rows.to_owned())
 }
 
-/// Online intervals, with a line of names.
+/// Rows, with a line of names before them.
 #[must_use]
-pub fn intervals(intervals: Vec<IntervalShape>) -> String {
-    let mut text = line(&["started_at", "ended_at", "start_reason", "end_reason", "session_id", "device"].map(field));
-    for interval in intervals {
-        let ended_at = interval.ended_at.map(|at| at.to_string()).unwrap_or_default();
-        let session = interval.session_id.map(|id| id.to_string()).unwrap_or_default();
-        text += &line(&[
-            field(&interval.started_at.to_string()),
-            field(&ended_at),
-            field(interval.start_reason),
-            field(interval.end_reason.unwrap_or_default()),
-            field(&session),
-            field(&interval.device.unwrap_or_default()),
-        ]);
+pub fn table<const COLUMNS: usize>(names: [&str; COLUMNS], rows: impl Iterator<Item = [String; COLUMNS]>) -> String {
+    let mut text = line(&names.map(field));
+    for row in rows {
+        text += &line(&row.map(|text| field(&text)));
     }
     text
+}
+
+/// What is written of something that may not be there.
+#[must_use]
+pub fn or_empty(value: Option<impl ToString>) -> String {
+    value.map(|value| value.to_string()).unwrap_or_default()
 }
 
 fn line(fields: &[String]) -> String {

@@ -8,7 +8,8 @@ use utoipa::{Modify, OpenApi};
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
 use crate::handlers::{
-    accounts, contacts, devices, export, health, insight, me, notifications, presence, sessions, users,
+    accounts, contacts, devices, export, health, insight, me, notifications, presence, sessions, statistics, users,
+    webhooks,
 };
 use crate::live::socket;
 
@@ -24,7 +25,11 @@ use crate::live::socket;
         accounts::deactivate, accounts::log_out, accounts::audit,
         contacts::list, contacts::request, contacts::accept, contacts::decline, contacts::block, contacts::notify,
         contacts::remove, notifications::list, notifications::read, notifications::read_all,
-        devices::list, devices::end, insight::history, insight::now, insight::config, socket::open,
+        webhooks::create, webhooks::list, webhooks::show, webhooks::edit, webhooks::delete, webhooks::rotate_secret,
+        webhooks::test, webhooks::deliveries, webhooks::redeliver,
+        devices::list, devices::end, insight::history, insight::config, statistics::now, statistics::online,
+        statistics::statuses, statistics::active, statistics::sessions,
+        statistics::heatmap, statistics::platforms, socket::open,
         health::alive, health::ready, health::metrics,
     ),
     modifiers(&Additions),

@@ -2,28 +2,26 @@
 
 use std::io::{Read, Write};
 use std::sync::Arc;
-use std::time::Duration;
 
 use clap::ArgMatches;
 use lastseen_shared::account::hashing::Hasher;
 use lastseen_shared::account::{Email, Password, Username};
-use lastseen_shared::db::{Address, Db};
+use lastseen_shared::db::{Address, Db, DbError};
 use lastseen_shared::demo;
+use lastseen_shared::models::statistics::rebuild;
 use lastseen_shared::presence::Engine;
 use lastseen_shared::presence::clock::Clock;
 use lastseen_shared::presence::memory::MemoryEngine;
-use lastseen_shared::queue::Queue;
 use lastseen_shared::service::Service;
 use lastseen_shared::settings::table::given;
 use lastseen_shared::settings::{FirstAdmin, Form, Settings, default_email};
 use lastseen_shared::stop::stop_signal;
+use lastseen_shared::timestamp::Timestamp;
 use lastseen_worker::context::Context;
+use lastseen_worker::deliver::{Deliverer, Sender, SystemResolver};
 
 use crate::startup::{Application, StartError, any_admin, first_admin, random_text};
 use crate::{cli, openapi};
-
-/// How long the queue remembers a tick.
-const TICK_MEMORY: Duration = Duration::from_secs(600);
 
 /// Runs the command that the arguments name.
 ///
@@ -48,6 +46,7 @@ pub async fn run() -> Result<(), StartError> {
         "standalone" => standalone(&settings(matches, Form::StandAlone)?).await,
         "serve" => serve(&settings(matches, Form::Distributed)?).await,
         "migrate" => migrate(matches).await,
+        "rebuild-statistics" => rebuild_statistics(matches).await,
         "seed-demo" => seed_demo(matches).await,
         _ => create_admin(matches).await,
     }
@@ -77,14 +76,18 @@ async fn standalone(settings: &Settings) -> Result<(), StartError> {
     let service = application.service.clone();
     let printed = standalone_admin(settings, &service).await?;
     let mut stop = stop_signal();
+    let queue = service.queue.clone().ok_or_else(|| StartError::Refused("there is no queue".to_owned()))?;
+    let sender = Sender::new(SystemResolver, settings.webhooks_allow_private);
+    let sender = sender.map_err(|error| StartError::Refused(format!("TLS: {error}")))?;
     let context = Context {
+        deliverer: Deliverer::new(service.db.clone(), Arc::clone(&application.metrics), sender),
         engine: service.engine.clone(),
         db: service.db.clone(),
         signals: service.signals.clone(),
-        queue: Queue::memory(TICK_MEMORY),
+        queue,
         presence: settings.presence,
         sessions_kept: lastseen_worker::startup::SESSIONS_KEPT,
-        notifications_kept: settings.worker.history_retention,
+        history_kept: settings.worker.history_retention,
         metrics: Arc::clone(&application.metrics),
     };
     let worker = tokio::spawn(lastseen_worker::startup::run(context, settings.worker.clone(), stop.clone()));
@@ -203,6 +206,20 @@ async fn seed_demo(matches: &ArgMatches) -> Result<(), StartError> {
         return Err(StartError::Refused("the database has users already: the demo is for an empty one".to_owned()));
     }
     println!("{users} people are there; the password of each is {}.", demo::PASSWORD);
+    Ok(())
+}
+
+async fn rebuild_statistics(matches: &ArgMatches) -> Result<(), StartError> {
+    let refused = |_| StartError::Refused("--from must be a time in RFC 3339".to_owned());
+    let from = matches.get_one::<String>("from").map(|text| Timestamp::parse(text).map_err(refused)).transpose()?;
+    let db = database(matches)?;
+    let failed = |error: DbError| StartError::Refused(format!("DATABASE_URL: {error}"));
+    db.migrate().await.map_err(failed)?;
+    let rebuilt = db.run(move |connection| rebuild(connection, from, Timestamp::now())).await.map_err(failed)?;
+    match rebuilt {
+        Some((from, to)) => println!("Statistics are made again from {from} to {to}."),
+        None => println!("Nobody has been online yet."),
+    }
     Ok(())
 }
 

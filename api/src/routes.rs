@@ -12,7 +12,8 @@ use actix_web::{HttpResponse, Resource, ResponseError, Route};
 use lastseen_shared::refusal::{Code, Refusal};
 
 use crate::handlers::{
-    accounts, contacts, devices, export, health, insight, me, notifications, presence, sessions, users,
+    accounts, contacts, devices, export, health, insight, me, notifications, presence, sessions, statistics, users,
+    webhooks,
 };
 use crate::live::socket;
 use crate::problem::Problem;
@@ -130,7 +131,19 @@ pub fn routes(config: &mut ServiceConfig) {
         "/api/notifications" { GET notifications::list }
         "/api/notifications/read-all" { POST notifications::read_all }
         "/api/notifications/{id}/read" { POST notifications::read }
-        "/api/stats/now" { GET insight::now }
+        "/api/webhooks" { GET webhooks::list, POST webhooks::create }
+        "/api/webhooks/{id}" { GET webhooks::show, PATCH webhooks::edit, DELETE webhooks::delete }
+        "/api/webhooks/{id}/rotate-secret" { POST webhooks::rotate_secret }
+        "/api/webhooks/{id}/test" { POST webhooks::test }
+        "/api/webhooks/{id}/deliveries" { GET webhooks::deliveries }
+        "/api/webhooks/{id}/deliveries/{did}/redeliver" { POST webhooks::redeliver }
+        "/api/stats/now" { GET statistics::now }
+        "/api/stats/online" { GET statistics::online }
+        "/api/stats/statuses" { GET statistics::statuses }
+        "/api/stats/active" { GET statistics::active }
+        "/api/stats/sessions" { GET statistics::sessions }
+        "/api/stats/heatmap" { GET statistics::heatmap }
+        "/api/stats/platforms" { GET statistics::platforms }
         "/api/config" { GET insight::config }
         "/api/openapi.json" { GET openapi::document }
         "/api/docs" { GET to_docs }

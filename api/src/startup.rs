@@ -17,11 +17,13 @@ use lastseen_shared::presence::memory::MemoryEngine;
 use lastseen_shared::presence::memory::journal::Journal;
 use lastseen_shared::presence::redis::{Redis, RedisClock, RedisEngine};
 use lastseen_shared::presence::{Engine, PresenceEngine};
+use lastseen_shared::queue::Queue;
 use lastseen_shared::refusal::{Code, Failure, Refusal};
 use lastseen_shared::service::Service;
 use lastseen_shared::settings::{HttpSettings, Secret, Settings};
 use lastseen_shared::signals::Signals;
 use lastseen_shared::telemetry::Metrics;
+use lastseen_worker::board::{self, Board};
 
 use crate::auth::tokens::Tokens;
 use crate::live::Live;
@@ -61,6 +63,9 @@ pub struct Application {
     pub server: Server,
 }
 
+/// How long the queue remembers a tick.
+const TICK_MEMORY: Duration = Duration::from_secs(600);
+
 /// How long what was sent may lie untaken.
 const UNTAKEN: Duration = Duration::from_secs(30);
 
@@ -80,7 +85,8 @@ impl Application {
         let hasher = Hasher::new(settings.accounts.bcrypt_cost, cores, cores * 32).map_err(Failure::from)?;
         let signals = open_signals(settings)?;
         let service = Service::new(db, engine, hasher, settings.presence, settings.accounts.clone());
-        let service = service.with_signals(signals);
+        let service =
+            service.with_signals(signals).with_webhooks(open_queue(settings)?, settings.webhooks_allow_private);
         let secret = signing_secret(settings)?;
         let tokens = Tokens::new(&secret, &settings.accounts.previous_jwt_secrets, settings.accounts.access_ttl);
         let metrics = Arc::new(Metrics::new());
@@ -124,6 +130,13 @@ fn open_signals(settings: &Settings) -> Result<Signals, StartError> {
     let Some(redis) = &settings.redis else { return Ok(Signals::local()) };
     let redis = Redis::new(redis).map_err(|problem| StartError::Refused(format!("REDIS_URL {problem}")))?;
     Signals::redis(redis).map_err(|error| StartError::Refused(error.to_string()))
+}
+
+fn open_queue(settings: &Settings) -> Result<Queue, StartError> {
+    let Some(redis) = &settings.redis else { return Ok(Queue::memory(TICK_MEMORY)) };
+    let redis = Redis::new(redis).map_err(|problem| StartError::Refused(format!("REDIS_URL {problem}")))?;
+    let connection = redis.shared().map_err(|error| StartError::Refused(error.to_string()))?;
+    Ok(Queue::redis(connection, redis.key_prefix(), TICK_MEMORY))
 }
 
 /// The signing secret that was set, or the stand-alone program's own: made once, for its owner's eyes only.
@@ -179,6 +192,8 @@ fn listen(
     let address = listener.local_addr().map_err(bind)?;
     let (service, tokens, metrics) = (service.clone(), web::Data::new(tokens), web::Data::from(Arc::clone(metrics)));
     let (origins, live) = (http.cors_origins.clone(), live.clone());
+    let alone = service.queue.clone().filter(|queue| matches!(queue, Queue::Memory(_)));
+    let board = alone.map(|queue| web::Data::new(Board::new(service.clone(), queue)));
     let server = HttpServer::new(move || {
         // Of its own for each thread: heartbeats that arrive on it share commands, on its own connection.
         let engine = service.engine.for_thread().unwrap_or_else(|error| {
@@ -186,12 +201,19 @@ fn listen(
             service.engine.clone()
         });
         let service = service.on(engine.clone());
+        let board = board.clone();
         App::new()
             .app_data(web::Data::new(service))
             .app_data(tokens.clone())
             .app_data(metrics.clone())
             .app_data(live.clone())
             .app_data(Pulse::new(engine))
+            // A worker has it on a listener of its own; where there is none it is here.
+            .configure(|config| {
+                if let Some(board) = board {
+                    config.app_data(board).configure(board::routes);
+                }
+            })
             .configure(routes)
             .wrap(from_fn(crate::handlers::health::count))
             .wrap(DefaultHeaders::new().add((header::X_CONTENT_TYPE_OPTIONS, "nosniff")))

@@ -1,13 +1,21 @@
 //! Believable people, for pictures of the page and for trying it: `lastseen-api seed-demo`.
 
+use std::collections::HashMap;
+
 use diesel::prelude::*;
 
 use crate::account::hashing::Hasher;
 use crate::account::{Email, Password, Role, Standing, Status, Username};
 use crate::db::schema::{accounts, presence, presence_history};
 use crate::db::{AnyConnection, Db, write_transaction};
-use crate::models::{Account, NewAccount};
+use crate::ids::UserId;
+use crate::models::statistics::mark_changed;
+use crate::models::{Account, NewAccount, intervals};
+use crate::presence::Reason;
+use crate::presence::availability::{Privacy, Shown};
+use crate::presence::transition::Transition;
 use crate::refusal::Failure;
+use crate::statistics::Platform;
 use crate::timestamp::Timestamp;
 
 /// What everybody in the demo logs in with.
@@ -39,6 +47,7 @@ const LAST: &[&str] = &[
     "schmidt",
     "tanaka",
 ];
+const PLATFORMS: [Platform; 5] = [Platform::Web, Platform::Ios, Platform::Web, Platform::Android, Platform::Web];
 const MINUTE: i64 = 60_000;
 const DAY: i64 = 24 * 60 * MINUTE;
 
@@ -103,7 +112,7 @@ fn add(c: &mut AnyConnection, numbers: &mut Numbers, place: usize, hash: &str) -
         return Ok(());
     }
     let now = Timestamp::now().0;
-    let mut last_seen = 0;
+    let (mut last_seen, mut transitions) = (0, Vec::new());
     for day in (0..7).rev() {
         // From one to four stretches of a working day and evening, the last well before now.
         let mut at = now - (day + 1) * DAY + numbers.below(8 * 60) * MINUTE;
@@ -113,22 +122,29 @@ fn add(c: &mut AnyConnection, numbers: &mut Numbers, place: usize, hash: &str) -
             if end >= now - 5 * MINUTE {
                 break;
             }
-            let ended_by = if numbers.below(3) == 0 { "logout" } else { "timeout" };
-            diesel::insert_into(presence_history::table)
-                .values((
-                    presence_history::user_id.eq(account.id.0),
-                    presence_history::started_at_ms.eq(at),
-                    presence_history::ended_at_ms.eq(end),
-                    presence_history::start_reason.eq("login"),
-                    presence_history::end_reason.eq(ended_by),
-                ))
-                .execute(c)?;
-            last_seen = if ended_by == "logout" { end } else { end - 2 * MINUTE };
+            let ended_by = if numbers.below(3) == 0 { Reason::Logout } else { Reason::Timeout };
+            transitions.push(transition(account.id, true, at, Reason::Login));
+            transitions.push(transition(account.id, false, end, ended_by));
+            last_seen = if ended_by == Reason::Logout { end } else { end - 2 * MINUTE };
             at = end + (10 + numbers.below(180)) * MINUTE;
         }
+    }
+    let began = transitions.first().map(|first: &Transition| first.at);
+    intervals::write(c, 0, &HashMap::from([(account.id, transitions)]))?;
+    diesel::update(presence_history::table.filter(presence_history::user_id.eq(account.id.0)))
+        .set(presence_history::platform.eq(PLATFORMS[place % PLATFORMS.len()].as_str()))
+        .execute(c)?;
+    if let Some(began) = began {
+        mark_changed(c, began)?;
     }
     diesel::update(presence::table.find(account.id.0))
         .set((presence::last_seen_ms.eq(last_seen), presence::reason.eq("timeout")))
         .execute(c)?;
     Ok(())
+}
+
+fn transition(user: UserId, online: bool, at: i64, reason: Reason) -> Transition {
+    let at = Timestamp(at);
+    let (shown, privacy) = (Shown::default(), Privacy::default());
+    Transition { user, online, at, last_seen: at, reason, session: None, session_seen: at, shown, privacy }
 }

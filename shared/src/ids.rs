@@ -28,6 +28,15 @@ id! {
     SessionId
 }
 
+id! {
+    /// A webhook's id, as the database gave it.
+    WebhookId
+}
+id! {
+    /// The id of an event on its way to a webhook, as the database gave it: growing.
+    DeliveryId
+}
+
 impl UserId {
     /// The shard, of `shards`, that holds this user's presence.
     #[must_use]

@@ -13,6 +13,8 @@ pub mod refusal;
 pub mod service;
 pub mod settings;
 pub mod signals;
+pub mod statistics;
 pub mod stop;
 pub mod telemetry;
 pub mod timestamp;
+pub mod webhooks;

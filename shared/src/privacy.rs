@@ -113,6 +113,12 @@ impl Viewer {
         }
     }
 
+    /// A program that admins have things told to: an admin whom nobody knows and who hides nothing.
+    #[must_use]
+    pub fn webhook(policy: AdminSight) -> Self {
+        Self { admin: true, policy, ..Self::oneself(UserId(0)) }
+    }
+
     /// What the two are to each other.
     #[must_use]
     pub fn relation(&self, subject: UserId) -> Relation {

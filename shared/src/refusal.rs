@@ -79,6 +79,10 @@ codes! {
     ContactNotFound => 404 "contact_not_found" "There is no such contact",
     /// No such notification of the caller's.
     NotificationNotFound => 404 "notification_not_found" "There is no such notification",
+    /// No such webhook.
+    WebhookNotFound => 404 "webhook_not_found" "There is no such webhook",
+    /// No such delivery of this webhook.
+    DeliveryNotFound => 404 "delivery_not_found" "There is no such delivery",
     /// The path knows other methods.
     MethodNotAllowed => 405 "method_not_allowed" "The method is not allowed here",
     /// The name is taken.
@@ -95,6 +99,10 @@ codes! {
     UserBlocked => 409 "user_blocked" "Unblock the user first",
     /// The caller has as many as anybody may have.
     TooManyContacts => 409 "too_many_contacts" "There are too many contacts and blocked users",
+    /// There are as many as there may be.
+    TooManyWebhooks => 409 "too_many_webhooks" "There are too many webhooks",
+    /// It is sent nothing until it is enabled.
+    WebhookDisabled => 409 "webhook_disabled" "Enable the webhook first",
     /// The cursor is too old.
     CursorExpired => 410 "cursor_expired" "The cursor has expired",
     /// The body is too large.

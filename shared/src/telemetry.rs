@@ -77,6 +77,16 @@ pub struct Metrics {
     pub expired: Counter,
     /// Stream entries that the projector wrote to the database.
     pub projected: Family<Shard, Counter>,
+    /// Attempts at deliveries to webhooks that ended.
+    pub deliveries: Family<Outcome, Counter>,
+    /// Deliveries that are due.
+    pub deliveries_due: Gauge,
+    /// For how long the oldest of them is, in seconds.
+    pub delivery_oldest_due: Gauge<f64, AtomicU64>,
+    /// Deliveries that have failed and are tried again.
+    pub deliveries_retrying: Gauge,
+    /// Deliveries that were given up and are still kept.
+    pub deliveries_dead: Gauge,
     /// How old the oldest entry was that the projector had not written at its last look, in seconds.
     pub projector_lag: Family<Shard, Gauge<f64, AtomicU64>>,
 }
@@ -109,6 +119,19 @@ impl Metrics {
         registry.register("expired_sessions", "Sessions that sweeps took out", expired.clone());
         let projected = Family::default();
         registry.register("projected_entries", "Stream entries written to the database", projected.clone());
+        let deliveries = Family::default();
+        registry.register("webhook_attempts", "Attempts at deliveries to webhooks that ended", deliveries.clone());
+        let deliveries_due = Gauge::default();
+        registry.register("webhook_deliveries_due", "Deliveries to webhooks that are due", deliveries_due.clone());
+        let delivery_oldest_due = Gauge::default();
+        let help = "For how long the oldest delivery is due";
+        registry.register("webhook_oldest_due_seconds", help, delivery_oldest_due.clone());
+        let deliveries_retrying = Gauge::default();
+        let help = "Deliveries to webhooks that have failed and are tried again";
+        registry.register("webhook_deliveries_retrying", help, deliveries_retrying.clone());
+        let deliveries_dead = Gauge::default();
+        let help = "Deliveries to webhooks that were given up and are kept";
+        registry.register("webhook_deliveries_dead", help, deliveries_dead.clone());
         let projector_lag = Family::default();
         registry.register("projector_lag_seconds", "Age of the oldest entry not yet written", projector_lag.clone());
         Self {
@@ -121,6 +144,11 @@ impl Metrics {
             job_seconds,
             expired,
             projected,
+            deliveries,
+            deliveries_due,
+            delivery_oldest_due,
+            deliveries_retrying,
+            deliveries_dead,
             projector_lag,
         }
     }

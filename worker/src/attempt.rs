@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use apalis::prelude::{AbortError, BoxDynError};
+use lastseen_shared::queue::runs::Ran;
 use lastseen_shared::queue::{Envelope, Job, Queue};
+use lastseen_shared::timestamp::Timestamp;
 use serde_json::Value;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -78,24 +80,62 @@ impl<R: Runner> Handler<R> {
     /// What it answers apalis: `Ok` ends the task, an [`AbortError`] puts it among the dead, and any other error gives it back to
     /// the queue to be taken again at once.
     pub(crate) async fn handle(mut self, payload: Value) -> Result<(), BoxDynError> {
-        let envelope = match Envelope::decode(payload) {
+        let envelope = match Envelope::decode(payload.clone()) {
             Ok(envelope) => envelope,
             Err(error) => {
                 log::error!("a task was given up: {error}");
                 self.observer.attempt_ended("unknown", Outcome::Failed, Duration::ZERO);
+                self.bury(payload, &error.to_string());
+                self.note("unknown", 0, Outcome::Failed, Duration::ZERO, Some(error.to_string()), None);
                 return Err(AbortError::new(error).into());
             }
         };
         let _active = match &self.queue {
             Queue::Redis(_) => None,
-            Queue::Memory(queue) => Some(queue.begin()),
+            Queue::Memory(queue) => Some(queue.begin(envelope.job.name())),
         };
-        self.run(envelope.job).await
+        let ended = self.run(envelope.job).await;
+        if let Err(error) = &ended
+            && error.is::<AbortError>()
+        {
+            self.bury(payload, &error.to_string());
+        }
+        ended
+    }
+
+    /// Keeps a task that was given up. In Redis apalis does.
+    fn bury(&self, payload: Value, error: &str) {
+        if let Queue::Memory(queue) = &self.queue {
+            queue.bury(payload, error);
+        }
+    }
+
+    /// Has the queue note how an attempt ended, beside the work at hand: it is for those who look.
+    fn note(
+        &self,
+        job: &'static str,
+        task: u64,
+        outcome: Outcome,
+        took: Duration,
+        error: Option<String>,
+        trying_for: Option<Duration>,
+    ) {
+        let at = Timestamp::now();
+        let trying_until = trying_for.map(|time| at.plus(time));
+        let ran = Ran { job, task, outcome: outcome.as_str(), at, took, error, trying_until };
+        match self.queue.clone() {
+            Queue::Memory(queue) => queue.note(&ran),
+            queue @ Queue::Redis(_) => drop(tokio::spawn(async move {
+                if let Err(error) = queue.note(&ran).await {
+                    log::debug!("an attempt was not noted: {error}");
+                }
+            })),
+        }
     }
 
     async fn run(&mut self, job: Job) -> Result<(), BoxDynError> {
         let policy = self.runner.policy(&job);
-        let name = job.name();
+        let (name, task) = (job.name(), random());
         let mut attempt = 1;
         loop {
             let started = Instant::now();
@@ -105,6 +145,7 @@ impl<R: Runner> Handler<R> {
                 Ok(()) => {
                     log::debug!("{job:?} done in {took:?}");
                     self.observer.attempt_ended(name, Outcome::Succeeded, took);
+                    self.note(name, task, Outcome::Succeeded, took, None, None);
                     return Ok(());
                 }
                 Err(error) => error,
@@ -112,10 +153,13 @@ impl<R: Runner> Handler<R> {
             if attempt >= policy.attempts {
                 log::error!("{job:?} given up after {attempt} attempts: {error}");
                 self.observer.attempt_ended(name, Outcome::Failed, took);
+                self.note(name, task, Outcome::Failed, took, Some(error.to_string()), None);
                 return Err(AbortError::new(error).into());
             }
             self.observer.attempt_ended(name, Outcome::Retrying, took);
             let backoff = policy.backoff_after(attempt);
+            let until = Some(backoff.saturating_add(policy.timeout));
+            self.note(name, task, Outcome::Retrying, took, Some(error.to_string()), until);
             log::warn!("{job:?} failed, attempt {attempt} of {}, again in {backoff:?}: {error}", policy.attempts);
             tokio::select! {
                 () = tokio::time::sleep(backoff) => {}
@@ -142,6 +186,14 @@ impl<R: Runner> Handler<R> {
             Err(_) => Err(AttemptError::TimedOut(timeout)),
         }
     }
+}
+
+/// Tells tasks apart.
+fn random() -> u64 {
+    let mut bytes = [0; 8];
+    // Without random numbers tasks that are tried again count as one.
+    let _ = getrandom::fill(&mut bytes);
+    u64::from_ne_bytes(bytes)
 }
 
 fn panic_message(panic: &(dyn Any + Send)) -> String {

@@ -10,6 +10,8 @@ use lastseen_shared::settings::PresenceSettings;
 use lastseen_shared::signals::Signals;
 use lastseen_shared::telemetry::Metrics;
 
+use crate::deliver::Deliverer;
+
 /// What jobs and the projector work with. Cheap to clone.
 #[derive(Clone)]
 pub struct Context {
@@ -25,8 +27,10 @@ pub struct Context {
     pub presence: PresenceSettings,
     /// How long sessions that are over stay in the database.
     pub sessions_kept: Duration,
-    /// How long notifications stay.
-    pub notifications_kept: Duration,
+    /// How long history, notifications and deliveries to webhooks stay.
+    pub history_kept: Duration,
+    /// Sends to webhooks.
+    pub deliverer: Deliverer,
     /// The process's metrics.
     pub metrics: Arc<Metrics>,
 }

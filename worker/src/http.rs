@@ -1,4 +1,4 @@
-//! The worker's own listener: health and metrics.
+//! The worker's own listener: health, metrics, and the board.
 
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
@@ -6,21 +6,27 @@ use std::sync::Arc;
 use actix_web::dev::Server;
 use actix_web::http::header;
 use actix_web::{App, HttpResponse, HttpServer, web};
+use lastseen_shared::service::Service;
 use lastseen_shared::telemetry::parts;
 
+use crate::board::{self, Board};
 use crate::context::Context;
+use crate::jobs::deliver::note_backlog;
 
-/// Starts the listener. Answers the server, to be awaited, and where it listens.
+/// Starts the listener, with the board on it. Answers the server, to be awaited, and where it listens.
 ///
 /// # Errors
 /// An address that can't be bound.
-pub fn serve(context: &Context, bind: SocketAddr) -> std::io::Result<(Server, SocketAddr)> {
+pub fn serve(context: &Context, service: &Service, bind: SocketAddr) -> std::io::Result<(Server, SocketAddr)> {
     let listener = TcpListener::bind(bind)?;
     let bound = listener.local_addr()?;
+    let board = web::Data::new(Board::new(service.clone(), context.queue.clone()));
     let context = Arc::new(context.clone());
     let server = HttpServer::new(move || {
         App::new()
             .app_data(web::Data::from(Arc::clone(&context)))
+            .app_data(board.clone())
+            .configure(board::routes)
             .route("/healthz", web::get().to(async || HttpResponse::Ok().json(serde_json::json!({ "status": "ok" }))))
             .route("/readyz", web::get().to(ready))
             .route("/metrics", web::get().to(metrics))
@@ -40,15 +46,13 @@ async fn ready(context: web::Data<Context>) -> HttpResponse {
 }
 
 async fn metrics(context: web::Data<Context>) -> HttpResponse {
+    // How much is due, and how full the queue is, is asked when somebody wants to know.
+    if let Err(error) = note_backlog(&context).await {
+        log::warn!("what is due to webhooks is not known: {error}");
+    }
     let mut text = context.metrics.encode();
-    // How full the queue is, is asked when somebody wants to know.
     if let Ok(depth) = context.queue.depth().await {
-        let gauges = format!(
-            "# TYPE lastseen_queue_tasks gauge\nlastseen_queue_tasks{{state=\"waiting\"}} {}\n\
-             lastseen_queue_tasks{{state=\"active\"}} {}\nlastseen_queue_tasks{{state=\"dead\"}} {}\n# EOF\n",
-            depth.waiting, depth.active, depth.dead
-        );
-        text = text.replace("# EOF\n", &gauges);
+        text = text.replace("# EOF\n", &format!("{}# EOF\n", depth.as_metric()));
     }
     let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
     HttpResponse::Ok().insert_header((header::CONTENT_TYPE, kind)).body(text)

@@ -7,11 +7,14 @@
 //! - [`projector`]: follows the transitions.
 //! - [`startup`]: puts all of it together, for the worker's program and the stand-alone one.
 //! - [`program`]: the worker as a program of its own.
-//! - [`http`]: health and metrics.
+//! - [`http`]: health, metrics and the board, on a listener of the worker's own.
+//! - [`board`]: the job board.
 
 pub mod attempt;
+pub mod board;
 pub mod consume;
 pub mod context;
+pub mod deliver;
 pub mod http;
 pub mod jobs;
 pub mod program;

@@ -4,10 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Command;
+use lastseen_shared::account::hashing::Hasher;
 use lastseen_shared::db::Db;
 use lastseen_shared::presence::redis::{Redis, RedisClock, RedisEngine};
 use lastseen_shared::presence::{Engine, PresenceEngine};
 use lastseen_shared::queue::Queue;
+use lastseen_shared::service::Service;
 use lastseen_shared::settings::table::{flags, given};
 use lastseen_shared::settings::{Form, Settings};
 use lastseen_shared::signals::Signals;
@@ -15,6 +17,7 @@ use lastseen_shared::stop::stop_signal;
 use lastseen_shared::telemetry::{Metrics, start_logging};
 
 use crate::context::Context;
+use crate::deliver::{Deliverer, Sender, SystemResolver};
 use crate::{http, startup};
 
 /// How long the queue remembers a tick: longer than replicas' clocks differ.
@@ -45,19 +48,32 @@ pub async fn run() -> Result<(), StartError> {
     db.migrate().await.map_err(|error| format!("DATABASE_URL: {error}"))?;
     let engine = Engine::Redis(RedisEngine::new(redis.clone(), settings.presence.shards, &RedisClock::Server)?);
     engine.start().await?;
+    let metrics = Arc::new(Metrics::new());
+    let sender = Sender::new(SystemResolver, settings.webhooks_allow_private)?;
     let context = Context {
+        deliverer: Deliverer::new(db.clone(), Arc::clone(&metrics), sender),
         engine,
         db,
         signals: Signals::redis(redis.clone())?,
         queue: Queue::redis(redis.shared()?, redis.key_prefix(), TICK_MEMORY),
         presence: settings.presence,
         sessions_kept: startup::SESSIONS_KEPT,
-        notifications_kept: settings.worker.history_retention,
-        metrics: Arc::new(Metrics::new()),
+        history_kept: settings.worker.history_retention,
+        metrics,
     };
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    // For the board's admins: few, and never at the cost of the jobs.
+    let hasher = Hasher::new(settings.accounts.bcrypt_cost, cores.div_ceil(2), cores * 8)?;
+    let service = Service::new(
+        context.db.clone(),
+        context.engine.clone(),
+        hasher,
+        settings.presence,
+        settings.accounts.clone(),
+    );
     let bind = settings.worker.bind;
     let (server, bound) =
-        http::serve(&context, bind).map_err(|error| format!("LASTSEEN_WORKER_BIND {bind}: {error}"))?;
+        http::serve(&context, &service, bind).map_err(|error| format!("LASTSEEN_WORKER_BIND {bind}: {error}"))?;
     let handle = server.handle();
     actix_web::rt::spawn(server);
     log::info!("working; health and metrics on http://{bound}");

@@ -71,6 +71,13 @@ pub fn policy(job: &Job) -> Policy {
         Job::Reconcile { .. } => (3, 5, 300),
         Job::TrimTransitions { .. } => (2, 5, 60),
         Job::CleanSessions {} | Job::CleanNotifications {} => (3, 30, 600),
+        Job::Deliver { .. } => (1, 1, 10),
+        Job::DeliverDue {} => (1, 1, 30),
+        Job::CleanDeliveries {} => (3, 30, 600),
+        Job::RollOnline {} => (2, 5, 300),
+        Job::RollActive {} => (2, 5, 300),
+        Job::SampleStatuses {} => (1, 1, 30),
+        Job::CleanHistory {} => (3, 30, 1_800),
         Job::CleanTasks {} => (2, 5, 120),
     };
     Policy { attempts, backoff: Duration::from_secs(backoff), timeout: Duration::from_secs(timeout) }
@@ -88,6 +95,13 @@ pub async fn run(context: &Context, job: Job) -> Result<(), JobError> {
         Job::TrimTransitions { shard } => jobs::trim_transitions::run(context, shard).await?,
         Job::CleanSessions {} => jobs::clean_sessions::run(context).await?,
         Job::CleanNotifications {} => jobs::clean_notifications::run(context).await?,
+        Job::Deliver { webhook } => context.deliverer.wake(webhook),
+        Job::DeliverDue {} => jobs::deliver::due(context).await?,
+        Job::CleanDeliveries {} => jobs::clean_deliveries::run(context).await?,
+        Job::RollOnline {} => jobs::roll_online::run(context).await?,
+        Job::RollActive {} => jobs::roll_active::run(context).await?,
+        Job::SampleStatuses {} => jobs::sample_statuses::run(context).await?,
+        Job::CleanHistory {} => jobs::clean_history::run(context).await?,
         Job::CleanTasks {} => jobs::clean_tasks::run(context).await?,
     }
     Ok(())
@@ -105,6 +119,13 @@ mod tests {
             Job::TrimTransitions { shard: 0 },
             Job::CleanSessions {},
             Job::CleanNotifications {},
+            Job::Deliver { webhook: lastseen_shared::ids::WebhookId(1) },
+            Job::DeliverDue {},
+            Job::CleanDeliveries {},
+            Job::RollOnline {},
+            Job::RollActive {},
+            Job::SampleStatuses {},
+            Job::CleanHistory {},
             Job::CleanTasks {},
         ] {
             let policy = policy(&job);

@@ -23,6 +23,13 @@ const RECONCILE: &str = "30 */10 * * * *";
 const TRIM: &str = "15 * * * * *";
 const CLEAN_SESSIONS: &str = "45 7 * * * *";
 const CLEAN_NOTIFICATIONS: &str = "45 17 * * * *";
+const DELIVER_DUE: &str = "*/5 * * * * *";
+const CLEAN_DELIVERIES: &str = "45 37 * * * *";
+/// After the minute's sweep: what it finds to have ended before is rolled up at once.
+const ROLL_ONLINE: &str = "10 * * * * *";
+const SAMPLE_STATUSES: &str = "40 * * * * *";
+const ROLL_ACTIVE: &str = "25 */10 * * * *";
+const CLEAN_HISTORY: &str = "45 27 * * * *";
 const CLEAN_TASKS: &str = "20 * * * * *";
 
 /// How long sessions that are over stay in the database: support is asked about yesterday's.
@@ -52,6 +59,12 @@ pub async fn run(context: Context, settings: WorkerSettings, stop: watch::Receiv
         Entry::new(TRIM, each(|shard| Job::TrimTransitions { shard })),
         Entry::new(CLEAN_SESSIONS, |_| vec![Job::CleanSessions {}]),
         Entry::new(CLEAN_NOTIFICATIONS, |_| vec![Job::CleanNotifications {}]),
+        Entry::new(DELIVER_DUE, |_| vec![Job::DeliverDue {}]),
+        Entry::new(CLEAN_DELIVERIES, |_| vec![Job::CleanDeliveries {}]),
+        Entry::new(ROLL_ONLINE, |_| vec![Job::RollOnline {}]),
+        Entry::new(ROLL_ACTIVE, |_| vec![Job::RollActive {}]),
+        Entry::new(SAMPLE_STATUSES, |_| vec![Job::SampleStatuses {}]),
+        Entry::new(CLEAN_HISTORY, |_| vec![Job::CleanHistory {}]),
         Entry::new(CLEAN_TASKS, |_| vec![Job::CleanTasks {}]),
     ];
     let scheduler = Scheduler::start(entries, context.queue.clone()).await?;
@@ -60,7 +73,7 @@ pub async fn run(context: Context, settings: WorkerSettings, stop: watch::Receiv
     for shard in 0..shards {
         projectors.spawn(Projector::new(context.clone(), shard).follow(holder.clone(), stop.clone()));
     }
-    tokio::spawn(reconcile_at_start(context.queue.clone(), shards));
+    tokio::spawn(work_at_start(context.queue.clone(), shards));
     let consume_settings = ConsumeSettings {
         concurrency: settings.concurrency,
         orphan_timeout: settings.orphan_timeout,
@@ -77,20 +90,24 @@ pub async fn run(context: Context, settings: WorkerSettings, stop: watch::Receiv
         metrics.jobs.get_or_create(&labels).inc();
         metrics.job_seconds.get_or_create(&labels).observe(took.as_secs_f64());
     };
-    let queue = context.queue.clone();
+    let (queue, deliverer) = (context.queue.clone(), context.deliverer.clone());
     let consumed = consume(queue, consume_settings, Registry::new(context), Arc::new(observer), stop).await;
     scheduler.stop().await;
     projectors.join_all().await;
+    deliverer.stop().await;
     Ok(consumed?)
 }
 
-/// What a crash left behind is mended at the next start: once for replicas that start within the same minute.
-async fn reconcile_at_start(queue: Queue, shards: u32) {
+/// What a crash left behind is mended at the next start, and months are made ready: once for replicas that start within
+/// the same minute.
+async fn work_at_start(queue: Queue, shards: u32) {
     const MINUTE: i64 = 60_000;
     let tick = Timestamp::now().0 / MINUTE * MINUTE;
-    for shard in 0..shards {
-        if let Err(error) = queue.push(Job::Reconcile { shard }, tick).await {
-            log::warn!("shard {shard} could not be reconciled at the start: {error}");
+    let reconcile = (0..shards).map(|shard| Job::Reconcile { shard });
+    for job in reconcile.chain([Job::CleanHistory {}, Job::RollOnline {}, Job::RollActive {}]) {
+        let name = job.name();
+        if let Err(error) = queue.push(job, tick).await {
+            log::warn!("{name} could not be queued at the start: {error}");
         }
     }
 }

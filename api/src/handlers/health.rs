@@ -5,6 +5,7 @@ use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header;
 use actix_web::middleware::Next;
 use actix_web::{HttpResponse, web};
+use lastseen_shared::queue::Queue;
 use lastseen_shared::service::Service;
 use lastseen_shared::telemetry::{Metrics, Outcome, StatusClass, parts};
 
@@ -25,9 +26,14 @@ pub async fn ready(service: web::Data<Service>) -> HttpResponse {
 
 /// Metrics for Prometheus.
 #[utoipa::path(get, path = "/metrics", tag = "operations", responses((status = 200)))]
-pub async fn metrics(metrics: web::Data<Metrics>) -> HttpResponse {
+pub async fn metrics(metrics: web::Data<Metrics>, service: web::Data<Service>) -> HttpResponse {
+    let mut text = metrics.encode();
+    // Where there are workers, they tell.
+    if let Some(Queue::Memory(queue)) = &service.queue {
+        text = text.replace("# EOF\n", &format!("{}# EOF\n", queue.depth().as_metric()));
+    }
     let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-    HttpResponse::Ok().insert_header((header::CONTENT_TYPE, kind)).body(metrics.encode())
+    HttpResponse::Ok().insert_header((header::CONTENT_TYPE, kind)).body(text)
 }
 
 /// A middleware that counts answers.

@@ -1,12 +1,10 @@
-//! What has been, how many there are, and what clients need to know of this installation.
-
-use std::collections::BTreeMap;
+//! What has been, and what clients need to know of this installation.
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use lastseen_shared::ids::UserId;
 use lastseen_shared::models::history::Interval;
 use lastseen_shared::refusal::{Code, Refusal};
-use lastseen_shared::service::{Now, Service};
+use lastseen_shared::service::Service;
 use lastseen_shared::settings::Registration;
 use lastseen_shared::timestamp::Timestamp;
 use serde::Serialize;
@@ -14,7 +12,7 @@ use utoipa::ToSchema;
 
 use super::user_in_path;
 use super::users::pairs;
-use crate::auth::{Admin, Caller};
+use crate::auth::Caller;
 use crate::csv;
 use crate::problem::{Answer, ProblemBody};
 use crate::shapes::Seconds;
@@ -34,7 +32,7 @@ pub struct IntervalShape {
     pub end_reason: Option<&'static str>,
     /// The session that began it.
     pub session_id: Option<i64>,
-    /// Its device, as long as the session is known.
+    /// Its device.
     pub device: Option<String>,
 }
 
@@ -60,19 +58,6 @@ pub struct HistoryAnswer {
     intervals: Vec<IntervalShape>,
     /// For the next page; null at the end.
     next_cursor: Option<String>,
-}
-
-/// How many there are now.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct NowAnswer {
-    /// Accounts.
-    total: u64,
-    /// Users whom the caller sees online.
-    online: u64,
-    /// Accounts by status; `inactive` are those that were deactivated.
-    by_status: BTreeMap<&'static str, u64>,
-    /// Users who are online, by availability.
-    by_availability: BTreeMap<&'static str, u64>,
 }
 
 /// What clients need to know of this installation.
@@ -130,20 +115,26 @@ pub async fn history(caller: Caller, service: web::Data<Service>, request: HttpR
         }
     }
     let page = service.history(caller.asker(&service), user, from, to, cursor.as_deref(), limit).await?;
-    let intervals = page.intervals.into_iter().map(IntervalShape::of).collect();
+    let intervals: Vec<IntervalShape> = page.intervals.into_iter().map(IntervalShape::of).collect();
     if csv::wanted(&request) {
-        return Ok(csv::answer(&request, &csv::intervals(intervals), page.next_cursor.as_deref()));
+        return Ok(csv::answer(&request, &as_csv(intervals), page.next_cursor.as_deref()));
     }
     Ok(HttpResponse::Ok().json(HistoryAnswer { intervals, next_cursor: page.next_cursor }))
 }
 
-/// How many accounts there are, and how many users the caller sees online.
-#[utoipa::path(get, path = "/api/stats/now/", tag = "stats", security(("bearer" = [])), responses(
-    (status = 200, body = NowAnswer), (status = 401, body = ProblemBody), (status = 403, body = ProblemBody),
-    (status = 503, body = ProblemBody)))]
-pub async fn now(admin: Admin, service: web::Data<Service>) -> Answer {
-    let Now { total, online, by_availability, by_status } = service.now(admin.0.asker(&service)).await?;
-    Ok(HttpResponse::Ok().json(NowAnswer { total, online, by_status, by_availability }))
+fn as_csv(intervals: Vec<IntervalShape>) -> String {
+    let row = |interval: IntervalShape| {
+        [
+            interval.started_at.to_string(),
+            csv::or_empty(interval.ended_at),
+            interval.start_reason.to_owned(),
+            csv::or_empty(interval.end_reason),
+            csv::or_empty(interval.session_id),
+            csv::or_empty(interval.device),
+        ]
+    };
+    let names = ["started_at", "ended_at", "start_reason", "end_reason", "session_id", "device"];
+    csv::table(names, intervals.into_iter().map(row))
 }
 
 /// What clients need to know of this installation.

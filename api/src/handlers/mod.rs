@@ -10,7 +10,9 @@ pub mod me;
 pub mod notifications;
 pub mod presence;
 pub mod sessions;
+pub mod statistics;
 pub mod users;
+pub mod webhooks;
 
 use actix_web::HttpRequest;
 use lastseen_shared::ids::UserId;

@@ -1,5 +1,6 @@
 //! Registering, logging in, refreshing, logging out, and the heartbeat.
 
+use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
 use lastseen_shared::account::Password;
 use lastseen_shared::privacy::SeenPresence;
@@ -89,7 +90,9 @@ pub async fn log_in(
 ) -> Answer {
     let LoginBody { username, password, device } = body.json().await?;
     let (password, address) = (Password::typed(password), client_address(&request));
-    let logged_in = service.log_in(Login { username, password, device, address }).await?;
+    let agent = request.headers().get(header::USER_AGENT).and_then(|value| value.to_str().ok());
+    let agent = agent.unwrap_or_default().to_owned();
+    let logged_in = service.log_in(Login { username, password, device, agent, address }).await?;
     let account = &logged_in.account;
     let timeout = service.timeout_of(account);
     let claimed = Claimed { user: account.id, session: logged_in.session, timeout };

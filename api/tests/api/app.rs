@@ -158,8 +158,8 @@ impl TestApp {
             let telling = self.service.presence().telling();
             let write =
                 move |c: &mut _| apply(c, ShardOf { shard, shards }, from.as_ref(), &to, &stretch.entries, telling);
-            let Applied::Yes(notifications) = self.service.db.run(write).await.unwrap() else { panic!("overtaken") };
-            made += notifications.len();
+            let Applied::Yes(written) = self.service.db.run(write).await.unwrap() else { panic!("overtaken") };
+            made += written.notifications.len();
         }
         made
     }

@@ -48,7 +48,7 @@ async fn every_documented_route_is_there_and_asks_who_calls() {
             let method = Method::from_bytes(method.to_ascii_uppercase().as_bytes()).unwrap();
             let user = app.register(&format!("user{checked}")).await.body["user"]["id"].as_i64().unwrap();
             let user = (user, app.log_in(&format!("user{checked}"), crate::app::PASSWORD).await);
-            let filled = path.replace("{id}", "1").replace("{sid}", "1");
+            let filled = path.replace("{id}", "1").replace("{sid}", "1").replace("{did}", "1");
             let nobody = app.send(app.request(method.clone(), &filled)).await;
             let other = app.send(app.request(method.clone(), &filled).bearer_auth(&user.1.access)).await;
             for answer in [&nobody, &other] {

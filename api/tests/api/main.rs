@@ -4,6 +4,7 @@
 mod accounts;
 mod app;
 mod bad_input;
+mod board;
 mod contacts;
 mod cost;
 mod directory;
@@ -13,6 +14,8 @@ mod notifications;
 mod privacy;
 mod profile;
 mod sight;
+mod statistics;
 mod taking_out;
 mod tokens;
 mod ways_out;
+mod webhooks;

@@ -85,7 +85,7 @@ pub async fn everybody_is_back_after_redis_was_emptied(form: Form) {
     assert!(back <= last + POLL_AND_READ, "{} ms after the last came back", back - last);
     assert!(last - emptied < 2_000, "{} ms until all had sent a heartbeat and were answered", last - emptied);
     assert_eq!(
-        system.database.count("presence_history WHERE user_id IN (SELECT id FROM accounts WHERE role = 'user')"),
+        system.database.count("online_intervals WHERE user_id IN (SELECT id FROM accounts WHERE role = 'user')"),
         100
     );
     silence_reaches_the_database(&system, &sessions[0]).await;

@@ -23,6 +23,7 @@ mod stops;
 mod time;
 mod timeouts;
 mod tokens;
+mod webhooks;
 mod workers;
 
 macro_rules! tests {
@@ -87,6 +88,8 @@ scenarios! {
         abuse::whatever_is_sent_harms_nobody_else
         abuse::what_is_no_handshake_is_refused
         crowd::readers_that_stall_slow_nobody
+        webhooks::a_receiver_is_told_of_log_ins_log_outs_and_accounts
+        webhooks::kills_lose_nothing_that_was_to_be_told
     }
     standalone {
         restarts::a_kill_loses_nothing_that_was_acknowledged

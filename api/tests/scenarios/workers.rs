@@ -94,7 +94,7 @@ pub async fn another_worker_finishes_a_sweep(form: Form) {
     let deadlines = bring_online(&engine, &users, &sessions).await;
     // The database has followed: what a kill disturbs is the sweep.
     eventually(Duration::from_secs(20), async || {
-        let open = system.database.count("presence_history WHERE ended_at_ms IS NULL");
+        let open = system.database.count("presence_open");
         if open == i64::try_from(USERS).unwrap() { Ok(()) } else { Err(format!("{open} open")) }
     })
     .await;
@@ -105,7 +105,7 @@ pub async fn another_worker_finishes_a_sweep(form: Form) {
 
     eventually(Duration::from_secs(20), async || {
         let online = system.database.count("presence WHERE online");
-        let open = system.database.count("presence_history WHERE ended_at_ms IS NULL");
+        let open = system.database.count("presence_open");
         if (online, open) == (0, 0) { Ok(()) } else { Err(format!("{online} online, {open} open")) }
     })
     .await;

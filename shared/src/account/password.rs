@@ -49,7 +49,7 @@ impl Password {
         self.0.len() <= LONGEST_PASSWORD_BYTES && !self.0.contains('\0')
     }
 
-    pub(super) fn bytes(&self) -> &[u8] {
+    pub(crate) fn bytes(&self) -> &[u8] {
         self.0.as_bytes()
     }
 }

@@ -49,6 +49,7 @@ diesel::table! {
         last_seen_ms -> BigInt,
         ended_at_ms -> Nullable<BigInt>,
         end_reason -> Nullable<Text>,
+        platform -> Text,
     }
 }
 
@@ -57,10 +58,95 @@ diesel::table! {
         id -> BigInt,
         user_id -> BigInt,
         started_at_ms -> BigInt,
-        ended_at_ms -> Nullable<BigInt>,
+        ended_at_ms -> BigInt,
         start_reason -> Text,
-        end_reason -> Nullable<Text>,
+        end_reason -> Text,
         session_id -> Nullable<BigInt>,
+        device -> Nullable<Text>,
+        platform -> Text,
+    }
+}
+
+diesel::table! {
+    presence_open (user_id) {
+        user_id -> BigInt,
+        id -> BigInt,
+        started_at_ms -> BigInt,
+        start_reason -> Text,
+        session_id -> Nullable<BigInt>,
+        device -> Nullable<Text>,
+        platform -> Text,
+    }
+}
+
+diesel::table! {
+    presence_open_counts (part, platform) {
+        part -> Integer,
+        platform -> Text,
+        open -> BigInt,
+    }
+}
+
+diesel::table! {
+    stats_minutes (at_ms, platform) {
+        at_ms -> BigInt,
+        platform -> Text,
+        online_ms -> BigInt,
+        peak -> BigInt,
+        logins -> BigInt,
+    }
+}
+
+diesel::table! {
+    stats_quarters (at_ms, platform) {
+        at_ms -> BigInt,
+        platform -> Text,
+        known_ms -> BigInt,
+        online_ms -> BigInt,
+        peak -> BigInt,
+        logins -> BigInt,
+        sessions -> BigInt,
+        session_ms -> BigInt,
+        lengths -> Binary,
+    }
+}
+
+diesel::table! {
+    stats_active_users (day) {
+        day -> Integer,
+        users -> Binary,
+    }
+}
+
+diesel::table! {
+    stats_active_days (day) {
+        day -> Integer,
+        daily -> BigInt,
+        weekly -> BigInt,
+        monthly -> BigInt,
+    }
+}
+
+diesel::table! {
+    stats_forgotten_users (user_id) {
+        user_id -> BigInt,
+    }
+}
+
+diesel::table! {
+    stats_samples (at_ms, word) {
+        at_ms -> BigInt,
+        word -> Text,
+        total -> BigInt,
+        samples -> BigInt,
+    }
+}
+
+diesel::table! {
+    stats_progress (rollup) {
+        rollup -> Text,
+        done_ms -> Nullable<BigInt>,
+        changed_from_ms -> Nullable<BigInt>,
     }
 }
 
@@ -70,6 +156,7 @@ diesel::table! {
         epoch -> Text,
         id_ms -> BigInt,
         id_seq -> BigInt,
+        changed_from_ms -> Nullable<BigInt>,
     }
 }
 
@@ -118,6 +205,43 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    webhooks (id) {
+        id -> BigInt,
+        url -> Text,
+        events -> Text,
+        description -> Nullable<Text>,
+        enabled -> Bool,
+        disabled_reason -> Nullable<Text>,
+        secret -> Text,
+        previous_secret -> Nullable<Text>,
+        previous_until_ms -> Nullable<BigInt>,
+        failing_since_ms -> Nullable<BigInt>,
+        last_attempt_at_ms -> Nullable<BigInt>,
+        last_attempt_ok -> Nullable<Bool>,
+        created_at_ms -> BigInt,
+    }
+}
+
+diesel::table! {
+    webhook_deliveries (id) {
+        id -> BigInt,
+        webhook_id -> BigInt,
+        message_id -> Text,
+        event -> Text,
+        body -> Text,
+        status -> Text,
+        attempts -> Integer,
+        next_attempt_at_ms -> BigInt,
+        created_at_ms -> BigInt,
+        last_attempt_at_ms -> Nullable<BigInt>,
+        last_status -> Nullable<Integer>,
+        last_error -> Nullable<Text>,
+        last_response -> Nullable<Text>,
+    }
+}
+
+diesel::joinable!(webhook_deliveries -> webhooks (webhook_id));
 diesel::joinable!(sessions -> accounts (user_id));
 diesel::joinable!(presence -> accounts (user_id));
 diesel::allow_tables_to_appear_in_same_query!(
@@ -125,8 +249,11 @@ diesel::allow_tables_to_appear_in_same_query!(
     presence,
     sessions,
     presence_history,
+    presence_open,
     audit_log,
     account_counts,
     contacts,
-    notifications
+    notifications,
+    webhooks,
+    webhook_deliveries
 );

@@ -5,7 +5,7 @@ use std::time::Duration;
 use diesel::prelude::*;
 
 use crate::account::{Email, Role, Standing, Status, Username};
-use crate::db::schema::{accounts, presence, presence_history};
+use crate::db::schema::{accounts, presence};
 use crate::db::{AnyConnection, DbError, on_either, violates, write_transaction};
 use crate::ids::UserId;
 use crate::presence::availability::{Choice, Privacy, Profile, Shown, Words};
@@ -172,13 +172,12 @@ impl TryFrom<AccountRow> for Account {
             role: row.role.parse().map_err(DbError::Content)?,
             standing: standing(&row.status, row.is_active)?,
             inactivity_timeout: row.inactivity_timeout_ms.map(|ms| Duration::from_millis(ms.unsigned_abs())),
-            choice: Choice {
-                shown: Shown {
-                    availability: row.availability.parse().map_err(DbError::Content)?,
-                    words: Words::of(row.availability_text, row.availability_emoji),
-                },
-                until: row.availability_until_ms.map(Timestamp),
-            },
+            choice: choice(
+                &row.availability,
+                row.availability_text,
+                row.availability_emoji,
+                row.availability_until_ms.map(Timestamp),
+            )?,
             privacy: Privacy {
                 online: row.online_visibility.parse().map_err(DbError::Content)?,
                 last_seen: row.last_seen_visibility.parse().map_err(DbError::Content)?,
@@ -187,6 +186,16 @@ impl TryFrom<AccountRow> for Account {
             created_at: Timestamp(row.created_at_ms),
         })
     }
+}
+
+pub(super) fn choice(
+    availability: &str,
+    text: Option<String>,
+    emoji: Option<String>,
+    until: Option<Timestamp>,
+) -> Result<Choice, DbError> {
+    let availability = availability.parse().map_err(DbError::Content)?;
+    Ok(Choice { shown: Shown { availability, words: Words::of(text, emoji) }, until })
 }
 
 pub(super) fn standing(status: &str, is_active: bool) -> Result<Standing, DbError> {
@@ -299,7 +308,7 @@ impl Account {
     pub fn delete(connection: &mut AnyConnection, id: UserId) -> Result<bool, DbError> {
         let deleted = diesel::delete(accounts::table.find(id.0)).execute(connection)?;
         diesel::delete(presence::table.find(id.0)).execute(connection)?;
-        diesel::delete(presence_history::table.filter(presence_history::user_id.eq(id.0))).execute(connection)?;
+        super::intervals::delete_of(connection, id)?;
         Ok(deleted > 0)
     }
 

@@ -1,9 +1,11 @@
 //! Online intervals, as the projector wrote them.
 
 use diesel::prelude::*;
+use diesel::sql_types::{BigInt, Nullable, Text};
 
+use super::sql::{Statement, Value};
 use crate::account::{Standing, Status};
-use crate::db::schema::{account_counts, presence_history as history, sessions};
+use crate::db::schema::account_counts;
 use crate::db::{AnyConnection, DbError};
 use crate::ids::{SessionId, UserId};
 use crate::presence::Reason;
@@ -22,7 +24,7 @@ pub struct Interval {
     pub start_reason: Reason,
     /// The session that began it.
     pub session: Option<SessionId>,
-    /// That session's device, as long as its row is there.
+    /// That session's device.
     pub device: Option<String>,
 }
 
@@ -41,7 +43,23 @@ pub struct IntervalQuery {
     pub limit: i64,
 }
 
-type Row = (i64, i64, Option<i64>, String, Option<String>, Option<i64>, Option<String>);
+#[derive(QueryableByName)]
+struct Row {
+    #[diesel(sql_type = BigInt)]
+    id: i64,
+    #[diesel(sql_type = BigInt)]
+    started_at_ms: i64,
+    #[diesel(sql_type = Nullable<BigInt>)]
+    ended_at_ms: Option<i64>,
+    #[diesel(sql_type = Text)]
+    start_reason: String,
+    #[diesel(sql_type = Nullable<Text>)]
+    end_reason: Option<String>,
+    #[diesel(sql_type = Nullable<BigInt>)]
+    session_id: Option<i64>,
+    #[diesel(sql_type = Nullable<Text>)]
+    device: Option<String>,
+}
 
 impl IntervalQuery {
     /// Reads the intervals.
@@ -50,40 +68,40 @@ impl IntervalQuery {
     /// [`DbError`].
     pub fn load(&self, connection: &mut AnyConnection) -> Result<Vec<Interval>, DbError> {
         let (before, before_id) = self.before.map_or((i64::MAX, i64::MAX), |(at, id)| (at.0, id));
-        let older =
-            history::started_at_ms.lt(before).or(history::started_at_ms.eq(before).and(history::id.lt(before_id)));
-        let rows: Vec<Row> = history::table
-            .left_join(sessions::table.on(sessions::id.nullable().eq(history::session_id)))
-            .filter(history::user_id.eq(self.user.0))
-            .filter(history::started_at_ms.lt(self.to.0))
-            .filter(history::ended_at_ms.is_null().or(history::ended_at_ms.ge(self.from.0)))
-            .filter(older)
-            .order((history::started_at_ms.desc(), history::id.desc()))
-            .limit(self.limit)
-            .select((
-                history::id,
-                history::started_at_ms,
-                history::ended_at_ms,
-                history::start_reason,
-                history::end_reason,
-                history::session_id,
-                sessions::device.nullable(),
-            ))
-            .load(connection)?;
-        rows.into_iter().map(interval).collect()
+        let mut statement = Statement::on(connection);
+        let [user, from, to, before, before_id, limit] =
+            [self.user.0, self.from.0, self.to.0, before, before_id, self.limit]
+                .map(|number| statement.value(Value::Int(number)));
+        let place = format!(
+            "user_id = {user} AND started_at_ms < {to} AND started_at_ms <= {before} \
+             AND (started_at_ms < {before} OR id < {before_id})"
+        );
+        let order = format!("ORDER BY started_at_ms DESC, id DESC LIMIT {limit}");
+        // The bound of the ends lets PostgreSQL leave out the months before.
+        statement.push(&format!(
+            "SELECT * FROM ( \
+                 SELECT id, started_at_ms, CAST(NULL AS BIGINT) AS ended_at_ms, start_reason, NULL AS end_reason, \
+                     session_id, device FROM presence_open WHERE {place} \
+                 UNION ALL SELECT * FROM ( \
+                     SELECT id, started_at_ms, ended_at_ms, start_reason, end_reason, session_id, device \
+                     FROM presence_history WHERE {place} AND ended_at_ms >= {from} {order} \
+                 ) AS over \
+             ) AS both_kinds {order}"
+        ));
+        statement.load::<Row>(connection)?.into_iter().map(interval).collect()
     }
 }
 
-fn interval((id, started, ended, start_reason, end_reason, session, device): Row) -> Result<Interval, DbError> {
+fn interval(row: Row) -> Result<Interval, DbError> {
     let reason = |text: &str| text.parse::<Reason>().map_err(DbError::Content);
-    let end_reason = end_reason.as_deref().map(reason).transpose()?.unwrap_or(Reason::Timeout);
+    let end_reason = row.end_reason.as_deref().map(reason).transpose()?.unwrap_or(Reason::Timeout);
     Ok(Interval {
-        id,
-        started_at: Timestamp(started),
-        ended: ended.map(|at| (Timestamp(at), end_reason)),
-        start_reason: reason(&start_reason)?,
-        session: session.map(SessionId),
-        device,
+        id: row.id,
+        started_at: Timestamp(row.started_at_ms),
+        ended: row.ended_at_ms.map(|at| (Timestamp(at), end_reason)),
+        start_reason: reason(&row.start_reason)?,
+        session: row.session_id.map(SessionId),
+        device: row.device,
     })
 }
 

@@ -4,17 +4,25 @@
 //! called through [`crate::db::Db::run`].
 
 pub mod account;
+pub mod attempt;
 pub mod audit;
 pub mod contact;
+pub mod delivery;
 pub mod directory;
 pub mod history;
+pub mod intervals;
+pub mod listening;
 pub mod notification;
 pub mod privacy;
 pub mod projection;
 pub mod session;
 mod sql;
+pub mod statistics;
 pub mod walk;
+pub mod webhook;
 
 pub use account::{Account, AccountChanges, NewAccount};
 pub use audit::{Actor, AuditEntry};
+pub use delivery::Delivery;
 pub use session::{NewSession, Session};
+pub use webhook::Webhook;

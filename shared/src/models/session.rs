@@ -7,6 +7,7 @@ use crate::db::schema::{accounts, sessions};
 use crate::db::{AnyConnection, DbError, on_either};
 use crate::ids::{SessionId, UserId};
 use crate::presence::Reason;
+use crate::statistics::Platform;
 use crate::timestamp::Timestamp;
 
 /// A session's row.
@@ -40,6 +41,8 @@ pub struct NewSession {
     pub user: UserId,
     /// The device's name.
     pub device: Option<String>,
+    /// What kind of device.
+    pub platform: Platform,
     /// See [`Session::family_hash`].
     pub family_hash: Vec<u8>,
     /// See [`Session::refresh_hash`].
@@ -55,6 +58,7 @@ pub struct NewSession {
 struct InsertRow<'a> {
     user_id: i64,
     device: Option<&'a str>,
+    platform: &'static str,
     family_hash: &'a [u8],
     refresh_hash: &'a [u8],
     created_at_ms: i64,
@@ -114,6 +118,7 @@ impl Session {
         let row = InsertRow {
             user_id: new.user.0,
             device: new.device.as_deref(),
+            platform: new.platform.as_str(),
             family_hash: &new.family_hash,
             refresh_hash: &new.refresh_hash,
             created_at_ms: new.created_at.0,

@@ -3,9 +3,8 @@
 //! Pushes do not go through apalis's sink: it keeps idempotency keys for ever, and panics when two
 //! threads are in it at once.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::convert::Infallible;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -14,7 +13,12 @@ use futures_util::{SinkExt, StreamExt, sink, stream};
 use serde_json::Value;
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 
+use super::runs::{Board, DeadTask, LastRun, Ran, kind_of, shorten};
 use super::{Depth, Envelope, Pushed, QueueError};
+use crate::timestamp::Timestamp;
+
+/// Dead letters that are kept.
+const MOST_DEAD: usize = 100;
 
 /// The queue in memory.
 #[derive(Clone, Debug)]
@@ -30,8 +34,19 @@ struct Shared {
     /// Idempotency keys, and when each may be forgotten.
     keys: Mutex<HashMap<String, Instant>>,
     idempotency_ttl: Duration,
-    waiting: AtomicU64,
-    active: AtomicU64,
+    seen: Mutex<Seen>,
+}
+
+/// What became of jobs.
+#[derive(Debug)]
+struct Seen {
+    /// Without its dead letters.
+    board: Board,
+    /// Tasks that are tried again, by what tells them apart.
+    retrying: HashMap<u64, &'static str>,
+    /// The oldest first.
+    dead: VecDeque<(DeadTask, Value)>,
+    buried: u64,
 }
 
 impl MemoryQueue {
@@ -43,8 +58,12 @@ impl MemoryQueue {
                 receiver: Mutex::new(Some(receiver)),
                 keys: Mutex::new(HashMap::new()),
                 idempotency_ttl,
-                waiting: AtomicU64::new(0),
-                active: AtomicU64::new(0),
+                seen: Mutex::new(Seen {
+                    board: Board::empty(),
+                    retrying: HashMap::new(),
+                    dead: VecDeque::new(),
+                    buried: 0,
+                }),
             }),
         }
     }
@@ -56,12 +75,19 @@ impl MemoryQueue {
         {
             return Ok(Pushed::Duplicate);
         }
-        self.shared.waiting.fetch_add(1, Ordering::Relaxed);
-        self.shared.sender.send(payload).map_err(|_| {
-            self.shared.waiting.fetch_sub(1, Ordering::Relaxed);
-            QueueError::NoConsumer
-        })?;
+        self.send(payload)?;
         Ok(Pushed::New)
+    }
+
+    fn send(&self, payload: Value) -> Result<(), QueueError> {
+        // Counted first: the consumer may have it before this goes on.
+        let job = self.shared.waits(&payload);
+        self.shared.sender.send(payload).map_err(|_| {
+            let mut seen = lock(&self.shared.seen);
+            let kind = seen.board.kind(job);
+            kind.waiting = kind.waiting.saturating_sub(1);
+            QueueError::NoConsumer
+        })
     }
 
     /// Whether this is the first time the key is seen, or the first after it was forgotten.
@@ -88,7 +114,7 @@ impl MemoryQueue {
         let tasks = stream::unfold((receiver, shared), |(mut receiver, shared)| async move {
             let payload = receiver.recv().await?;
             if let Some(shared) = shared.upgrade() {
-                shared.waiting.fetch_sub(1, Ordering::Relaxed);
+                shared.is_taken(&payload);
             }
             Some((TaskBuilder::new(payload).build(), (receiver, shared)))
         });
@@ -100,27 +126,99 @@ impl MemoryQueue {
 
     /// Counts a task as being worked on until the guard is dropped.
     #[must_use]
-    pub fn begin(&self) -> ActiveTask {
-        self.shared.active.fetch_add(1, Ordering::Relaxed);
-        ActiveTask(Arc::clone(&self.shared))
+    pub fn begin(&self, job: &'static str) -> ActiveTask {
+        lock(&self.shared.seen).board.kind(job).running += 1;
+        ActiveTask(Arc::clone(&self.shared), job)
     }
 
-    pub(super) fn depth(&self) -> Depth {
-        Depth {
-            waiting: self.shared.waiting.load(Ordering::Relaxed),
-            active: self.shared.active.load(Ordering::Relaxed),
-            dead: 0,
+    /// Keeps a task that was given up.
+    pub fn bury(&self, payload: Value, error: &str) {
+        let mut seen = lock(&self.shared.seen);
+        seen.buried += 1;
+        let text = payload.to_string();
+        let (id, job) = (seen.buried.to_string(), kind_of(text.as_bytes()).to_owned());
+        let dead = DeadTask { id, job, payload: text, error: shorten(error), at: Timestamp::now() };
+        seen.dead.push_back((dead, payload));
+        while seen.dead.len() > MOST_DEAD {
+            seen.dead.pop_front();
         }
+    }
+
+    /// As [`super::Queue::note`], at once.
+    pub fn note(&self, ran: &Ran) {
+        let mut seen = lock(&self.shared.seen);
+        let kind = seen.board.kind(ran.job);
+        kind.attempts.count(ran.outcome, 1);
+        kind.last = Some(LastRun::of(ran));
+        match ran.trying_until {
+            Some(_) => drop(seen.retrying.insert(ran.task, ran.job)),
+            None => drop(seen.retrying.remove(&ran.task)),
+        }
+    }
+
+    pub(super) fn board(&self) -> Board {
+        let seen = lock(&self.shared.seen);
+        let mut board = seen.board.clone();
+        for job in seen.retrying.values() {
+            board.kind(job).retrying += 1;
+        }
+        for (task, _) in seen.dead.iter().rev() {
+            board.kind(&task.job).dead += 1;
+            board.dead.push(task.clone());
+        }
+        board
+    }
+
+    pub(super) fn retry(&self, id: &str) -> Result<bool, QueueError> {
+        let payload = {
+            let mut seen = lock(&self.shared.seen);
+            let place = seen.dead.iter().position(|(task, _)| task.id == id);
+            place.and_then(|place| seen.dead.remove(place)).map(|(_, payload)| payload)
+        };
+        let Some(payload) = payload else { return Ok(false) };
+        self.send(payload)?;
+        Ok(true)
+    }
+
+    /// As [`super::Queue::depth`], at once.
+    #[must_use]
+    pub fn depth(&self) -> Depth {
+        let board = self.board();
+        let sum = |of: fn(&super::runs::KindOfJob) -> u64| board.jobs.values().map(of).sum();
+        Depth {
+            waiting: sum(|kind| kind.waiting),
+            active: sum(|kind| kind.running),
+            retrying: sum(|kind| kind.retrying),
+            dead: sum(|kind| kind.dead),
+        }
+    }
+}
+
+impl Shared {
+    /// Counts a task that waits, and answers its kind.
+    fn waits(&self, payload: &Value) -> &'static str {
+        let job = kind_of(payload.to_string().as_bytes());
+        lock(&self.seen).board.kind(job).waiting += 1;
+        job
+    }
+
+    /// Counts a task that waits no more.
+    fn is_taken(&self, payload: &Value) {
+        let mut seen = lock(&self.seen);
+        let kind = seen.board.kind(kind_of(payload.to_string().as_bytes()));
+        kind.waiting = kind.waiting.saturating_sub(1);
     }
 }
 
 /// A task that is being worked on; see [`MemoryQueue::begin`].
 #[derive(Debug)]
-pub struct ActiveTask(Arc<Shared>);
+pub struct ActiveTask(Arc<Shared>, &'static str);
 
 impl Drop for ActiveTask {
     fn drop(&mut self) {
-        self.0.active.fetch_sub(1, Ordering::Relaxed);
+        let mut seen = lock(&self.0.seen);
+        let kind = seen.board.kind(self.1);
+        kind.running = kind.running.saturating_sub(1);
     }
 }
 

@@ -3,6 +3,7 @@
 //! - `payload`: what a job is on the wire.
 //! - `redis`: the distributed form.
 //! - `memory`: the stand-alone form.
+//! - `runs`: what became of jobs, for whoever looks.
 //! - `cron`: the moments at which the scheduler enqueues.
 //!
 //! # Redis keys
@@ -21,6 +22,9 @@
 //! | `Q:workers:metadata:<worker>` | hash | what kind of worker it is. apalis never removes it: the consumer gives it a day to live |
 //! | `Q:data` | hash | task → [`Envelope`]. apalis never removes an entry: [`Queue::clean_finished`] does |
 //! | `Q:meta:<task>` | hash | a task's state, attempts and result. Removed by [`Queue::clean_finished`] |
+//! | `Q:runs:last` | hash | kind of job → how its last attempt ended, whichever worker made it |
+//! | `Q:runs:counts` | hash | kind and outcome → attempts so far |
+//! | `Q:runs:retrying` | sorted set | tasks in a pause between attempts, by when the next one is over at the latest |
 //! | `Q:done` | set | tasks that ended well. Only grows, until [`Queue::clean_finished`] |
 //! | `Q:dead` | set | tasks that were given up. The same, but kept for longer, to be looked at |
 //! | `core:apalis:queues:list` | sorted set | every queue's `:workers` key, for apalis's own web page. The one key without a prefix: a worker's registration writes it in the same script as `Q:workers`, so a Cluster wants both in one slot, and the hash tag of `Q` is this key's name |
@@ -35,6 +39,8 @@ pub mod cron;
 mod memory;
 pub mod payload;
 mod redis;
+mod redis_runs;
+pub mod runs;
 
 use std::time::Duration;
 
@@ -64,8 +70,21 @@ pub struct Depth {
     pub waiting: u64,
     /// Tasks that a worker has in hand.
     pub active: u64,
-    /// Tasks that were given up and whose record is still kept. Always 0 in memory, which keeps none.
+    /// Of those, tasks that have failed and are tried again.
+    pub retrying: u64,
+    /// Tasks that were given up and whose record is still kept. In memory that of the last hundred.
     pub dead: u64,
+}
+
+impl Depth {
+    /// As a metric, in the text that Prometheus reads.
+    #[must_use]
+    pub fn as_metric(&self) -> String {
+        let Self { waiting, active, retrying, dead } = self;
+        let states = [("waiting", waiting), ("active", active), ("retrying", retrying), ("dead", dead)];
+        let lines = states.map(|(state, tasks)| format!("lastseen_queue_tasks{{state=\"{state}\"}} {tasks}\n"));
+        format!("# TYPE lastseen_queue_tasks gauge\n{}", lines.concat())
+    }
 }
 
 /// Why the queue could not do what it was asked.
@@ -148,6 +167,45 @@ impl Queue {
         match self {
             Self::Redis(queue) => queue.clean_finished(keep_done, keep_dead).await,
             Self::Memory(_) => Ok(0),
+        }
+    }
+
+    /// Notes how an attempt ended, for [`Queue::board`].
+    ///
+    /// # Errors
+    ///
+    /// [`QueueError`] when Redis does not take it.
+    pub async fn note(&self, ran: &runs::Ran) -> Result<(), QueueError> {
+        match self {
+            Self::Redis(queue) => queue.note(ran).await,
+            Self::Memory(queue) => {
+                queue.note(ran);
+                Ok(())
+            }
+        }
+    }
+
+    /// The queue as an operator looks at it.
+    ///
+    /// # Errors
+    ///
+    /// [`QueueError`] when Redis cannot be asked.
+    pub async fn board(&self) -> Result<runs::Board, QueueError> {
+        match self {
+            Self::Redis(queue) => queue.board().await,
+            Self::Memory(queue) => Ok(queue.board()),
+        }
+    }
+
+    /// Puts a task that was given up back into the queue. Answers whether there was one.
+    ///
+    /// # Errors
+    ///
+    /// [`QueueError`] when Redis cannot be asked.
+    pub async fn retry(&self, id: &str) -> Result<bool, QueueError> {
+        match self {
+            Self::Redis(queue) => queue.retry(id).await,
+            Self::Memory(queue) => queue.retry(id),
         }
     }
 

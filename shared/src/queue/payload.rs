@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::ids::WebhookId;
+
 /// The version of [`Envelope`] that this program writes, and the only one that it reads.
 pub const VERSION: u16 = 1;
 
@@ -29,11 +31,44 @@ pub enum Job {
     CleanSessions {},
     /// Delete notifications that are older than history is kept.
     CleanNotifications {},
+    /// Send what is due to one webhook.
+    Deliver {
+        /// Which.
+        webhook: WebhookId,
+    },
+    /// Send what is due to any webhook.
+    DeliverDue {},
+    /// Delete deliveries that are too old to be kept.
+    CleanDeliveries {},
+    /// Roll up who was online.
+    RollOnline {},
+    /// Roll up who was active.
+    RollActive {},
+    /// Sample what only the moment shows.
+    SampleStatuses {},
+    /// Delete history that is older than it is kept, and make room for what is to come.
+    CleanHistory {},
     /// Remove finished tasks from the queue itself.
     CleanTasks {},
 }
 
 impl Job {
+    /// The names of all kinds.
+    pub const NAMES: [&str; 12] = [
+        "sweep",
+        "reconcile",
+        "trim_transitions",
+        "clean_sessions",
+        "clean_notifications",
+        "deliver",
+        "deliver_due",
+        "clean_deliveries",
+        "roll_online",
+        "roll_active",
+        "clean_history",
+        "clean_tasks",
+    ];
+
     /// The name of the kind, as it is written in the payload, in logs and in metrics.
     #[must_use]
     pub fn name(&self) -> &'static str {
@@ -43,6 +78,13 @@ impl Job {
             Self::TrimTransitions { .. } => "trim_transitions",
             Self::CleanSessions {} => "clean_sessions",
             Self::CleanNotifications {} => "clean_notifications",
+            Self::Deliver { .. } => "deliver",
+            Self::DeliverDue {} => "deliver_due",
+            Self::CleanDeliveries {} => "clean_deliveries",
+            Self::RollOnline {} => "roll_online",
+            Self::RollActive {} => "roll_active",
+            Self::SampleStatuses {} => "sample_statuses",
+            Self::CleanHistory {} => "clean_history",
             Self::CleanTasks {} => "clean_tasks",
         }
     }
@@ -52,7 +94,14 @@ impl Job {
     pub fn shard(&self) -> Option<u32> {
         match self {
             Self::Sweep { shard } | Self::Reconcile { shard } | Self::TrimTransitions { shard } => Some(*shard),
-            Self::CleanSessions {} | Self::CleanNotifications {} | Self::CleanTasks {} => None,
+            Self::Deliver { .. } | Self::DeliverDue {} | Self::CleanDeliveries {} => None,
+            Self::CleanSessions {}
+            | Self::CleanNotifications {}
+            | Self::RollOnline {}
+            | Self::RollActive {}
+            | Self::SampleStatuses {}
+            | Self::CleanHistory {}
+            | Self::CleanTasks {} => None,
         }
     }
 
@@ -133,6 +182,13 @@ mod tests {
             ),
             (Job::CleanSessions {}, json!({"v": 1, "job": "clean_sessions", "tick": 60_000})),
             (Job::CleanNotifications {}, json!({"v": 1, "job": "clean_notifications", "tick": 60_000})),
+            (Job::Deliver { webhook: WebhookId(7) }, json!({"v": 1, "job": "deliver", "webhook": 7, "tick": 60_000})),
+            (Job::DeliverDue {}, json!({"v": 1, "job": "deliver_due", "tick": 60_000})),
+            (Job::CleanDeliveries {}, json!({"v": 1, "job": "clean_deliveries", "tick": 60_000})),
+            (Job::RollOnline {}, json!({"v": 1, "job": "roll_online", "tick": 60_000})),
+            (Job::RollActive {}, json!({"v": 1, "job": "roll_active", "tick": 60_000})),
+            (Job::SampleStatuses {}, json!({"v": 1, "job": "sample_statuses", "tick": 60_000})),
+            (Job::CleanHistory {}, json!({"v": 1, "job": "clean_history", "tick": 60_000})),
             (Job::CleanTasks {}, json!({"v": 1, "job": "clean_tasks", "tick": 60_000})),
         ]
     }
@@ -144,6 +200,7 @@ mod tests {
             let written = serde_json::to_value(&envelope).unwrap();
             assert_eq!(written, wire);
             assert_eq!(written["job"], job.name(), "name() is the tag");
+            assert!(Job::NAMES.contains(&job.name()));
             assert_eq!(Envelope::decode(written).unwrap(), envelope);
         }
     }

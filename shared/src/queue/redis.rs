@@ -36,8 +36,8 @@ const CLEAN_BATCH: usize = 200;
 /// The queue over Redis.
 #[derive(Clone)]
 pub struct RedisQueue {
-    connection: Connection,
-    config: Arc<Config>,
+    pub(super) connection: Connection,
+    pub(super) config: Arc<Config>,
 }
 
 impl std::fmt::Debug for RedisQueue {
@@ -168,7 +168,7 @@ impl RedisQueue {
             let counts: Vec<u64> = within(pipe.query_async(&mut connection)).await?;
             active = counts.iter().sum();
         }
-        Ok(Depth { waiting: due + scheduled, active, dead })
+        Ok(Depth { waiting: due + scheduled, active, retrying: self.retrying().await?, dead })
     }
 }
 
@@ -178,7 +178,7 @@ fn queue_name(prefix: &str) -> String {
 }
 
 /// Bounds a call, whatever state the connection is in.
-async fn within<T, E>(call: impl Future<Output = Result<T, E>>) -> Result<T, QueueError>
+pub(super) async fn within<T, E>(call: impl Future<Output = Result<T, E>>) -> Result<T, QueueError>
 where
     QueueError: From<E>,
 {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::barring::{Change, Guard, StandingChange};
+use super::webhooks::tell_account;
 use super::{Outcome, Service};
 use crate::account::{Email, Password, Role, Standing, Status, Username};
 use crate::db::{AnyConnection, write_transaction};
@@ -13,6 +14,7 @@ use crate::presence::{PresenceEngine, Reason};
 use crate::refusal::{Code, Failure, Refusal};
 use crate::settings::{FirstAdmin, Registration};
 use crate::timestamp::Timestamp;
+use crate::webhooks::EventType;
 
 /// What a new account is made of, as a client sends it.
 #[derive(Clone, Debug)]
@@ -84,7 +86,16 @@ impl Service {
         self.inner.registrations.count(address);
         let standing = Standing { status, is_active: true };
         let new = self.prepare(create, Role::User, standing).await?;
-        Ok(self.db.run(move |c| Account::insert(c, &new)).await?)
+        let write = move |connection: &mut AnyConnection| {
+            write_transaction(connection, |c| {
+                let account = Account::insert_within(c, &new)?;
+                let told = tell_account(c, &account, &[EventType::AccountCreated])?;
+                Ok::<_, Failure>((account, told))
+            })
+        };
+        let (account, told) = self.db.run(write).await?;
+        self.deliver(told);
+        Ok(account)
     }
 
     /// Makes an account for an admin.
@@ -99,17 +110,21 @@ impl Service {
         status: Status,
     ) -> Outcome<Account> {
         let new = self.prepare(create, role, Standing { status, is_active: true }).await?;
-        self.db
+        let (account, told) = self
+            .db
             .run(move |connection| {
                 write_transaction(connection, |c| {
                     let account = Account::insert_within(c, &new)?;
                     let details = Some(serde_json::json!({ "role": role, "status": status }).to_string());
                     let target = (account.id, account.username.as_str());
                     AuditEntry { actor: &actor, action: "create", target, reason: None, details }.write(c)?;
-                    Ok::<_, Failure>(account)
+                    let told = tell_account(c, &account, &[EventType::AccountCreated])?;
+                    Ok::<_, Failure>((account, told))
                 })
             })
-            .await
+            .await?;
+        self.deliver(told);
+        Ok(account)
     }
 
     async fn prepare(&self, create: CreateAccount, role: Role, standing: Standing) -> Outcome<NewAccount> {
@@ -134,12 +149,13 @@ impl Service {
     /// database is away.
     pub async fn make_admin(&self, admin: FirstAdmin, promote: bool) -> Outcome<Account> {
         let password_hash = self.inner.hasher.hash(admin.password.clone()).await?;
-        self.db
+        let (account, told) = self
+            .db
             .run(move |connection| {
                 write_transaction(connection, |c| {
                     let actor = Actor::operator();
                     let existing = Account::find_for_login(c, admin.username.key())?;
-                    let account = match existing {
+                    let (account, events) = match existing {
                         Some(_) if !promote => return Err(WriteError::UsernameTaken.into()),
                         Some(account) => {
                             let now = Timestamp::now();
@@ -152,21 +168,26 @@ impl Service {
                                 standing: Some(Standing::ACTIVE),
                                 ..AccountChanges::default()
                             };
-                            Account::change(c, account.id, &changes)?.ok_or(Code::UserNotFound)?
+                            let events = EventType::of_standing(account.standing, Standing::ACTIVE);
+                            (Account::change(c, account.id, &changes)?.ok_or(Code::UserNotFound)?, events)
                         }
                         None => {
                             let (username, email) = (admin.username, admin.email);
                             let (role, standing) = (Role::Admin, Standing::ACTIVE);
-                            Account::insert_within(c, &NewAccount { username, email, password_hash, role, standing })?
+                            let new = NewAccount { username, email, password_hash, role, standing };
+                            (Account::insert_within(c, &new)?, vec![EventType::AccountCreated])
                         }
                     };
                     let target = (account.id, account.username.as_str());
                     let action = "create_admin";
                     AuditEntry { actor: &actor, action, target, reason: None, details: None }.write(c)?;
-                    Ok::<_, Failure>(account)
+                    let told = tell_account(c, &account, &events)?;
+                    Ok::<_, Failure>((account, told))
                 })
             })
-            .await
+            .await?;
+        self.deliver(told);
+        Ok(account)
     }
 
     /// Changes an account for an admin, all of it or nothing.
@@ -246,12 +267,12 @@ impl Service {
                     AuditEntry { actor: &actor, action: "delete", target: target_name, reason, details: None }
                         .write(c)?;
                     Account::delete(c, target)?;
-                    Ok::<_, Failure>(())
+                    Ok::<_, Failure>(tell_account(c, &account, &[EventType::AccountDeleted])?)
                 })
             })
             .await;
         self.undo_eviction_unless(target, &deleted).await;
-        deleted?;
+        self.deliver(deleted?);
         self.engine.evict(target, SessionId::ALL, Reason::Deleted).await?;
         Ok(())
     }

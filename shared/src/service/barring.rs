@@ -4,15 +4,17 @@
 //! written, and refuses whatever read the old row; the second settles a race with another admin who admits at the same
 //! moment. Activating admits, writes, admits again, likewise.
 
+use super::webhooks::tell_account;
 use super::{Outcome, Service};
 use crate::account::{Role, Standing, Status, names};
 use crate::db::{AnyConnection, DbError, write_transaction};
-use crate::ids::{SessionId, UserId};
+use crate::ids::{SessionId, UserId, WebhookId};
 use crate::models::account::WriteError;
 use crate::models::{Account, AccountChanges, Actor, AuditEntry, Session};
 use crate::presence::{PresenceEngine, Reason};
 use crate::refusal::{Code, Failure, Refusal};
 use crate::timestamp::Timestamp;
+use crate::webhooks::EventType;
 
 /// The admins who can act, locked: what says that an admin is still one, and that one remains.
 pub(super) struct Guard {
@@ -122,8 +124,13 @@ impl Change {
         after.bar().is_some() && self.standing.is_some() || self.fields.role == Some(Role::User)
     }
 
-    /// Writes the change; answers the account, and the newest of its sessions at that moment.
-    fn write(self, actor: &Actor, target: UserId, c: &mut AnyConnection) -> Result<(Account, SessionId), Failure> {
+    /// Writes the change; answers the account, the newest of its sessions at that moment, and the webhooks to be told.
+    fn write(
+        self,
+        actor: &Actor,
+        target: UserId,
+        c: &mut AnyConnection,
+    ) -> Result<(Account, SessionId, Vec<WebhookId>), Failure> {
         let guard = Guard::take(c, actor)?;
         // From here on a log-in waits: it will read the new row.
         let before = Account::lock(c, target)?.ok_or(Code::UserNotFound)?;
@@ -144,7 +151,8 @@ impl Change {
         let details = details(&changes, before.standing);
         let (target, reason) = ((target, account.username.as_str()), self.reason.as_deref());
         AuditEntry { actor, action: self.action, target, reason, details: Some(details) }.write(c)?;
-        Ok((account, newest))
+        let told = tell_account(c, &account, &EventType::of_standing(before.standing, account.standing))?;
+        Ok((account, newest, told))
     }
 }
 
@@ -212,7 +220,8 @@ impl Service {
         if evicted.is_some() {
             self.undo_eviction_unless(target, &written).await;
         }
-        let (account, newest) = written?;
+        let (account, newest, told) = written?;
+        self.deliver(told);
         match (standing, account.standing.bar()) {
             (Some(_), Some(bar)) => drop(self.engine.evict(target, SessionId::ALL, bar.reason()).await?),
             (Some(_), None) => self.engine.admit(target, newest).await?,

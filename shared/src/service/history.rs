@@ -7,12 +7,13 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use super::viewer::Asker;
 use super::{Outcome, Service};
-use crate::account::{Bar, Status};
+use crate::account::Status;
 use crate::db::AnyConnection;
 use crate::ids::UserId;
 use crate::models::directory::by_ids;
 use crate::models::history::{Interval, IntervalQuery, accounts_by_standing};
 use crate::models::privacy::Crowd;
+use crate::models::statistics::standing_word;
 use crate::presence::PresenceEngine;
 use crate::presence::availability::Availability;
 use crate::presence::rule::Known;
@@ -111,7 +112,7 @@ impl Service {
         let mut by_status: BTreeMap<&'static str, u64> =
             words.into_iter().chain(["inactive"]).map(|w| (w, 0)).collect();
         for (standing, n) in &counts {
-            let word = if standing.bar() == Some(Bar::Inactive) { "inactive" } else { standing.status.as_str() };
+            let word = standing_word(*standing);
             *by_status.entry(word).or_default() += n;
         }
         let (total, online) = (counts.iter().map(|(_, n)| n).sum(), counted.values().sum());

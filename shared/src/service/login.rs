@@ -11,6 +11,7 @@ use crate::presence::rule::{Known, Projected, presence};
 use crate::presence::{PresenceEngine, Reason};
 use crate::privacy::{SeenPresence, Viewer};
 use crate::refusal::{Code, Failure, Refusal};
+use crate::statistics::Platform;
 use crate::timestamp::Timestamp;
 
 /// What a client sends to log in.
@@ -22,6 +23,8 @@ pub struct Login {
     pub password: Password,
     /// The device's name.
     pub device: Option<String>,
+    /// What the client calls itself, its User-Agent.
+    pub agent: String,
     /// Where the request comes from.
     pub address: String,
 }
@@ -55,10 +58,23 @@ impl Service {
         if let Some(device) = &login.device {
             names::plain_text(device, LONGEST_DEVICE).map_err(|problem| Refusal::field("device", &problem))?;
         }
-        let key = names::fold(&login.username);
+        let account = self.verify(&login.username, login.password, &login.address).await?;
+        let platform = Platform::of(login.device.as_deref().unwrap_or_default(), &login.agent);
+        // Tried twice, since a log-out everywhere at the same moment may end the first session as it begins.
+        for _ in 0..2 {
+            if let Some(logged_in) = self.open_session(&account, login.device.clone(), platform).await? {
+                return Ok(logged_in);
+            }
+        }
+        Err(Code::Conflicting.into())
+    }
+
+    /// The account whose name or address, and password, these are.
+    pub(super) async fn verify(&self, username: &str, password: Password, address: &str) -> Outcome<Account> {
+        let key = names::fold(username);
         // By name and address together: nobody can lock another out from elsewhere.
         // A name that is too long to be one is not kept whole.
-        let tries = format!("{} from {}", key.chars().take(LONGEST_LOGIN).collect::<String>(), login.address);
+        let tries = format!("{} from {}", key.chars().take(LONGEST_LOGIN).collect::<String>(), address);
         self.inner.failures.check(&tries)?;
         // Nobody's name or address: not asked for, since PostgreSQL takes no NUL, but verified like any other.
         let possible = !key.contains('\0') && key.chars().nth(LONGEST_LOGIN).is_none();
@@ -67,22 +83,21 @@ impl Service {
             false => None,
         };
         let hash = account.as_ref().map(|account| account.password_hash.clone());
-        let right = self.inner.hasher.verify(login.password, hash).await?;
+        let right = self.inner.hasher.verify(password, hash).await?;
         let Some(account) = account.filter(|_| right) else {
             self.inner.failures.count(&tries);
             return Err(Code::InvalidCredentials.into());
         };
-        // Tried twice, since a log-out everywhere at the same moment may end the first session as it begins.
-        for _ in 0..2 {
-            if let Some(logged_in) = self.open_session(&account, login.device.clone()).await? {
-                return Ok(logged_in);
-            }
-        }
-        Err(Code::Conflicting.into())
+        Ok(account)
     }
 
     /// Makes a session and brings it online; `None` where it was ended as it began.
-    async fn open_session(&self, account: &Account, device: Option<String>) -> Outcome<Option<LoggedIn>> {
+    async fn open_session(
+        &self,
+        account: &Account,
+        device: Option<String>,
+        platform: Platform,
+    ) -> Outcome<Option<LoggedIn>> {
         let user = account.id;
         // Before the rows are read; and where the engine is away, before anything is written.
         let read_at = self.engine.now(user).await?;
@@ -91,7 +106,7 @@ impl Service {
         let now = Timestamp::now();
         let expires_at = now.plus(self.inner.accounts.refresh_ttl);
         // By the engine's clock: it is never later than the session's first sign of life.
-        let new = NewSession { user, device, family_hash, refresh_hash, created_at: read_at, expires_at };
+        let new = NewSession { user, device, platform, family_hash, refresh_hash, created_at: read_at, expires_at };
         let verified = account.password_hash.clone();
         let (account, session, surplus) = self
             .db

@@ -16,12 +16,15 @@ mod live;
 mod login;
 mod me;
 mod notifications;
+mod operator;
 mod profile;
 mod refresh;
 mod rows;
 mod sight;
 mod signs;
+mod statistics;
 mod viewer;
+mod webhooks;
 
 use std::sync::Arc;
 
@@ -42,11 +45,13 @@ pub use refresh::{RefreshToken, Refreshed};
 pub use sight::SeenUser;
 pub use signs::{Alive, Claimed};
 pub use viewer::Asker;
+pub use webhooks::{CreateWebhook, DeliveryPage, WebhookEdit};
 
 use crate::account::hashing::Hasher;
 use crate::db::Db;
 use crate::models::Account;
 use crate::presence::Engine;
+use crate::queue::Queue;
 use crate::refusal::Failure;
 use crate::settings::{AccountSettings, PresenceSettings};
 use crate::signals::Signals;
@@ -64,6 +69,10 @@ pub struct Service {
     pub engine: Engine,
     /// What is said to sockets and kept nowhere.
     pub signals: Signals,
+    /// Where jobs are pushed to; `None` where workers find what there is to do without.
+    pub queue: Option<Queue>,
+    /// Whether webhooks may go to private addresses.
+    webhooks_allow_private: bool,
     inner: Arc<Inner>,
 }
 
@@ -73,6 +82,8 @@ struct Inner {
     accounts: AccountSettings,
     /// Failed log-ins, by name and address together.
     failures: Limiter,
+    /// Admins who have shown their password.
+    remembered: operator::Remembered,
     /// Registrations, by address.
     registrations: Limiter,
     rows: rows::RowReader,
@@ -92,14 +103,21 @@ impl Service {
         let rows = rows::RowReader::start(db.clone());
         let failures = Limiter::new(accounts.rate_limits, 10, std::time::Duration::from_secs(60));
         let registrations = Limiter::new(accounts.rate_limits, 1_000, std::time::Duration::from_secs(60));
-        let inner = Arc::new(Inner { hasher, presence, accounts, failures, registrations, rows });
-        Self { db, engine, signals: Signals::local(), inner }
+        let remembered = operator::Remembered::new();
+        let inner = Arc::new(Inner { hasher, presence, accounts, failures, remembered, registrations, rows });
+        Self { db, engine, signals: Signals::local(), queue: None, webhooks_allow_private: false, inner }
     }
 
     /// The same services with these signals.
     #[must_use]
     pub fn with_signals(self, signals: Signals) -> Self {
         Self { signals, ..self }
+    }
+
+    /// The same services with this queue, and webhooks that may or may not go to private addresses.
+    #[must_use]
+    pub fn with_webhooks(self, queue: Queue, allow_private: bool) -> Self {
+        Self { queue: Some(queue), webhooks_allow_private: allow_private, ..self }
     }
 
     /// The same services on another handle of the same engine: a thread's own connection.

@@ -48,6 +48,8 @@ pub struct Settings {
     pub http: HttpSettings,
     /// The worker.
     pub worker: WorkerSettings,
+    /// Whether webhooks may go to private addresses.
+    pub webhooks_allow_private: bool,
 }
 
 /// The database.
@@ -140,8 +142,11 @@ impl Settings {
         // All are read before any answer is given, so that all problems are named at once.
         let (database, redis, presence) = (database(&mut r), redis(&mut r), presence(&mut r));
         let (accounts, http, worker) = (accounts(&mut r), http(&mut r), worker(&mut r));
-        let settings = database.zip(redis).zip(presence).zip(accounts).zip(http).zip(worker).map(
-            |(((((database, redis), presence), accounts), http), worker)| Self {
+        let allow_private = r.required("LASTSEEN_WEBHOOK_ALLOW_PRIVATE", |text| {
+            text.parse::<bool>().map_err(|_| "must be true or false".to_owned())
+        });
+        let settings = database.zip(redis).zip(presence).zip(accounts).zip(http).zip(worker).zip(allow_private).map(
+            |((((((database, redis), presence), accounts), http), worker), webhooks_allow_private)| Self {
                 form,
                 database,
                 redis,
@@ -149,6 +154,7 @@ impl Settings {
                 accounts,
                 http,
                 worker,
+                webhooks_allow_private,
             },
         );
         r.finish(settings)
@@ -300,10 +306,6 @@ fn http(r: &mut Reader<'_>) -> Option<HttpSettings> {
         None => Some(cores),
         Some(_) => r.number("LASTSEEN_THREADS", 1, 1_024),
     };
-    // Webhooks are not sent yet, but a wrong value is better named today than on the day they are.
-    r.required("LASTSEEN_WEBHOOK_ALLOW_PRIVATE", |text| {
-        text.parse::<bool>().map_err(|_| "must be true or false".to_owned())
-    })?;
     Some(HttpSettings { bind: bind?, cors_origins: cors_origins?, threads: threads? })
 }
 

@@ -14,7 +14,7 @@ const AT_A_TIME: i64 = 1_000;
 /// # Errors
 /// The database's.
 pub async fn run(context: &Context) -> Result<(), DbError> {
-    let before = Timestamp::now().minus(context.notifications_kept);
+    let before = Timestamp::now().minus(context.history_kept);
     loop {
         let delete = move |connection: &mut _| Notification::delete_old(connection, before, AT_A_TIME);
         if (context.db.run(delete).await? as i64) < AT_A_TIME {

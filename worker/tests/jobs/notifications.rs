@@ -102,7 +102,7 @@ async fn notifications_are_forgotten_in_the_end(world: World) {
     let (bob, _) = world.user("bob").await;
     wait_for(&world, bob, ann).await;
     let now = world.clock.now();
-    world.clock.set(now.minus(world.context.notifications_kept * 2));
+    world.clock.set(now.minus(world.context.history_kept * 2));
     world.connect(ann, session, Reason::Login).await;
     catch_up(&world).await;
     world.clock.set(now.plus(TIMEOUT));

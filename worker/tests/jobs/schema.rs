@@ -13,8 +13,9 @@ async fn the_tables_are_what_the_queries_take_them_for(world: World) {
         };
     }
     let read = |connection: &mut AnyConnection| {
-        reads!(connection: accounts, presence, sessions, presence_history, projector_offsets, audit_log, account_counts, contacts,
-            notifications);
+        reads!(connection: accounts, presence, sessions, presence_history, presence_open, presence_open_counts, projector_offsets, audit_log, account_counts, contacts,
+            stats_minutes, stats_quarters, stats_active_users, stats_active_days, stats_forgotten_users,
+            stats_progress, stats_samples, notifications, webhooks, webhook_deliveries);
         // The view for people and other programs.
         diesel::sql_query("SELECT id, username, email, role, status, is_active, online_status, last_seen FROM users")
             .execute(connection)?;

@@ -7,9 +7,10 @@ use std::time::Duration;
 
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
+use diesel::sql_types::{BigInt, Nullable, Text};
 use lastseen_shared::account::{Email, Role, Standing, Username};
-use lastseen_shared::db::schema::{presence, presence_history};
-use lastseen_shared::db::{Address, Db, write_transaction};
+use lastseen_shared::db::schema::presence;
+use lastseen_shared::db::{Address, AnyConnection, Db, DbError, write_transaction};
 use lastseen_shared::ids::{SessionId, UserId};
 use lastseen_shared::models::{Account, NewAccount, NewSession, Session};
 use lastseen_shared::presence::availability::Profile;
@@ -19,9 +20,11 @@ use lastseen_shared::presence::memory::MemoryEngine;
 use lastseen_shared::presence::{Engine, PresenceEngine, Reason};
 use lastseen_shared::queue::Queue;
 use lastseen_shared::settings::{Form, Raw, Settings};
+use lastseen_shared::statistics::Platform;
 use lastseen_shared::telemetry::Metrics;
 use lastseen_shared::timestamp::Timestamp;
 use lastseen_worker::context::Context;
+use lastseen_worker::deliver::{Deliverer, Sender, SystemResolver};
 
 /// What the tests need from outside: `make test` sets it.
 pub fn required(variable: &str) -> String {
@@ -72,17 +75,24 @@ impl World {
         // Near the real time, since rows are dated by it.
         let clock = ManualClock::at(Timestamp::now());
         let settings = Settings::check(&Raw::default(), Form::StandAlone).unwrap();
+        let metrics = Arc::new(Metrics::new());
+        let sender = Sender::new(SystemResolver, true).unwrap();
         let context = Context {
+            deliverer: Deliverer::new(db.clone(), Arc::clone(&metrics), sender),
             engine: Engine::Memory(MemoryEngine::volatile(1, Clock::Manual(clock.clone()))),
             db,
             signals: lastseen_shared::signals::Signals::local(),
             queue: Queue::memory(Duration::from_secs(60)),
             presence: settings.presence,
             sessions_kept: Duration::from_secs(60),
-            notifications_kept: Duration::from_secs(60),
-            metrics: Arc::new(Metrics::new()),
+            history_kept: Duration::from_secs(60),
+            metrics,
         };
         Self { context, clock, drop }
+    }
+
+    pub fn is_postgres(&self) -> bool {
+        matches!(self.drop, Dropped::Database(..))
     }
 
     pub fn pass(&self, time: Duration) {
@@ -109,10 +119,23 @@ impl World {
     }
 
     pub async fn session(&self, user: UserId) -> SessionId {
+        self.session_on(user, Platform::Web).await
+    }
+
+    /// A session on a device of a platform.
+    pub async fn session_on(&self, user: UserId, platform: Platform) -> SessionId {
         let now = self.clock.now();
         let (family_hash, refresh_hash) = (vec![1], vec![2]);
         let expires_at = now.plus(Duration::from_secs(1_000_000));
-        let new = NewSession { user, device: None, family_hash, refresh_hash, created_at: now, expires_at };
+        let new = NewSession {
+            user,
+            device: Some(platform.as_str().to_owned()),
+            platform,
+            family_hash,
+            refresh_hash,
+            created_at: now,
+            expires_at,
+        };
         let insert = move |c: &mut _| write_transaction(c, |c| Session::insert(c, &new));
         self.context.db.run(insert).await.unwrap()
     }
@@ -135,14 +158,25 @@ impl World {
     }
 
     pub async fn history(&self, user: UserId) -> Vec<Interval> {
-        use presence_history as h;
-        let rows = h::table.filter(h::user_id.eq(user.0)).order((h::started_at_ms, h::id)).select((
-            h::started_at_ms,
-            h::ended_at_ms,
-            h::start_reason,
-            h::end_reason,
-        ));
-        self.context.db.run(move |c| rows.load(c).map_err(lastseen_shared::db::DbError::from)).await.unwrap()
+        #[derive(QueryableByName)]
+        struct Row {
+            #[diesel(sql_type = BigInt)]
+            started_at_ms: i64,
+            #[diesel(sql_type = Nullable<BigInt>)]
+            ended_at_ms: Option<i64>,
+            #[diesel(sql_type = Text)]
+            start_reason: String,
+            #[diesel(sql_type = Nullable<Text>)]
+            end_reason: Option<String>,
+        }
+        let text = format!("SELECT * FROM online_intervals WHERE user_id = {} ORDER BY started_at_ms, id", user.0);
+        let rows = diesel::sql_query(text);
+        let read = move |c: &mut AnyConnection| match c {
+            AnyConnection::Postgresql(pg) => rows.load::<Row>(pg),
+            AnyConnection::Sqlite(sqlite) => rows.load::<Row>(sqlite),
+        };
+        let rows = self.context.db.run(move |c| read(c).map_err(DbError::from)).await.unwrap();
+        rows.into_iter().map(|row| (row.started_at_ms, row.ended_at_ms, row.start_reason, row.end_reason)).collect()
     }
 }
 

@@ -29,7 +29,7 @@ pub struct UserRow {
     pub last_seen: Option<String>,
 }
 
-/// A row of `presence_history`.
+/// A row of `online_intervals`.
 #[derive(QueryableByName, Clone, Debug, PartialEq)]
 pub struct Interval {
     #[diesel(sql_type = BigInt)]
@@ -99,7 +99,7 @@ impl Database {
     /// Everybody's online intervals, by user and then the oldest first.
     pub fn intervals(&self) -> Vec<Interval> {
         connected!(self, c => {
-            diesel::sql_query("SELECT * FROM presence_history ORDER BY user_id, started_at_ms, id").load(c).unwrap()
+            diesel::sql_query("SELECT * FROM online_intervals ORDER BY user_id, started_at_ms, id").load(c).unwrap()
         })
     }
 
@@ -114,6 +114,12 @@ impl Database {
     pub fn count(&self, what: &str) -> i64 {
         let query = format!("SELECT count(*) AS number FROM {what}");
         connected!(self, c => diesel::sql_query(query).get_result::<Number>(c).unwrap().number)
+    }
+
+    /// Attempts at deliveries that are being made count as lost.
+    pub fn lose_attempts(&self) {
+        let statement = "UPDATE webhook_deliveries SET next_attempt_at_ms = 1 WHERE status = 'pending'";
+        connected!(self, c => diesel::sql_query(statement).execute(c).unwrap());
     }
 
     /// Makes `many` accounts, `seed1` and so on, past the API: their passwords are hashed at the lowest cost, so that

@@ -4,9 +4,11 @@
 //! - [`database`]: the database, read past the programs.
 //! - [`redis`]: the Redis, shared or of the test's own.
 //! - [`socket`]: a WebSocket client.
+//! - [`receiver`]: a receiver of webhooks.
 
 pub mod database;
 pub mod process;
+pub mod receiver;
 pub mod redis;
 pub mod socket;
 

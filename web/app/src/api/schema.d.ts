@@ -742,6 +742,154 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/stats/active/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How many users were active, day by day. */
+        get: {
+            parameters: {
+                query?: {
+                    /** @description How many days, 1 to 366; 30 without it */
+                    days?: number;
+                };
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description As CSV where `Accept` is `text/csv` */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ActiveAnswer"];
+                    };
+                };
+                400: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                401: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                403: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ProblemBody"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/stats/heatmap/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How many users are online at which hour of which weekday. */
+        get: {
+            parameters: {
+                query?: {
+                    /** @description RFC 3339; without it four weeks before `to` */
+                    from?: string;
+                    /** @description RFC 3339; without it now */
+                    to?: string;
+                    /** @description Whose hours: a name such as `Europe/Berlin`; UTC without it */
+                    tz?: string;
+                    /** @description Of one platform alone */
+                    platform?: string;
+                };
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description As CSV where `Accept` is `text/csv` */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["HeatmapAnswer"];
+                    };
+                };
+                400: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                401: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                403: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ProblemBody"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/stats/now/": {
         parameters: {
             query?: never;
@@ -759,12 +907,317 @@ export interface paths {
             };
             requestBody?: never;
             responses: {
+                /** @description As CSV where `Accept` is `text/csv` */
                 200: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
                         "application/json": components["schemas"]["NowAnswer"];
+                    };
+                };
+                401: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                403: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ProblemBody"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/stats/online/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How many users were online, step by step. */
+        get: {
+            parameters: {
+                query?: {
+                    /** @description RFC 3339; without it a day before `to` */
+                    from?: string;
+                    /** @description RFC 3339; without it now */
+                    to?: string;
+                    /** @description `minute`, `hour` or `day`; `hour` without it */
+                    step?: string;
+                    /** @description Whose hours and days: a name such as `Europe/Berlin`; UTC without it */
+                    tz?: string;
+                    /** @description Of one platform alone */
+                    platform?: string;
+                };
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description As CSV where `Accept` is `text/csv` */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["OnlineAnswer"];
+                    };
+                };
+                400: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                401: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                403: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ProblemBody"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/stats/platforms/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Where users are online: by platform. */
+        get: {
+            parameters: {
+                query?: {
+                    /** @description RFC 3339; without it four weeks before `to` */
+                    from?: string;
+                    /** @description RFC 3339; without it now */
+                    to?: string;
+                };
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description As CSV where `Accept` is `text/csv` */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["PlatformsAnswer"];
+                    };
+                };
+                400: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                401: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                403: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ProblemBody"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/stats/sessions/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How long users stay online. */
+        get: {
+            parameters: {
+                query?: {
+                    /** @description RFC 3339; without it four weeks before `to` */
+                    from?: string;
+                    /** @description RFC 3339; without it now */
+                    to?: string;
+                    /** @description Of one platform alone */
+                    platform?: string;
+                };
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description As CSV where `Accept` is `text/csv` */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["SessionsAnswer"];
+                    };
+                };
+                400: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                401: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                403: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ProblemBody"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/stats/statuses/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Online users by availability and accounts by status, step by step: means of samples. */
+        get: {
+            parameters: {
+                query?: {
+                    /** @description RFC 3339; without it a day before `to` */
+                    from?: string;
+                    /** @description RFC 3339; without it now */
+                    to?: string;
+                    /** @description `hour` or `day`; `hour` without it */
+                    step?: string;
+                    /** @description Whose hours and days: a name such as `Europe/Berlin`; UTC without it */
+                    tz?: string;
+                };
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description As CSV where `Accept` is `text/csv` */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["StatusesAnswer"];
+                    };
+                };
+                400: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ProblemBody"];
                     };
                 };
                 401: {
@@ -2739,6 +3192,620 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/webhooks/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** All webhooks. */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["WebhooksAnswer"];
+                    };
+                };
+                401: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                403: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ProblemBody"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        /** Make a webhook. Its secret is told in this answer only. */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["CreateWebhookBody"];
+                };
+            };
+            responses: {
+                201: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["NewWebhookAnswer"];
+                    };
+                };
+                401: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                403: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                409: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                422: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ProblemBody"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/webhooks/{id}/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A webhook. */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: number;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["WebhookShape"];
+                    };
+                };
+                401: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                403: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ProblemBody"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        /** Delete a webhook, with its deliveries. */
+        delete: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: number;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                204: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                401: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                403: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ProblemBody"];
+                    };
+                };
+            };
+        };
+        options?: never;
+        head?: never;
+        /** Change a webhook. Enabling one sends what has waited for it. */
+        patch: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: number;
+                };
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["EditWebhookBody"];
+                };
+            };
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["WebhookShape"];
+                    };
+                };
+                401: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                403: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                422: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ProblemBody"];
+                    };
+                };
+            };
+        };
+        trace?: never;
+    };
+    "/api/webhooks/{id}/deliveries/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What became of a webhook's deliveries. */
+        get: {
+            parameters: {
+                query?: {
+                    /** @description `pending`, `delivered` or `dead` */
+                    status?: string;
+                    /** @description 1 to 1000, 50 without it */
+                    limit?: number;
+                    cursor?: string;
+                };
+                header?: never;
+                path: {
+                    id: number;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["DeliveriesAnswer"];
+                    };
+                };
+                400: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                401: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                403: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ProblemBody"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/webhooks/{id}/deliveries/{did}/redeliver/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Send a delivery once more, under the same `webhook-id`. */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: number;
+                    did: number;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                202: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["DeliveryShape"];
+                    };
+                };
+                401: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                403: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                409: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ProblemBody"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/webhooks/{id}/rotate-secret/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Give a webhook a new secret. For a day the earlier one signs, too. */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: number;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["SecretAnswer"];
+                    };
+                };
+                401: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                403: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ProblemBody"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/webhooks/{id}/test/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Send a webhook a trial, whatever its events are. */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: number;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                202: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["DeliveryShape"];
+                    };
+                };
+                401: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                403: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                409: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ProblemBody"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/ws/": {
         parameters: {
             query?: never;
@@ -2915,6 +3982,34 @@ export interface components {
             at: string;
             reason?: string | null;
         };
+        /** @description How many users were active, day by day. */
+        ActiveAnswer: {
+            /** @description The oldest first; the last day is not over yet. */
+            points: components["schemas"]["ActiveShape"][];
+        };
+        /** @description How many users were active. */
+        ActiveShape: {
+            /**
+             * Format: int64
+             * @description On that day.
+             */
+            daily: number;
+            /**
+             * Format: date
+             * @description The day, in UTC: `2026-11-24`.
+             */
+            day: string;
+            /**
+             * Format: int64
+             * @description In the thirty days that end with it.
+             */
+            monthly: number;
+            /**
+             * Format: int64
+             * @description In the seven days that end with it.
+             */
+            weekly: number;
+        };
         /** @description What was done to an account. */
         AuditAnswer: {
             /** @description The newest first. */
@@ -2944,6 +4039,36 @@ export interface components {
             target: string;
             /** Format: int64 */
             target_id?: number | null;
+        };
+        /** @description How many sessions were of which length. */
+        BandShape: {
+            /**
+             * Format: int64
+             * @description How many.
+             */
+            count: number;
+            /**
+             * Format: int32
+             * @description From this length on, in seconds.
+             */
+            from_seconds: number;
+            /**
+             * Format: int32
+             * @description Up to this; null for the last.
+             */
+            to_seconds?: number | null;
+        };
+        /** @description A cell of the heat map. */
+        CellShape: {
+            /** @description The hour, 0 to 23. */
+            hour: number;
+            /**
+             * Format: double
+             * @description How many users were online then, in the mean; null where nothing is known.
+             */
+            mean_online?: number | null;
+            /** @description The day of the week: 1 is Monday. */
+            weekday: number;
         };
         /** @description What has changed. */
         ChangesAnswer: {
@@ -3052,6 +4177,78 @@ export interface components {
             /** @description 3 to 64 letters, digits, `_`, `.` or `-`. */
             username: string;
         };
+        /** @description A new webhook. */
+        CreateWebhookBody: {
+            /** @description What it is for: at most 500 characters. */
+            description?: string | null;
+            /** @description False for one that is sent nothing yet. */
+            enabled?: boolean | null;
+            /**
+             * @description Which events: exact types, `presence.*`, `account.*` or `*`.
+             * @example [
+             *       "presence.*",
+             *       "account.created"
+             *     ]
+             */
+            events: string[];
+            /**
+             * @description Where events are sent: `https://` or `http://`, without a user's name or password.
+             * @example https://example.org/hooks/lastseen
+             */
+            url: string;
+        };
+        /** @description A page of deliveries. */
+        DeliveriesAnswer: {
+            /** @description The newest first. */
+            deliveries: components["schemas"]["DeliveryShape"][];
+            /** @description For the next page; null at the end. */
+            next_cursor?: string | null;
+        };
+        /** @description An event on its way to a webhook. */
+        DeliveryShape: {
+            /**
+             * Format: int32
+             * @description Attempts so far.
+             */
+            attempts: number;
+            /** @description The body as it is sent. */
+            body: string;
+            /**
+             * Format: date-time
+             * @description RFC 3339.
+             */
+            created_at: string;
+            /** Format: int64 */
+            id: number;
+            /**
+             * Format: date-time
+             * @description When the last attempt ended, RFC 3339.
+             */
+            last_attempt_at?: string | null;
+            /** @description Why the last attempt failed. */
+            last_error?: string | null;
+            /** @description How the last answer's body began. */
+            last_response?: string | null;
+            /**
+             * Format: int32
+             * @description The HTTP status of the last attempt's answer; null where there was none.
+             */
+            last_status?: number | null;
+            /**
+             * Format: date-time
+             * @description When it is due, RFC 3339; null where it is not pending.
+             */
+            next_attempt_at?: string | null;
+            /**
+             * @description `pending`, `delivered` or `dead`.
+             * @example delivered
+             */
+            status: string;
+            /** @description The event's type. */
+            type: string;
+            /** @description The header `webhook-id`: the same at each attempt. */
+            webhook_id: string;
+        };
         /** @description One of a user's devices. */
         DeviceShape: {
             /**
@@ -3125,6 +4322,29 @@ export interface components {
              */
             username?: string | null;
         };
+        /** @description What changes of a webhook. */
+        EditWebhookBody: {
+            /**
+             * @description What it is for; null for nothing.
+             * @default null
+             */
+            description?: string | null;
+            /**
+             * @description Whether it is sent anything.
+             * @default null
+             */
+            enabled?: boolean | null;
+            /**
+             * @description Which events.
+             * @default null
+             */
+            events?: string[] | null;
+            /**
+             * @description Where events are sent.
+             * @default null
+             */
+            url?: string | null;
+        };
         /** @description All that is held of one user. Password and tokens are kept as hashes only, and not told. */
         ExportAnswer: {
             /** @description What admins did to the account, the newest first. */
@@ -3173,6 +4393,11 @@ export interface components {
              */
             leaving?: boolean;
         };
+        /** @description How many users are online at which hour of which weekday. */
+        HeatmapAnswer: {
+            /** @description Each hour of each weekday. */
+            cells: components["schemas"]["CellShape"][];
+        };
         /** @description A page of intervals. */
         HistoryAnswer: {
             /** @description The newest first. */
@@ -3187,7 +4412,7 @@ export interface components {
         };
         /** @description An online interval. */
         IntervalShape: {
-            /** @description Its device, as long as the session is known. */
+            /** @description Its device. */
             device?: string | null;
             /** @description What ended it. */
             end_reason?: string | null;
@@ -3208,6 +4433,16 @@ export interface components {
              * @description RFC 3339.
              */
             started_at: string;
+        };
+        /** @description How the last attempt at a delivery ended. */
+        LastDeliveryShape: {
+            /**
+             * Format: date-time
+             * @description When, RFC 3339.
+             */
+            at: string;
+            /** @description Whether the receiver took it. */
+            ok: boolean;
         };
         /** @description A log-in. */
         LoginAnswer: {
@@ -3338,6 +4573,14 @@ export interface components {
              */
             until?: string | null;
         };
+        /** @description A new webhook, with the secret that is told here only. */
+        NewWebhookAnswer: components["schemas"]["WebhookShape"] & {
+            /**
+             * @description What its deliveries are signed with.
+             * @example whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw
+             */
+            secret: string;
+        };
         /** @description `{notification}`. */
         NotificationAnswer: {
             /** @description The notification. */
@@ -3414,12 +4657,94 @@ export interface components {
              */
             total: number;
         };
+        /** @description How many were online over time. */
+        OnlineAnswer: {
+            peak?: components["schemas"]["PeakShape"] | null;
+            /** @description In their order; a step of which nothing is known has none. */
+            points: components["schemas"]["PointShape"][];
+        };
         /** @description A new password. */
         PasswordBody: {
             /** @description The password as it shall be. */
             new: string;
             /** @description The password as it is. */
             old: string;
+        };
+        /** @description The most users that were online at once. */
+        PeakShape: {
+            /**
+             * Format: date-time
+             * @description The step in which they were, RFC 3339.
+             */
+            at: string;
+            /**
+             * Format: int64
+             * @description How many.
+             */
+            online: number;
+        };
+        /** @description What there was of one platform. */
+        PlatformShape: {
+            /**
+             * Format: int64
+             * @description Log-ins.
+             */
+            logins: number;
+            /**
+             * Format: double
+             * @description How many users were online, in the mean.
+             */
+            mean_online: number;
+            /**
+             * Format: double
+             * @description How long they were in the mean; null where there were none.
+             */
+            mean_seconds?: number | null;
+            /**
+             * Format: double
+             * @description Their median, to within one percent.
+             */
+            median_seconds?: number | null;
+            /**
+             * Format: int64
+             * @description How many there were at most.
+             */
+            peak: number;
+            /** @description `web`, `ios`, `android`, `windows`, `macos`, `linux` or `other`. */
+            platform: string;
+            /**
+             * Format: int64
+             * @description How many stretches of being online ended.
+             */
+            sessions: number;
+        };
+        /** @description Where users are online. */
+        PlatformsAnswer: {
+            /** @description Those of which there was something. */
+            platforms: components["schemas"]["PlatformShape"][];
+        };
+        /** @description A point of a chart. */
+        PointShape: {
+            /**
+             * Format: date-time
+             * @description When the step begins, RFC 3339.
+             */
+            at: string;
+            /**
+             * Format: int64
+             * @description Log-ins.
+             */
+            logins: number;
+            /**
+             * Format: double
+             * @description How many users were online, in the mean.
+             */
+            online: number;
+            /**
+             * Format: int64
+             * @description How many there were at most.
+             */
+            peak: number;
         };
         /** @description A presence. */
         PresenceShape: {
@@ -3524,6 +4849,14 @@ export interface components {
             /** @description 3 to 64 letters, digits, `_`, `.` or `-`. */
             username: string;
         };
+        /** @description A new secret. */
+        SecretAnswer: {
+            /**
+             * @description What deliveries are signed with from now on; for a day the earlier secret signs them, too.
+             * @example whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw
+             */
+            secret: string;
+        };
         /** @description A session, over or not. */
         SessionShape: {
             /**
@@ -3545,6 +4878,47 @@ export interface components {
              * @description RFC 3339.
              */
             last_seen: string;
+        };
+        /** @description How long users stay online. */
+        SessionsAnswer: {
+            /**
+             * Format: int64
+             * @description How many stretches of being online ended in the range.
+             */
+            count: number;
+            /** @description By length, to within one percent. */
+            lengths: components["schemas"]["BandShape"][];
+            /**
+             * Format: double
+             * @description How long they were in the mean; null where there were none.
+             */
+            mean_seconds?: number | null;
+            /**
+             * Format: double
+             * @description Their median, to within one percent.
+             */
+            median_seconds?: number | null;
+        };
+        /** @description Statuses over time. */
+        StatusesAnswer: {
+            /** @description In their order; a step of which there is no sample has none. */
+            points: components["schemas"]["StatusesShape"][];
+        };
+        /** @description Means of a step, of samples. */
+        StatusesShape: {
+            /**
+             * Format: date-time
+             * @description When the step begins, RFC 3339.
+             */
+            at: string;
+            /** @description Online users by availability. */
+            by_availability: {
+                [key: string]: number;
+            };
+            /** @description Accounts by status; `inactive` are those that were deactivated. */
+            by_status: {
+                [key: string]: number;
+            };
         };
         /** @description New tokens. */
         TokensAnswer: {
@@ -3635,6 +5009,34 @@ export interface components {
             total: number;
             /** @description The page. */
             users: components["schemas"]["UserShape"][];
+        };
+        /** @description A webhook. */
+        WebhookShape: {
+            /**
+             * Format: date-time
+             * @description RFC 3339.
+             */
+            created_at: string;
+            description?: string | null;
+            /** @description `gone` where the receiver answered 410, `failing` where no delivery succeeded for three days; null otherwise. */
+            disabled_reason?: string | null;
+            /** @description Whether it is sent anything. */
+            enabled: boolean;
+            events: string[];
+            /**
+             * Format: date-time
+             * @description Since when every attempt has failed, RFC 3339; null where the last one succeeded, or there was none.
+             */
+            failing_since?: string | null;
+            /** Format: int64 */
+            id: number;
+            last_delivery?: components["schemas"]["LastDeliveryShape"] | null;
+            url: string;
+        };
+        /** @description All webhooks. */
+        WebhooksAnswer: {
+            /** @description The oldest first. */
+            webhooks: components["schemas"]["WebhookShape"][];
         };
     };
     responses: never;

@@ -1,0 +1,483 @@
+//! Online intervals, as the projector writes them: a user's open one in `presence_open`, those that are over in
+//! `presence_history`.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use diesel::connection::SimpleConnection;
+use diesel::prelude::*;
+use diesel::result::DatabaseErrorKind;
+use diesel::sql_types::{Array, BigInt, Bool, Nullable, Text};
+
+use super::notification::Arrival;
+use super::projection::ShardOf;
+use super::sql::{Statement, Value};
+use crate::db::schema::{presence_history, presence_open, stats_forgotten_users};
+use crate::db::{AnyConnection, DbError, on_either};
+use crate::ids::{SessionId, UserId};
+use crate::presence::Reason;
+use crate::presence::availability::Privacy;
+use crate::presence::transition::Transition;
+use crate::timestamp::Timestamp;
+
+/// The part of `presence_open_counts` that those add to who follow no shard.
+const NO_SHARD: i32 = -1;
+
+/// What a batch means for one user's history.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct HistoryChange {
+    /// When and why the interval that was open before the batch ended.
+    close: Option<(Timestamp, Reason)>,
+    /// New intervals; the last may be open.
+    insert: Vec<Interval>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Interval {
+    started_at: Timestamp,
+    start_reason: Reason,
+    ended: Option<(Timestamp, Reason)>,
+    session: Option<SessionId>,
+    /// Who might see that it began.
+    privacy: Privacy,
+}
+
+/// What one user's transitions, in order, mean for its history. An online while an interval is open changes nothing,
+/// and so does an offline while none is: a transition may be stated again after a loss.
+fn fold_history(mut open: bool, transitions: &[Transition]) -> HistoryChange {
+    let mut change = HistoryChange::default();
+    for t in transitions {
+        match (t.online, open) {
+            (true, false) => {
+                let (started_at, start_reason, session) = (t.at, t.reason, t.session);
+                let privacy = t.privacy;
+                change.insert.push(Interval { started_at, start_reason, ended: None, session, privacy });
+            }
+            (false, true) => match change.insert.last_mut() {
+                Some(last) => last.ended = Some((t.at.max(last.started_at), t.reason)),
+                None => change.close = Some((t.at, t.reason)),
+            },
+            (true, true) | (false, false) => {}
+        }
+        open = t.online;
+    }
+    change
+}
+
+/// How many intervals became open, less those that ended, by platform.
+type Opened = BTreeMap<String, i64>;
+
+/// Writes what one shard's transitions, in their order, mean for history. Answers who came online, and when last:
+/// whoever was online all along, and is only stated to be so, did not.
+///
+/// # Errors
+/// [`DbError`].
+pub fn write(
+    connection: &mut AnyConnection,
+    shard: u32,
+    by_user: &HashMap<UserId, Vec<Transition>>,
+) -> Result<HashMap<UserId, Arrival>, DbError> {
+    if by_user.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let ids: Vec<i64> = by_user.keys().map(|user| user.0).collect();
+    let open: Vec<i64> = presence_open::table
+        .filter(presence_open::user_id.eq_any(ids))
+        .select(presence_open::user_id)
+        .load(connection)?;
+    let open: HashSet<i64> = open.into_iter().collect();
+    let (mut closed, mut new, mut arrived) = (Vec::new(), Vec::new(), HashMap::new());
+    for (user, transitions) in by_user {
+        let change = fold_history(open.contains(&user.0), transitions);
+        closed.extend(change.close.map(|(at, reason)| (*user, at, reason)));
+        let last = change.insert.last();
+        arrived.extend(last.map(|interval| (*user, Arrival { at: interval.started_at, privacy: interval.privacy })));
+        new.extend(change.insert.into_iter().map(|interval| (*user, interval)));
+    }
+    let mut opened = Opened::new();
+    match connection {
+        AnyConnection::Postgresql(pg) => {
+            close(pg, &closed, &mut opened)?;
+            insert(pg, &new, &mut opened)?;
+        }
+        AnyConnection::Sqlite(sqlite) => {
+            for (user, at, reason) in &closed {
+                close_one(sqlite, *user, *at, *reason, &mut opened)?;
+            }
+            for (user, interval) in &new {
+                open_one(sqlite, *user, interval, &mut opened)?;
+                if let Some((at, reason)) = interval.ended {
+                    close_one(sqlite, *user, at, reason, &mut opened)?;
+                }
+            }
+        }
+    }
+    count(connection, shard.cast_signed(), &opened)?;
+    Ok(arrived)
+}
+
+#[derive(QueryableByName)]
+struct Platforms {
+    #[diesel(sql_type = Text)]
+    platform: String,
+    #[diesel(sql_type = BigInt)]
+    n: i64,
+}
+
+fn add(opened: &mut Opened, rows: Vec<Platforms>, sign: i64) {
+    for row in rows {
+        *opened.entry(row.platform).or_default() += sign * row.n;
+    }
+}
+
+fn close(pg: &mut PgConnection, closed: &[(UserId, Timestamp, Reason)], opened: &mut Opened) -> QueryResult<()> {
+    if closed.is_empty() {
+        return Ok(());
+    }
+    let rows = diesel::sql_query(
+        "WITH gone AS ( \
+             DELETE FROM presence_open o USING unnest($1, $2, $3) AS n(user_id, at, reason) \
+             WHERE o.user_id = n.user_id \
+             RETURNING o.*, GREATEST(o.started_at_ms, n.at) AS ended_at_ms, n.reason AS end_reason \
+         ), moved AS ( \
+             INSERT INTO presence_history (id, user_id, started_at_ms, ended_at_ms, start_reason, end_reason, \
+                 session_id, device, platform) \
+             SELECT id, user_id, started_at_ms, ended_at_ms, start_reason, end_reason, session_id, device, platform \
+             FROM gone RETURNING platform \
+         ) SELECT platform, count(*) AS n FROM moved GROUP BY platform",
+    )
+    .bind::<Array<BigInt>, _>(closed.iter().map(|(user, ..)| user.0).collect::<Vec<_>>())
+    .bind::<Array<BigInt>, _>(closed.iter().map(|(_, at, _)| at.0).collect::<Vec<_>>())
+    .bind::<Array<Text>, _>(closed.iter().map(|(.., reason)| reason.as_str()).collect::<Vec<_>>())
+    .load(pg)?;
+    add(opened, rows, -1);
+    Ok(())
+}
+
+/// Those that are over already go straight to history.
+fn insert(pg: &mut PgConnection, new: &[(UserId, Interval)], opened: &mut Opened) -> QueryResult<()> {
+    let (over, open): (Vec<_>, Vec<_>) = new.iter().partition(|(_, interval)| interval.ended.is_some());
+    for (table, some) in [("presence_history", over), ("presence_open", open)] {
+        if some.is_empty() {
+            continue;
+        }
+        let ends = some.iter().filter_map(|(_, interval)| interval.ended);
+        let (ends, end_reasons): (Vec<i64>, Vec<&str>) = ends.map(|(at, reason)| (at.0, reason.as_str())).unzip();
+        let (columns, values) = match ends.is_empty() {
+            true => ("", ""),
+            false => (", ended_at_ms, end_reason", ", n.ended, n.end_reason"),
+        };
+        // Those of open ones are empty, and then no column of them is read.
+        let rows = diesel::sql_query(format!(
+            "WITH new AS ( \
+                 INSERT INTO {table} (user_id, started_at_ms, start_reason, session_id, device, platform{columns}) \
+                 SELECT n.user_id, n.started, n.start_reason, n.session, s.device, COALESCE(s.platform, 'other'){values} \
+                 FROM unnest($1, $2, $3, $4, $5, $6) AS n(user_id, started, start_reason, session, ended, end_reason) \
+                 LEFT JOIN sessions s ON s.id = n.session RETURNING platform \
+             ) SELECT platform, count(*) AS n FROM new GROUP BY platform"
+        ))
+        .bind::<Array<BigInt>, _>(some.iter().map(|(user, _)| user.0).collect::<Vec<_>>())
+        .bind::<Array<BigInt>, _>(some.iter().map(|(_, interval)| interval.started_at.0).collect::<Vec<_>>())
+        .bind::<Array<Text>, _>(some.iter().map(|(_, one)| one.start_reason.as_str()).collect::<Vec<_>>())
+        .bind::<Array<Nullable<BigInt>>, _>(
+            some.iter().map(|(_, one)| one.session.map(|session| session.0)).collect::<Vec<_>>(),
+        )
+        .bind::<Array<BigInt>, _>(&ends)
+        .bind::<Array<Text>, _>(&end_reasons)
+        .load(pg)?;
+        if ends.is_empty() {
+            add(opened, rows, 1);
+        }
+    }
+    Ok(())
+}
+
+fn open_one(
+    sqlite: &mut SqliteConnection,
+    user: UserId,
+    interval: &Interval,
+    opened: &mut Opened,
+) -> QueryResult<()> {
+    let rows = diesel::sql_query(
+        "INSERT INTO presence_open (user_id, started_at_ms, start_reason, session_id, device, platform) \
+         VALUES (?1, ?2, ?3, ?4, (SELECT device FROM sessions WHERE id = ?4), \
+             COALESCE((SELECT platform FROM sessions WHERE id = ?4), 'other')) \
+         RETURNING platform, 1 AS n",
+    )
+    .bind::<BigInt, _>(user.0)
+    .bind::<BigInt, _>(interval.started_at.0)
+    .bind::<Text, _>(interval.start_reason.as_str())
+    .bind::<Nullable<BigInt>, _>(interval.session.map(|session| session.0))
+    .load(sqlite)?;
+    add(opened, rows, 1);
+    Ok(())
+}
+
+fn close_one(
+    sqlite: &mut SqliteConnection,
+    user: UserId,
+    at: Timestamp,
+    reason: Reason,
+    opened: &mut Opened,
+) -> QueryResult<()> {
+    diesel::sql_query(
+        "INSERT INTO presence_history (id, user_id, started_at_ms, ended_at_ms, start_reason, end_reason, session_id, \
+             device, platform) \
+         SELECT id, user_id, started_at_ms, max(started_at_ms, ?2), start_reason, ?3, session_id, device, platform \
+         FROM presence_open WHERE user_id = ?1",
+    )
+    .bind::<BigInt, _>(user.0)
+    .bind::<BigInt, _>(at.0)
+    .bind::<Text, _>(reason.as_str())
+    .execute(sqlite)?;
+    let rows = diesel::sql_query("DELETE FROM presence_open WHERE user_id = ?1 RETURNING platform, 1 AS n")
+        .bind::<BigInt, _>(user.0)
+        .load(sqlite)?;
+    add(opened, rows, -1);
+    Ok(())
+}
+
+/// Keeps the number of open intervals, which statistics start from.
+fn count(connection: &mut AnyConnection, part: i32, opened: &Opened) -> QueryResult<()> {
+    for (platform, n) in opened.iter().filter(|(_, n)| **n != 0) {
+        let mut statement = Statement::on(connection);
+        let (platform, n) = (statement.value(Value::Text(platform.clone())), statement.value(Value::Int(*n)));
+        statement.push(&format!(
+            "INSERT INTO presence_open_counts (part, platform, open) VALUES ({part}, {platform}, {n}) \
+             ON CONFLICT (part, platform) DO UPDATE SET open = presence_open_counts.open + excluded.open"
+        ));
+        statement.execute(connection)?;
+    }
+    Ok(())
+}
+
+/// Deletes what is held of a user's past, within the caller's transaction. Finished statistics stay, as numbers.
+///
+/// # Errors
+/// [`DbError`].
+pub fn delete_of(connection: &mut AnyConnection, user: UserId) -> Result<(), DbError> {
+    let mut statement = Statement::on(connection);
+    let id = statement.value(Value::Int(user.0));
+    statement
+        .push(&format!("DELETE FROM presence_open WHERE user_id = {id} RETURNING platform, CAST(1 AS BIGINT) AS n"));
+    let mut opened = Opened::new();
+    add(&mut opened, statement.load(connection)?, -1);
+    diesel::delete(presence_history::table.filter(presence_history::user_id.eq(user.0))).execute(connection)?;
+    on_either!(connection, c => diesel::insert_into(stats_forgotten_users::table)
+        .values(stats_forgotten_users::user_id.eq(user.0))
+        .on_conflict_do_nothing()
+        .execute(c))?;
+    Ok(count(connection, NO_SHARD, &opened)?)
+}
+
+/// Whether an interval was to be written for whose month there is no partition.
+#[must_use]
+pub fn lacks_partition(error: &DbError) -> bool {
+    let DbError::Query(diesel::result::Error::DatabaseError(DatabaseErrorKind::CheckViolation, information)) = error
+    else {
+        return false;
+    };
+    information.message().starts_with("no partition of relation")
+}
+
+/// Makes the partitions of the months from one moment to another that are missing. Nothing to do on SQLite.
+///
+/// # Errors
+/// [`DbError`].
+pub fn make_partitions(connection: &mut AnyConnection, from: Timestamp, to: Timestamp) -> Result<(), DbError> {
+    /// Shorter than any month.
+    const STEP: std::time::Duration = std::time::Duration::from_secs(27 * 86_400);
+    let AnyConnection::Postgresql(pg) = connection else { return Ok(()) };
+    let mut at = from;
+    loop {
+        diesel::sql_query("SELECT presence_history_partition($1)").bind::<BigInt, _>(at.0.min(to.0)).execute(pg)?;
+        if at >= to {
+            return Ok(());
+        }
+        at = at.plus(STEP);
+    }
+}
+
+/// Drops the months of which every interval ended before `before`. Nothing to do on SQLite. Neither readers nor writers
+/// wait for it: PostgreSQL's DETACH CONCURRENTLY waits for them. Answers how many were dropped.
+///
+/// # Errors
+/// [`DbError`]; what was begun is ended by the next call.
+pub fn drop_months(connection: &mut AnyConnection, before: Timestamp) -> Result<usize, DbError> {
+    let AnyConnection::Postgresql(pg) = connection else { return Ok(0) };
+    let first_kept = utc_month(before);
+    let all: Vec<Month> = diesel::sql_query(
+        "SELECT c.relname::text AS name, i.inhrelid IS NOT NULL AS attached, COALESCE(i.inhdetachpending, FALSE) AS detaching \
+         FROM pg_class c LEFT JOIN pg_inherits i ON i.inhrelid = c.oid \
+         WHERE c.relkind = 'r' AND c.relnamespace = current_schema::regnamespace \
+             AND c.relname ~ '^presence_history_[0-9]{4}_[0-9]{2}$' ORDER BY 1",
+    )
+    .load(pg)?;
+    let mut dropped = 0;
+    // The names order as the months do.
+    for month in all.into_iter().filter(|month| month.name < first_kept) {
+        // No other limit of time than the lock's: it waits for transactions that have begun before, and holds nobody up.
+        pg.batch_execute("SET statement_timeout = 0")?;
+        let gone = month.drop(pg);
+        pg.batch_execute("SET statement_timeout = '10s'")?;
+        gone?;
+        dropped += 1;
+    }
+    Ok(dropped)
+}
+
+/// The name of the partition in which a moment is.
+fn utc_month(at: Timestamp) -> String {
+    let day = chrono::DateTime::from_timestamp_millis(at.0).unwrap_or_default();
+    format!("presence_history_{}", day.format("%Y_%m"))
+}
+
+/// A partition. A crash may have left it detached, or half-way.
+#[derive(QueryableByName)]
+struct Month {
+    #[diesel(sql_type = Text)]
+    name: String,
+    #[diesel(sql_type = Bool)]
+    attached: bool,
+    #[diesel(sql_type = Bool)]
+    detaching: bool,
+}
+
+impl Month {
+    fn drop(&self, pg: &mut PgConnection) -> QueryResult<()> {
+        let how = if self.detaching { "FINALIZE" } else { "CONCURRENTLY" };
+        if self.attached {
+            pg.batch_execute(&format!("ALTER TABLE presence_history DETACH PARTITION {} {how}", self.name))?;
+        }
+        pg.batch_execute(&format!("DROP TABLE {}", self.name))
+    }
+}
+
+/// Deletes the first `limit` intervals that ended from `after` on and before `before`, and those that ended in the same
+/// millisecond as the last of them. Answers from when on to go on; `None` where none is left.
+///
+/// # Errors
+/// [`DbError`].
+pub fn delete_old(
+    connection: &mut AnyConnection,
+    after: Timestamp,
+    before: Timestamp,
+    limit: i64,
+) -> Result<Option<Timestamp>, DbError> {
+    use presence_history::ended_at_ms;
+    // In two statements: with the bound at hand PostgreSQL goes by the index, past what was deleted just now.
+    let last: Option<i64> = presence_history::table
+        .filter(ended_at_ms.ge(after.0))
+        .filter(ended_at_ms.lt(before.0))
+        .order(ended_at_ms)
+        .offset(limit - 1)
+        .select(ended_at_ms)
+        .first(connection)
+        .optional()?;
+    let until = last.map_or(before.0, |last| last + 1);
+    let some = presence_history::table.filter(ended_at_ms.ge(after.0)).filter(ended_at_ms.lt(until));
+    diesel::delete(some).execute(connection)?;
+    Ok(last.map(|_| Timestamp(until)))
+}
+
+/// A user with an online interval that is still open.
+#[derive(QueryableByName, Clone, Copy, Debug)]
+pub struct OpenInterval {
+    #[diesel(sql_type = BigInt)]
+    user_id: i64,
+    #[diesel(sql_type = BigInt)]
+    last_seen_ms: i64,
+    #[diesel(sql_type = Nullable<BigInt>)]
+    inactivity_timeout_ms: Option<i64>,
+}
+
+impl OpenInterval {
+    /// Whose.
+    #[must_use]
+    pub fn user(&self) -> UserId {
+        UserId(self.user_id)
+    }
+
+    /// The last sign of life that the database knows of.
+    #[must_use]
+    pub fn last_seen(&self) -> Timestamp {
+        Timestamp(self.last_seen_ms)
+    }
+
+    /// The user's own timeout.
+    #[must_use]
+    pub fn own_timeout(&self) -> Option<std::time::Duration> {
+        self.inactivity_timeout_ms.map(|ms| std::time::Duration::from_millis(ms.unsigned_abs()))
+    }
+
+    /// The next open intervals of a shard, in the order of their users' ids.
+    ///
+    /// # Errors
+    /// [`DbError`].
+    pub fn page(
+        connection: &mut AnyConnection,
+        ShardOf { shard, shards }: ShardOf,
+        after: UserId,
+        limit: i64,
+    ) -> Result<Vec<Self>, DbError> {
+        let mut statement = Statement::on(connection);
+        let (after, limit) = (statement.value(Value::Int(after.0)), statement.value(Value::Int(limit)));
+        statement.push(&format!(
+            "SELECT h.user_id, p.last_seen_ms, a.inactivity_timeout_ms FROM presence_open h \
+             JOIN presence p ON p.user_id = h.user_id JOIN accounts a ON a.id = h.user_id \
+             WHERE h.user_id > {after} AND h.user_id % {shards} = {shard} \
+             ORDER BY h.user_id LIMIT {limit}"
+        ));
+        Ok(statement.load(connection)?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::presence::availability::{Privacy, Shown};
+
+    fn t(online: bool, at: i64) -> Transition {
+        let reason = if online { Reason::Login } else { Reason::Timeout };
+        let at = Timestamp(at);
+        let (shown, privacy) = (Shown::default(), Privacy::default());
+        Transition {
+            user: UserId(1),
+            online,
+            at,
+            last_seen: at,
+            reason,
+            session: None,
+            session_seen: at,
+            shown,
+            privacy,
+        }
+    }
+
+    #[test]
+    fn history_never_doubles_and_never_overlaps() {
+        let ended = |started: i64, at: i64| Interval {
+            started_at: Timestamp(started),
+            start_reason: Reason::Login,
+            ended: Some((Timestamp(at), Reason::Timeout)),
+            session: None,
+            privacy: Privacy::default(),
+        };
+        let open = |started: i64| Interval { ended: None, ..ended(started, 0) };
+        let rows: [(bool, &[Transition], HistoryChange); 6] = [
+            (false, &[t(true, 1)], HistoryChange { close: None, insert: vec![open(1)] }),
+            (true, &[t(true, 1)], HistoryChange::default()),
+            (false, &[t(false, 1)], HistoryChange::default()),
+            (true, &[t(false, 1)], HistoryChange { close: Some((Timestamp(1), Reason::Timeout)), insert: vec![] }),
+            (
+                true,
+                &[t(false, 2), t(true, 3), t(true, 4), t(false, 5), t(false, 6), t(true, 7)],
+                HistoryChange { close: Some((Timestamp(2), Reason::Timeout)), insert: vec![ended(3, 5), open(7)] },
+            ),
+            // A clock that was set back makes an interval of no length, not one that ends before it begins.
+            (false, &[t(true, 9), t(false, 5)], HistoryChange { close: None, insert: vec![ended(9, 9)] }),
+        ];
+        for (open, transitions, expected) in rows {
+            assert_eq!(fold_history(open, transitions), expected, "{open} {transitions:?}");
+        }
+    }
+}
