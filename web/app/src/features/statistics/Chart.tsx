@@ -150,7 +150,7 @@ function series(line: Line, color: string, index: number): uPlot.Series {
   return {
     stroke: color,
     width: line.bars ? 0 : (line.width ?? 2),
-    ...(line.dash ? { dash: line.dash } : {}),
+    ...(line.dash ? { dash: line.dash.map((length) => length * devicePixelRatio) } : {}),
     ...(line.bars ? { paths: uPlot.paths.bars?.({ size: [0.72, 40] }), fill: color } : line.filled ? { fill: faint } : {}),
     points: { show: false, size: 5, width: 0, fill: color, filter: (chart) => (line.bars ? null : alone(Array.from(chart.data[index + 1] ?? []))) },
   };

@@ -20,7 +20,7 @@ export function Heat({ view }: { view: View }) {
       className={classes.panel}
       query={query}
       height={250}
-      isEmpty={(cells) => cells.every(({ mean_online }) => mean_online === null)}
+      isEmpty={(cells) => cells.every(({ mean_online }) => (mean_online ?? null) === null)}
       csv={{ path: "/api/stats/heatmap/", name: "hours-of-the-week.csv", query: (now) => heatQuery(view, now) }}
       table={(cells) => ({
         columns: [{ name: words.hour }, ...WEEKDAYS.map((weekday) => ({ name: weekdayName(weekday, "short"), number: true }))],
@@ -40,7 +40,7 @@ export function Heat({ view }: { view: View }) {
 
 const wordsOf = ({ weekday, hour, mean_online }: HeatCell) => {
   const when = hourOfWeek(weekday, hour);
-  return mean_online === null ? words.heatUnknown(when) : words.heatCell(when, mean(mean_online));
+  return mean_online === null || mean_online === undefined ? words.heatUnknown(when) : words.heatCell(when, mean(mean_online));
 };
 
 function HeatMap({ cells }: { cells: HeatCell[] }) {
@@ -76,7 +76,7 @@ function HeatMap({ cells }: { cells: HeatCell[] }) {
               key={`${cell.weekday}-${cell.hour}`}
               className={classes.cell}
               data-cell={index}
-              data-unknown={cell.mean_online === null}
+              data-unknown={(cell.mean_online ?? null) === null}
               data-pointed={cell === pointed}
               style={
                 {

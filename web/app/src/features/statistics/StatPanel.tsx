@@ -1,6 +1,7 @@
 import { Button, Skeleton, Table, Text } from "@mantine/core";
 import { useId, useState, type ReactNode } from "react";
-import { getCsv, type CsvPath } from "../../api/admin-calls";
+import { getCsv } from "../../api/admin-calls";
+import type { CsvPath } from "../../api/admin-types";
 import { sentence } from "../../api/problem";
 import { serverNow } from "../../lib/clock";
 import { number, texts } from "../../texts";

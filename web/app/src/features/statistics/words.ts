@@ -47,12 +47,12 @@ export function spanName(from: number, to: number, zone: string, open: boolean):
   return words.span(moment(from, zone), open ? words.untilNow : moment(to, zone));
 }
 
-export function bandName(from: number, to: number | null): string {
-  if (to === null) return words.above(duration(from * 1000));
+export function bandName(from: number, to: number | null | undefined): string {
+  if (to === null || to === undefined) return words.above(duration(from * 1000));
   return from === 0 ? words.below(duration(to * 1000)) : words.between(duration(from * 1000), duration(to * 1000));
 }
 
-export const seconds = (value: number | null) => (value === null ? words.unknown : duration(value * 1000));
+export const seconds = (value: number | null | undefined) => (value === null || value === undefined ? words.unknown : duration(value * 1000));
 
 // A Monday, in UTC.
 const MONDAY = Date.UTC(2024, 0, 1);
