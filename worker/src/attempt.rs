@@ -10,7 +10,7 @@ use lastseen_shared::queue::{Envelope, Job, Queue};
 use lastseen_shared::timestamp::Timestamp;
 use serde_json::Value;
 use tokio::sync::watch;
-use tokio::task::JoinSet;
+use tokio::task::{JoinHandle, JoinSet};
 
 use crate::registry::{JobError, Runner};
 
@@ -86,7 +86,8 @@ impl<R: Runner> Handler<R> {
                 log::error!("a task was given up: {error}");
                 self.observer.attempt_ended("unknown", Outcome::Failed, Duration::ZERO);
                 self.bury(payload, &error.to_string());
-                self.note("unknown", 0, Outcome::Failed, Duration::ZERO, Some(error.to_string()), None);
+                let text = Some(error.to_string());
+                Notes::of(&self.queue, "unknown").ended(Outcome::Failed, Duration::ZERO, text, None);
                 return Err(AbortError::new(error).into());
             }
         };
@@ -110,32 +111,10 @@ impl<R: Runner> Handler<R> {
         }
     }
 
-    /// Has the queue note how an attempt ended, beside the work at hand: it is for those who look.
-    fn note(
-        &self,
-        job: &'static str,
-        task: u64,
-        outcome: Outcome,
-        took: Duration,
-        error: Option<String>,
-        trying_for: Option<Duration>,
-    ) {
-        let at = Timestamp::now();
-        let trying_until = trying_for.map(|time| at.plus(time));
-        let ran = Ran { job, task, outcome: outcome.as_str(), at, took, error, trying_until };
-        match self.queue.clone() {
-            Queue::Memory(queue) => queue.note(&ran),
-            queue @ Queue::Redis(_) => drop(tokio::spawn(async move {
-                if let Err(error) = queue.note(&ran).await {
-                    log::debug!("an attempt was not noted: {error}");
-                }
-            })),
-        }
-    }
-
     async fn run(&mut self, job: Job) -> Result<(), BoxDynError> {
         let policy = self.runner.policy(&job);
-        let (name, task) = (job.name(), random());
+        let name = job.name();
+        let mut notes = Notes::of(&self.queue, name);
         let mut attempt = 1;
         loop {
             let started = Instant::now();
@@ -145,7 +124,7 @@ impl<R: Runner> Handler<R> {
                 Ok(()) => {
                     log::debug!("{job:?} done in {took:?}");
                     self.observer.attempt_ended(name, Outcome::Succeeded, took);
-                    self.note(name, task, Outcome::Succeeded, took, None, None);
+                    notes.ended(Outcome::Succeeded, took, None, None);
                     return Ok(());
                 }
                 Err(error) => error,
@@ -153,13 +132,13 @@ impl<R: Runner> Handler<R> {
             if attempt >= policy.attempts {
                 log::error!("{job:?} given up after {attempt} attempts: {error}");
                 self.observer.attempt_ended(name, Outcome::Failed, took);
-                self.note(name, task, Outcome::Failed, took, Some(error.to_string()), None);
+                notes.ended(Outcome::Failed, took, Some(error.to_string()), None);
                 return Err(AbortError::new(error).into());
             }
             self.observer.attempt_ended(name, Outcome::Retrying, took);
             let backoff = policy.backoff_after(attempt);
             let until = Some(backoff.saturating_add(policy.timeout));
-            self.note(name, task, Outcome::Retrying, took, Some(error.to_string()), until);
+            notes.ended(Outcome::Retrying, took, Some(error.to_string()), until);
             log::warn!("{job:?} failed, attempt {attempt} of {}, again in {backoff:?}: {error}", policy.attempts);
             tokio::select! {
                 () = tokio::time::sleep(backoff) => {}
@@ -188,12 +167,43 @@ impl<R: Runner> Handler<R> {
     }
 }
 
-/// Tells tasks apart.
-fn random() -> u64 {
-    let mut bytes = [0; 8];
-    // Without random numbers tasks that are tried again count as one.
-    let _ = getrandom::fill(&mut bytes);
-    u64::from_ne_bytes(bytes)
+/// Has the queue note how the attempts at one task end, for those who look.
+struct Notes {
+    queue: Queue,
+    job: &'static str,
+    task: u64,
+    /// The note before, which comes first.
+    before: Option<JoinHandle<()>>,
+}
+
+impl Notes {
+    fn of(queue: &Queue, job: &'static str) -> Self {
+        let mut bytes = [0; 8];
+        // Without random numbers tasks that are tried again count as one.
+        let _ = getrandom::fill(&mut bytes);
+        Self { queue: queue.clone(), job, task: u64::from_ne_bytes(bytes), before: None }
+    }
+
+    /// Notes the end of an attempt: over Redis beside the work at hand.
+    fn ended(&mut self, outcome: Outcome, took: Duration, error: Option<String>, trying_for: Option<Duration>) {
+        let (job, task, at) = (self.job, self.task, Timestamp::now());
+        let trying_until = trying_for.map(|time| at.plus(time));
+        let ran = Ran { job, task, outcome: outcome.as_str(), at, took, error, trying_until };
+        match self.queue.clone() {
+            Queue::Memory(queue) => queue.note(&ran),
+            queue @ Queue::Redis(_) => {
+                let before = self.before.take();
+                self.before = Some(tokio::spawn(async move {
+                    if let Some(before) = before {
+                        let _ = before.await;
+                    }
+                    if let Err(error) = queue.note(&ran).await {
+                        log::debug!("an attempt was not noted: {error}");
+                    }
+                }));
+            }
+        }
+    }
 }
 
 fn panic_message(panic: &(dyn Any + Send)) -> String {

@@ -107,7 +107,7 @@ pub const SETTINGS: &[Setting] = &[
     plain(
         "LASTSEEN_HISTORY_RETENTION",
         "90d",
-        "Notifications and deliveries that are older are deleted; history is kept for ever as yet",
+        "History, notifications and deliveries to webhooks that are older are deleted",
     ),
     plain("LASTSEEN_RATE_LIMITS", "on", "on, or off for load tests"),
     plain("LASTSEEN_WEBHOOK_ALLOW_PRIVATE", "false", "Whether webhooks may go to private addresses"),

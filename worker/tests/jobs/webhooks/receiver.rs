@@ -110,8 +110,9 @@ impl Receiver {
 async fn answer(state: web::Data<State>, request: HttpRequest, body: web::Bytes) -> HttpResponse {
     assert_eq!(request.method(), "POST");
     let received = Received { headers: request.headers().clone(), body: String::from_utf8(body.to_vec()).unwrap() };
-    let _ = state.seen.send(received);
+    // What is said once this is seen is for the next.
     let reply = state.reply.lock().unwrap().clone();
+    let _ = state.seen.send(received);
     let status = |status| HttpResponse::build(StatusCode::from_u16(status).unwrap());
     match reply {
         Reply::Status(code) => status(code).finish(),
