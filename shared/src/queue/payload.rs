@@ -54,7 +54,7 @@ pub enum Job {
 
 impl Job {
     /// The names of all kinds.
-    pub const NAMES: [&str; 12] = [
+    pub const NAMES: [&str; 13] = [
         "sweep",
         "reconcile",
         "trim_transitions",
@@ -65,6 +65,7 @@ impl Job {
         "clean_deliveries",
         "roll_online",
         "roll_active",
+        "sample_statuses",
         "clean_history",
         "clean_tasks",
     ];
