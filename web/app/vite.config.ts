@@ -20,6 +20,8 @@ export default defineConfig({
     // Everything is a file of its own: the content security policy takes no data: scripts or fonts.
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
+    // What half of the pages use is one file: many small ones weigh more and load later.
+    rolldownOptions: { output: { codeSplitting: { groups: [{ name: "shared", minShareCount: 5 }] } } },
   },
   server: { port: 5173, strictPort: true, proxy },
   preview: { proxy },

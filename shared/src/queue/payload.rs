@@ -65,6 +65,7 @@ impl Job {
         "clean_deliveries",
         "roll_online",
         "roll_active",
+        "sample_statuses",
         "clean_history",
         "sample_statuses",
         "clean_tasks",

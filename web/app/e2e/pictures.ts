@@ -5,6 +5,7 @@ import { test, type Page } from "@playwright/test";
 import { Backstage } from "./support/api";
 import { Program, admin, freePort } from "./support/program";
 import { hasPage, serve } from "./support/site";
+import { mockStats } from "./support/stats";
 import { expect, logIn, row } from "./support/test";
 
 const DEMO_PASSWORD = "demo-password";
@@ -113,6 +114,12 @@ test("pictures", async ({ browser }) => {
     await expect(page.getByLabel("Status", { exact: true })).toBeVisible();
     await draw(page, `status-${colorScheme}`);
     await page.keyboard.press("Escape");
+    // A new program has no weeks behind it.
+    await mockStats(page);
+    await page.goto("/admin/statistics?range=week");
+    await expect(page.locator("canvas")).toHaveCount(3);
+    await page.waitForTimeout(600);
+    await page.screenshot({ path: join(folder, `statistics-${colorScheme}.png`), fullPage: true });
     await page.goto("/me");
     await expect(page.getByRole("heading", { level: 1 })).toBeVisible();
     await draw(page, `me-${colorScheme}`);

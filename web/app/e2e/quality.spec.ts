@@ -1,18 +1,8 @@
 // How it feels: for those who can't see it, on a phone, with many thousand rows, under a strict policy.
 
-import AxeBuilder from "@axe-core/playwright";
-import type { Page } from "@playwright/test";
+import { findings } from "./support/axe";
 import { admin } from "./support/program";
 import { expect, logIn, openList, row, test } from "./support/test";
-
-async function findings(page: Page) {
-  // Fading dialogs have other colours for a moment.
-  await page.waitForTimeout(400);
-  const { violations } = await new AxeBuilder({ page }).analyze();
-  return violations
-    .filter(({ impact }) => impact === "serious" || impact === "critical")
-    .map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.html).slice(0, 3).join(" ")}`);
-}
 
 // Both forms of the list and both sets of colours.
 for (const [colorScheme, width] of [["light", 1280], ["dark", 390]] as const) {

@@ -24,7 +24,7 @@ function withImports(path, seen = new Set()) {
 }
 
 let heaviest = 0;
-for (const page of ["LoginPage", "RegisterPage", "UsersPage", "UserPage", "ContactsPage", "MePage"]) {
+for (const page of ["LoginPage", "RegisterPage", "UsersPage", "UserPage", "ContactsPage", "StatisticsPage", "WebhooksPage", "WebhookPage", "MePage"]) {
   const own = assets.find((name) => name.startsWith(`${page}-`) && name.endsWith(".js"));
   if (!own) throw new Error(`there is no ${page} in dist: build first`);
   const files = new Set(["index.html", ...linked]);

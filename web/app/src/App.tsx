@@ -16,6 +16,9 @@ const RegisterPage = lazy(() => import("./features/login/RegisterPage"));
 const UsersPage = lazy(() => import("./features/users/UsersPage"));
 const UserPage = lazy(() => import("./features/user/UserPage"));
 const ContactsPage = lazy(() => import("./features/contacts/ContactsPage"));
+const StatisticsPage = lazy(() => import("./features/statistics/StatisticsPage"));
+const WebhooksPage = lazy(() => import("./features/webhooks/WebhooksPage"));
+const WebhookPage = lazy(() => import("./features/webhooks/WebhookPage"));
 const MePage = lazy(() => import("./features/me/MePage"));
 
 // The same key is read by public/color-scheme.js.
@@ -53,6 +56,9 @@ function Pages() {
         <Route path="admin" element={<AdminsOnly />}>
           <Route index element={<UsersPage />} />
           <Route path="users/:id" element={<UserPage />} />
+          <Route path="statistics" element={<StatisticsPage />} />
+          <Route path="webhooks" element={<WebhooksPage />} />
+          <Route path="webhooks/:id" element={<WebhookPage />} />
         </Route>
       </Route>
       <Route path="*" element={<NotFound />} />

@@ -1,4 +1,5 @@
-// Every sentence that the page shows, in one place: translate this file and the page is translated.
+// Every sentence that the page shows, in one place: translate this file and the page is translated. (Those of
+// statistics and webhooks are in texts-admin.ts.)
 // What the server says of an error is shown as it comes (`detail` of the problem).
 
 import type { AccountStatus, Action, Availability, Presence, Role, Visibility, When } from "./api/types";
@@ -23,6 +24,8 @@ export const texts = {
   navigation: "Main",
   people: "People",
   contactsLink: "Contacts",
+  statisticsLink: "Statistics",
+  webhooksLink: "Webhooks",
   myAccount: "My account",
   logOut: "Log out",
   logOutEverywhere: "Log out everywhere",

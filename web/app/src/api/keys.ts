@@ -17,4 +17,8 @@ export const keys = {
   devices: (id: number) => ["user", id, "devices"] as const,
   history: (id: number) => ["user", id, "history"] as const,
   audit: (id: number) => ["user", id, "audit"] as const,
+  stats: (what: string, query: unknown) => ["stats", what, query] as const,
+  webhooks: ["webhooks"] as const,
+  webhook: (id: number) => ["webhooks", id] as const,
+  deliveries: (id: number, status: string | null) => ["webhooks", id, "deliveries", status] as const,
 };

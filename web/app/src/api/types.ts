@@ -7,7 +7,7 @@ export type { Availability, PresenceShape };
 
 type Schemas = components["schemas"];
 /** A shape with some of its fields said more narrowly. */
-type Narrowed<Shape, Fields> = Omit<Shape, keyof Fields> & Fields;
+export type Narrowed<Shape, Fields> = Omit<Shape, keyof Fields> & Fields;
 
 export type User = Schemas["UserShape"];
 export type Profile = Narrowed<

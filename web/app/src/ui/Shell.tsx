@@ -11,7 +11,7 @@ import { session } from "../session";
 import { usePulse } from "../session/hooks";
 import { texts } from "../texts";
 import { Crash } from "./Crash";
-import { ContactsIcon, LeaveIcon, PeopleIcon, PersonIcon } from "./icons";
+import { ChartIcon, ContactsIcon, HookIcon, LeaveIcon, PeopleIcon, PersonIcon } from "./icons";
 import { LiveMark } from "./LiveMark";
 import { Logo } from "./Logo";
 import { Dot } from "./Presence";
@@ -43,6 +43,18 @@ export function Shell({ me }: { me: Profile }) {
               </Link>
             ) : null}
             <ContactsLink />
+            {me.role === "admin" ? (
+              <>
+                <NavLink to="/admin/statistics" className={classes.link}>
+                  <ChartIcon size={16} />
+                  <span className={classes.word}>{texts.statisticsLink}</span>
+                </NavLink>
+                <NavLink to="/admin/webhooks" className={classes.link}>
+                  <HookIcon size={16} />
+                  <span className={classes.word}>{texts.webhooksLink}</span>
+                </NavLink>
+              </>
+            ) : null}
           </nav>
           <div style={{ flex: 1 }} />
           <LiveMark />
@@ -62,10 +74,10 @@ export function Shell({ me }: { me: Profile }) {
   );
 }
 
-/** The people have their place at `/admin` and below it, but for the contacts. */
+/** The people have their place at `/admin` itself, and below it one by one. */
 function useOnPeople() {
   const { pathname } = useLocation();
-  return pathname.startsWith("/admin") && !pathname.startsWith(CONTACTS);
+  return /^\/admin\/?$/.test(pathname) || pathname.startsWith("/admin/users/");
 }
 
 /** With the number of those who ask to be a contact. */

@@ -32,6 +32,7 @@ export const DotsIcon = icon(<path d="M5 12h.01M12 12h.01M19 12h.01" strokeWidth
 export const PlusIcon = icon(<path d="M12 5v14M5 12h14" />);
 export const CloseIcon = icon(<path d="M6 6l12 12M18 6 6 18" />);
 export const BackIcon = icon(<path d="M19 12H5m6-6-6 6 6 6" />);
+export const ForthIcon = icon(<path d="M5 12h14m-6-6 6 6-6 6" />);
 export const SunIcon = icon(<path d="M12 16a4 4 0 1 0 0-8 4 4 0 0 0 0 8ZM12 2v2m0 16v2M2 12h2m16 0h2M5 5l1.4 1.4m11.2 11.2L19 19M19 5l-1.4 1.4M6.4 17.6 5 19" />);
 export const MoonIcon = icon(<path d="M20 14.5A8.5 8.5 0 0 1 9.5 4a8.5 8.5 0 1 0 10.5 10.5Z" />);
 export const ScreenIcon = icon(<path d="M4 5h16v11H4zM9 20h6m-3-4v4" />);
@@ -54,3 +55,7 @@ export const SmileIcon = icon(<path d="M12 21a9 9 0 1 0 0-18 9 9 0 0 0 0 18ZM9 1
 export const UpIcon = icon(<path d="m7 14 5-5 5 5" />);
 export const DownIcon = icon(<path d="m7 10 5 5 5-5" />);
 export const WarnIcon = icon(<path d="M12 4 2.5 20h19L12 4Zm0 6v4m0 3v.01" />);
+export const ChartIcon = icon(<path d="M4 4v16h16M8 16v-4m4 4V8m4 8v-6" />);
+export const HookIcon = icon(<path d="M10 14a4 4 0 0 0 5.700 0l3-3a4 4 0 0 0-5.700-5.700l-1 1m2 3.700a4 4 0 0 0-5.700 0l-3 3a4 4 0 0 0 5.700 5.700l1-1" />);
+export const KeyIcon = icon(<path d="M8 19a4 4 0 1 0 0-8 4 4 0 0 0 0 8Zm3-7 8-8m-3 3 3 3m-6 0 2 2" />);
+export const SendIcon = icon(<path d="m4 12 16-8-5 16-4-6-7-2Zm7 2 9-10" />);
