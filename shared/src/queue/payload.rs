@@ -67,7 +67,6 @@ impl Job {
         "roll_active",
         "sample_statuses",
         "clean_history",
-        "sample_statuses",
         "clean_tasks",
     ];
 
