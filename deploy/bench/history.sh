@@ -118,9 +118,11 @@ LASTSEEN_WORKER_BIND=127.0.0.1:$port LASTSEEN_HISTORY_RETENTION=${retention}d RU
 worker=$!
 trap 'kill $worker 2>/dev/null || true' EXIT
 begin=$(now_ms)
+# As of now: what is old grows on.
+cutoff=$((begin - retention * 86400000))
 probe 45 busy &
 probing=$!
-old() { sql -c "SELECT count(*) FROM presence_history WHERE ended_at_ms < (extract(epoch FROM now() - interval '$retention days') * 1000)::BIGINT"; }
+old() { sql -c "SELECT count(*) FROM presence_history WHERE ended_at_ms < $cutoff"; }
 until [ "$(old)" = 0 ] || [ $(($(now_ms) - begin)) -gt 600000 ]; do sleep 0.5; done
 forgotten=$(($(now_ms) - begin))
 wait "$probing"

@@ -108,14 +108,21 @@ impl Range {
         };
         let mut statement = Statement::on(connection);
         let (from, to) = (statement.value(Value::Int(from)), statement.value(Value::Int(self.to.0)));
-        let word = statement.value(Value::Text(self.word().to_owned()));
-        // Where all together are known and a platform has no row, there was nobody of it.
-        statement.push(&format!(
-            "SELECT k.at_ms, CAST({known_ms} AS BIGINT) AS known_ms, COALESCE(p.online_ms, 0) AS online_ms, \
-                 COALESCE(p.peak, 0) AS peak, COALESCE(p.logins, 0) AS logins \
-             FROM {table} k LEFT JOIN {table} p ON p.at_ms = k.at_ms AND p.platform = {word} \
-             WHERE k.platform = '{ALL}' AND k.at_ms >= {from} AND k.at_ms < {to} ORDER BY k.at_ms"
-        ));
+        let range = format!("k.platform = '{ALL}' AND k.at_ms >= {from} AND k.at_ms < {to} ORDER BY k.at_ms");
+        let text = match self.platform {
+            None => format!(
+                "SELECT k.at_ms, CAST({known_ms} AS BIGINT) AS known_ms, k.online_ms, k.peak, k.logins \
+                 FROM {table} k WHERE {range}"
+            ),
+            // Where all together are known and a platform has no row, there was nobody of it.
+            Some(platform) => format!(
+                "SELECT k.at_ms, CAST({known_ms} AS BIGINT) AS known_ms, COALESCE(p.online_ms, 0) AS online_ms, \
+                     COALESCE(p.peak, 0) AS peak, COALESCE(p.logins, 0) AS logins \
+                 FROM {table} k LEFT JOIN {table} p ON p.at_ms = k.at_ms AND p.platform = {} WHERE {range}",
+                statement.value(Value::Text(platform.as_str().to_owned()))
+            ),
+        };
+        statement.push(&text);
         let known = |row: KnownRow| Known {
             at: Timestamp(row.at_ms),
             known_ms: row.known_ms,
