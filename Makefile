@@ -28,14 +28,14 @@ cluster: ## start the distributed form: PostgreSQL, Redis, one API, two workers
 	@bash $(scripts)/cluster.sh
 
 bench: ## run the benchmarks
-	@if [ -f deploy/bench/run.sh ]; then bash deploy/bench/run.sh; else echo "The benchmarks are not here yet."; fi
+	@bash deploy/bench/run.sh
 
 fmt: ## format the code
 	cargo fmt --all
 
 lint: ## lint the code, and the scripts where shellcheck is installed
 	cargo clippy --workspace --all-targets -- -D warnings
-	@if command -v shellcheck >/dev/null; then shellcheck -x .ci/run $(scripts)/*.sh; else echo "shellcheck is not installed, the scripts are not linted."; fi
+	@if command -v shellcheck >/dev/null; then shellcheck -x .ci/run $(scripts)/*.sh deploy/bench/*.sh; else echo "shellcheck is not installed, the scripts are not linted."; fi
 
 clean: ## remove what was built; ./data stays
 	cargo clean

@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
-# Makes a Debian or Ubuntu machine ready: setup.sh [build|test|page]...
+# Makes a Debian or Ubuntu machine ready: setup.sh [build|test|page|bench]...
 #
 #   build  what the workspace needs to compile
 #   test   the same, and the servers and the browser the tests start
 #   page   Node.js, where there is a page to build
+#   bench  wrk, which the benchmarks load with
 #
-# Without an argument all of it. Only what is missing is installed; it asks nothing.
+# Without an argument all but the last. Only what is missing is installed; it asks nothing.
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
@@ -119,17 +120,19 @@ offered_node() {
 }
 
 [ $# -gt 0 ] || set -- test page
-build='' services='' page=''
+build='' services='' page='' load=''
 for part; do
   case $part in
     build) build=yes ;;
     test) build=yes services=yes ;;
     page) page=yes ;;
-    *) die "usage: setup.sh [build|test|page]..." ;;
+    bench) load=yes ;;
+    *) die "usage: setup.sh [build|test|page|bench]..." ;;
   esac
 done
 check_rust
 [ -z "$build" ] || list_build_needs
 [ -z "$services" ] || list_test_needs
+[ -z "$load" ] || have wrk || need wrk "loads the API with heartbeats"
 install_missing
 [ -z "$page" ] || set_up_page

@@ -1,0 +1,123 @@
+#!/usr/bin/env bash
+# How many heartbeats a second, in both forms, beside a bare endpoint on the same machine at the same time:
+#
+#   heartbeat.sh [SESSIONS]      1,000,000 without it
+#
+# Bare endpoint and API take turns, five rounds each with 64 and with 1,024 connections; what is
+# told are medians and their ratio. wrk, API and Redis share the machine's cores. Writes
+# deploy/bench/results/heartbeat.json.
+set -euo pipefail
+# shellcheck source-path=SCRIPTDIR source=../scripts/lib.sh
+. "$(dirname "${BASH_SOURCE[0]}")/../scripts/lib.sh"
+bench=$root/deploy/bench
+sessions=${1:-1000000}
+rounds=5
+seconds=8
+timeout=7200
+programs=$(target_dir)/release
+
+if [ -z "${TEST_DATABASE_URL:-}" ]; then
+  bash "$scripts/setup.sh" test bench
+  (cd "$root" && cargo build --release -p lastseen-api -p lastseen-bench)
+  exec bash "$scripts/services.sh" with-services --appendonly bash "$bench/heartbeat.sh" "$sessions"
+fi
+
+work=$(mktemp -d)
+pids=()
+clean_up() {
+  for pid in "${pids[@]}"; do kill -KILL "$pid" 2>/dev/null || true; done
+  rm -rf "$work"
+}
+trap clean_up EXIT
+export LASTSEEN_JWT_SECRET=benchmarks-need-no-secret-of-their-own RUST_LOG=info TOKENS=$work/tokens
+export LASTSEEN_ACCESS_TTL=1d LASTSEEN_INACTIVITY_TIMEOUT=${timeout}s LASTSEEN_TIMEOUT_MAX=$((timeout * 2))s
+"$programs/lastseen-bench" tokens --count "$((sessions < 100000 ? sessions : 100000))" --timeout "$timeout" >"$TOKENS"
+
+median() { sort -n | awk '{ v[NR] = $1 } END { print (NR % 2) ? v[(NR + 1) / 2] : (v[NR / 2] + v[NR / 2 + 1]) / 2 }'; }
+of() { sed -n "s/.*\"$1\": \([0-9.]*\).*/\1/p"; }
+# The time that a process has had, in milliseconds: its 14th and 15th fields, in hundredths of a second.
+cpu_ms() { sed 's/.*) //' "/proc/$1/stat" | awk '{ print ($12 + $13) * 10 }'; }
+answers() { # PORT
+  until curl -s -o /dev/null "http://127.0.0.1:$1/api/users/heartbeat/"; do sleep 0.2; done
+}
+load() { # PORT CONNECTIONS
+  wrk -t2 -c"$2" -d"${seconds}s" -s "$bench/wrk/heartbeat.lua" "http://127.0.0.1:$1/" | sed -n 's/^RESULT //p'
+}
+
+bare=$(random_port)
+"$programs/lastseen-bench" bare --bind "127.0.0.1:$bare" &
+pids+=("$!")
+answers "$bare"
+
+# Takes turns with the bare endpoint; a line of JSON for each number of connections.
+measure() { # FORM PORT API_PID [REDIS_PID]
+  local connections line
+  for connections in 64 1024; do
+    : >"$work/bare"
+    : >"$work/api"
+    local api_ms=0 redis_ms=0 before redis_before=0
+    for ((round = 0; round < rounds; round++)); do
+      load "$bare" "$connections" >>"$work/bare"
+      before=$(cpu_ms "$3")
+      [ -z "${4:-}" ] || redis_before=$(cpu_ms "$4")
+      load "$2" "$connections" >>"$work/api"
+      api_ms=$((api_ms + $(cpu_ms "$3") - before))
+      [ -z "${4:-}" ] || redis_ms=$((redis_ms + $(cpu_ms "$4") - redis_before))
+    done
+    line=$(awk -v form="$1" -v c="$connections" -v b="$(of per_second <"$work/bare" | median)" -v a="$(of per_second <"$work/api" | median)" \
+      -v p50="$(of p50_ms <"$work/api" | median)" -v p99="$(of p99_ms <"$work/api" | median)" -v bp99="$(of p99_ms <"$work/bare" | median)" \
+      -v n="$(of requests <"$work/api" | awk '{ n += $1 } END { print n }')" -v wrong="$(cat <(of not_200 <"$work/api") <(of socket_errors <"$work/api") | awk '{ n += $1 } END { print n + 0 }')" \
+      -v api_ms="$api_ms" -v redis_ms="$redis_ms" 'BEGIN { printf "{\"form\": \"%s\", \"connections\": %d, \"bare_per_second\": %d, \"per_second\": %d, \"ratio\": %.2f, \"p50_ms\": %.2f, \"p99_ms\": %.2f, \"bare_p99_ms\": %.2f, \"answers\": %d, \"wrong\": %d, \"api_cpu_us\": %.2f, \"redis_cpu_us\": %.2f}", form, c, b, a, a / b, p50, p99, bp99, n, wrong, api_ms * 1000 / n, redis_ms * 1000 / n }')
+    say "  $line"
+    printf '%s\n' "$line" >>"$work/lines"
+  done
+}
+
+say "Distributed: $sessions sessions…"
+export REDIS_URL=$TEST_REDIS_URL DATABASE_URL=${TEST_DATABASE_URL%/*}/bench
+"$(postgres_bin)/psql" -qX "$TEST_DATABASE_URL" -c 'CREATE DATABASE bench'
+"$programs/lastseen-bench" crowd --count "$sessions" --timeout "$timeout"
+redis=$(redis-cli -u "$REDIS_URL" INFO server | tr -d '\r' | sed -n 's/^process_id://p')
+memory=$(redis-cli -u "$REDIS_URL" INFO memory | tr -d '\r' | sed -n 's/^used_memory://p')
+stream=$(redis-cli -u "$REDIS_URL" --scan --pattern '*transitions*' | while read -r key; do redis-cli -u "$REDIS_URL" MEMORY USAGE "$key" SAMPLES 0; done | awk '{ n += $1 } END { print n + 0 }')
+say "  Redis: $((memory / sessions)) bytes a session, $((stream / sessions)) of them in the stream that the projector has not read"
+port=$(random_port)
+LASTSEEN_BIND=127.0.0.1:$port "$programs/lastseen-api" serve >"$work/api.log" 2>&1 &
+api=$!
+pids+=("$api")
+answers "$port"
+began=$(date +%s%3N)
+measure distributed "$port" "$api" "$redis"
+# Each session that has sent a heartbeat has a later deadline now, and no other has.
+moved=0
+while read -r key; do
+  moved=$((moved + $(redis-cli -u "$REDIS_URL" ZCOUNT "$key" "$((began + timeout * 1000))" +inf)))
+done < <(redis-cli -u "$REDIS_URL" --scan --pattern '*:sessions')
+say "  $moved sessions of $(wc -l <"$TOKENS") that were sent for have a later deadline"
+[ "$moved" = "$(wc -l <"$TOKENS")" ] || die "the engine does not hold what was answered"
+kill "$api"
+unset REDIS_URL
+
+say "Stand-alone: $sessions sessions…"
+export DATABASE_URL=sqlite://$work/data/lastseen.db
+mkdir "$work/data"
+"$programs/lastseen-bench" crowd --count "$sessions" --timeout "$timeout"
+port=$(random_port)
+begin=$(date +%s%3N)
+LASTSEEN_BIND=127.0.0.1:$port LASTSEEN_ADMIN_PASSWORD="benchmark battery staple" "$programs/lastseen-api" standalone >"$work/standalone.log" 2>&1 &
+api=$!
+pids+=("$api")
+answers "$port"
+ready=$(($(date +%s%3N) - begin))
+resident=$(awk '/^VmRSS/ { print $2 }' "/proc/$api/status")
+say "  ready after $ready ms; $((resident * 1024 / sessions)) bytes of the process a session"
+measure stand-alone "$port" "$api"
+
+mkdir -p "$bench/results"
+{
+  printf '{\n  "sessions": %s, "rounds": %s, "seconds": %s,\n  "redis_bytes_a_session": %s, "of_them_stream": %s, "standalone_ready_ms": %s, "standalone_resident_bytes_a_session": %s,\n  "heartbeats": [\n' \
+    "$sessions" "$rounds" "$seconds" "$((memory / sessions))" "$((stream / sessions))" "$ready" "$((resident * 1024 / sessions))"
+  sed 's/^/    /; $! s/$/,/' "$work/lines"
+  printf '  ],\n  "cpu": "%s", "cores": %s\n}\n' "$(sed -n 's/^model name.*: //p' /proc/cpuinfo | head -n 1)" "$(nproc)"
+} >"$bench/results/heartbeat.json"
+say "Numbers: $bench/results/heartbeat.json"

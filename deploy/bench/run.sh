@@ -1,0 +1,6 @@
+#!/usr/bin/env bash
+# All benchmarks, one after the other: run.sh. What they are is in docs/benchmarks.md.
+set -euo pipefail
+bench=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+bash "$bench/heartbeat.sh"
+bash "$bench/history.sh"

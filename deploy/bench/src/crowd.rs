@@ -1,0 +1,125 @@
+//! Users who are online: rows of accounts, presence and sessions, written at once, and the engine's part, as log-ins write it.
+//! User and session have the same number.
+
+use std::io::{BufWriter, Write};
+use std::time::Duration;
+
+use diesel::connection::SimpleConnection;
+use futures_util::StreamExt;
+use lastseen_api::auth::tokens::{Access, Tokens};
+use lastseen_shared::account::Role;
+use lastseen_shared::db::{Address, AnyConnection, Db, DbError};
+use lastseen_shared::ids::{SessionId, UserId};
+use lastseen_shared::presence::availability::Profile;
+use lastseen_shared::presence::clock::Clock;
+use lastseen_shared::presence::engine::{Connect, Connected};
+use lastseen_shared::presence::memory::MemoryEngine;
+use lastseen_shared::presence::memory::journal::Journal;
+use lastseen_shared::presence::redis::{RedisClock, RedisEngine};
+use lastseen_shared::presence::{Engine, PresenceEngine, Reason};
+use lastseen_shared::service::Claimed;
+use lastseen_shared::settings::{Form, Raw, Secret, Settings};
+use lastseen_shared::timestamp::Timestamp;
+
+use crate::Failed;
+
+/// Log-ins in hand at a time.
+const AT_A_TIME: usize = 1_000;
+
+fn setting(name: &str) -> Result<String, Failed> {
+    std::env::var(name).map_err(|_| format!("{name} is not set").into())
+}
+
+fn settings() -> Result<Settings, Failed> {
+    let names = ["DATABASE_URL", "REDIS_URL", "LASTSEEN_JWT_SECRET", "LASTSEEN_SHARDS", "LASTSEEN_KEY_PREFIX"];
+    let given = names.iter().filter_map(|name| Some(((*name).to_owned(), std::env::var(name).ok()?)));
+    let form = if std::env::var("REDIS_URL").is_ok() { Form::Distributed } else { Form::StandAlone };
+    Ok(Settings::check(&Raw::new(given), form)?)
+}
+
+/// Makes `count` users who are online.
+pub async fn make(count: i64, timeout: i64) -> Result<(), Failed> {
+    let settings = settings()?;
+    let db = Db::new(settings.database.address.clone(), 2)?;
+    db.migrate().await?;
+    let now = Timestamp::now().0;
+    db.run(move |connection| write_rows(connection, count, now)).await?;
+    let shards = settings.presence.shards;
+    let engine = match (&settings.redis, &settings.database.address) {
+        (Some(redis), _) => {
+            let redis = lastseen_shared::presence::redis::Redis::new(redis)?;
+            Engine::Redis(RedisEngine::new(redis, shards, &RedisClock::Server)?)
+        }
+        (None, Address::Sqlite(path)) => {
+            Engine::Memory(MemoryEngine::journaled(shards, Clock::System, Journal::open(path)?)?)
+        }
+        (None, Address::Postgres(_)) => return Err("REDIS_URL is not set".into()),
+    };
+    engine.start().await?;
+    let timeout = Duration::from_secs(timeout.unsigned_abs());
+    let mut log_ins = futures_util::stream::iter(1..=count)
+        .map(|number| {
+            let engine = engine.clone();
+            async move {
+                let (user, read_at) = (UserId(number), Timestamp::now());
+                let (session, profile, reason) = (SessionId(number), Profile::default(), Reason::Login);
+                engine.connect(Connect { user, session, timeout, profile, reason, read_at }).await
+            }
+        })
+        .buffer_unordered(AT_A_TIME);
+    while let Some(connected) = log_ins.next().await {
+        if !matches!(connected?, Connected::Live { .. }) {
+            return Err("a session is not live".into());
+        }
+    }
+    if let Engine::Memory(engine) = &engine {
+        engine.flush().await?;
+    }
+    Ok(())
+}
+
+fn write_rows(connection: &mut AnyConnection, count: i64, now: i64) -> Result<(), DbError> {
+    let (numbers, name) = match connection {
+        AnyConnection::Postgresql(_) => {
+            (format!("generate_series(1, {count}) AS s(n)"), "'user' || lpad(n::text, 7, '0')")
+        }
+        AnyConnection::Sqlite(_) => (
+            format!(
+                "(WITH RECURSIVE s(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM s WHERE n < {count}) SELECT n FROM s)"
+            ),
+            "printf('user%07d', n)",
+        ),
+    };
+    let empty = if matches!(connection, AnyConnection::Sqlite(_)) { "x''" } else { "''::bytea" };
+    let expires = now + 30 * 86_400_000;
+    let text = format!(
+        "INSERT INTO accounts (id, username, username_key, email, email_key, password_hash, role, status, is_active, created_at_ms, updated_at_ms) \
+         SELECT n, {name}, {name}, {name} || '@example.org', {name} || '@example.org', 'none', 'user', 'active', TRUE, {now}, {now} FROM {numbers}; \
+         INSERT INTO presence (user_id) SELECT n FROM {numbers} WHERE n NOT IN (SELECT user_id FROM presence); \
+         INSERT INTO sessions (id, user_id, device, family_hash, refresh_hash, created_at_ms, expires_at_ms, last_seen_ms) \
+         SELECT n, n, 'bench', {empty}, {empty}, {now}, {expires}, {now} FROM {numbers};"
+    );
+    match connection {
+        AnyConnection::Postgresql(pg) => pg.batch_execute(&format!(
+            "SET statement_timeout = 0; {text} \
+             SELECT setval(pg_get_serial_sequence('accounts', 'id'), {count}); \
+             SELECT setval(pg_get_serial_sequence('sessions', 'id'), {count}); ANALYZE"
+        ))?,
+        AnyConnection::Sqlite(sqlite) => sqlite.batch_execute(&format!("BEGIN; {text} COMMIT"))?,
+    }
+    Ok(())
+}
+
+/// Prints the tokens of the first `count` users.
+pub fn tokens(count: i64, timeout: i64) -> Result<(), Failed> {
+    let secret = Secret::new(setting("LASTSEEN_JWT_SECRET")?);
+    let tokens = Tokens::new(&secret, &[], Duration::from_secs(86_400));
+    let timeout = Duration::from_secs(timeout.unsigned_abs());
+    let mut out = BufWriter::new(std::io::stdout().lock());
+    for number in 1..=count {
+        let claimed = Claimed { user: UserId(number), session: SessionId(number), timeout };
+        let token = tokens.issue(Access { claimed, role: Role::User });
+        writeln!(out, "{}", token.map_err(|error| format!("{error:?}"))?)?;
+    }
+    Ok(out.flush()?)
+}

@@ -1,0 +1,19 @@
+-- wrk: a POST with another user's token each time. TOKENS is the file; threads begin at places far apart.
+local threads = 0
+function setup(thread) thread:set("place", threads); threads = threads + 1 end
+local requests, at = {}, 0
+function init()
+  local head = "POST /api/users/heartbeat/ HTTP/1.1\r\nHost: bench\r\nContent-Length: 0\r\nAuthorization: Bearer "
+  for token in io.lines(os.getenv("TOKENS")) do requests[#requests + 1] = head .. token .. "\r\n\r\n" end
+  at = math.floor(#requests / 2) * place
+end
+function request()
+  at = at % #requests + 1
+  return requests[at]
+end
+function done(summary, latency)
+  local errors = summary.errors
+  io.write(string.format('RESULT {"per_second": %.1f, "p50_ms": %.3f, "p99_ms": %.3f, "requests": %d, "not_200": %d, "socket_errors": %d}\n',
+    summary.requests / summary.duration * 1e6, latency:percentile(50) / 1000, latency:percentile(99) / 1000, summary.requests,
+    errors.status, errors.connect + errors.read + errors.write + errors.timeout))
+end
