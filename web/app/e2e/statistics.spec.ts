@@ -39,17 +39,20 @@ for (const [colorScheme, width] of [["light", 1280], ["dark", 1280], ["light", 3
     const now = Date.now();
     await mockStats(page, { gap: { from: now - 9 * HOUR, to: now - 7 * HOUR } });
     await open(page);
-    await expect(page.locator("canvas")).toHaveCount(3);
+    await expect(page.locator("canvas")).toHaveCount(4);
     await expect(panel(page, "Online over time").getByText(/^Peak: \d+, /)).toBeVisible();
-    const canvas = panel(page, "Online over time").locator("canvas");
-    await expect.poll(() => painted(canvas, 0.4)).toBe(true);
-    expect(await painted(canvas, 16 / 24), "in the gap").toBe(false);
-    expect(await painted(canvas, 20 / 24), "after the gap").toBe(true);
+    for (const name of ["Online over time", "Availability"]) {
+      const canvas = panel(page, name).locator("canvas");
+      await expect.poll(() => painted(canvas, 0.4), name).toBe(true);
+      expect(await painted(canvas, 16 / 24), `${name}: in the gap`).toBe(false);
+      expect(await painted(canvas, 20 / 24), `${name}: after the gap`).toBe(true);
+    }
+    await expect(panel(page, "Availability").getByRole("list", { name: /^Accounts by status/ })).toContainText("1,612");
     await expect(panel(page, "Length of sessions").getByRole("row", { name: /15 min – 1 h/ })).toContainText("1,488");
     await expect(panel(page, "Platforms").getByRole("row", { name: /iOS/ })).toContainText("61.4");
     await expect(panel(page, "Hours of the week").getByRole("img")).toHaveAttribute("aria-label", /Most at Wednesday|Most at (Mon|Tues|Thurs|Fri)day/);
     expect(await findings(page, anyImpact), "charts").toEqual([]);
-    for (const name of ["Online over time", "Log-ins", "Hours of the week", "Active users"]) {
+    for (const name of ["Online over time", "Availability", "Log-ins", "Hours of the week", "Active users"]) {
       await page.getByRole("button", { name: `${name}: show as a table` }).click();
       await expect(panel(page, name).getByRole("table")).toBeVisible();
     }
@@ -106,10 +109,48 @@ test("what is pointed at is said", async ({ page }) => {
   await expect(panel(page, "Hours of the week").getByText(/^Monday 12:00–13:00: \d+ on average$/)).toBeVisible();
 });
 
+test("availability is by the hour, and by the day for a month; of every platform", async ({ page }) => {
+  const { asked, state } = await mockStats(page);
+  const last = () => Object.fromEntries(asked.filter(({ path, csv }) => path === "statuses" && !csv).at(-1)?.query ?? []);
+  await open(page, "?tz=Asia/Kolkata");
+  const part = panel(page, "Availability");
+  await expect(part.getByRole("img")).toHaveAttribute("aria-label", /^Areas of users online by availability, .* Available: [\d.]+, Away: [\d.]+, Do not disturb: [\d.]+\.$/);
+  expect(last()).toEqual({ from: expect.stringMatching(/:30:00\.000Z$/), to: expect.any(String), step: "hour", tz: "Asia/Kolkata" });
+  const accounts = part.getByRole("list", { name: /^Accounts by status, on average in the hour from / });
+  await expect(accounts.getByRole("listitem")).toHaveText(["Active1,612", "Pending7.5", "Suspended12", "Banned3", "Deactivated41.2"]);
+  const chart = part.locator(".u-over");
+  await chart.hover({ position: { x: 400, y: 60 } });
+  const said = await Promise.all(["Online", "Available", "Away", "Do not disturb"].map((name) => chart.getByText(new RegExp(`^${name}: `)).textContent()));
+  const [all = 0, ...parts] = said.map((text) => Number(text?.replace(/.*: /, "")));
+  expect(Math.abs(all - parts.reduce((sum, each) => sum + each, 0))).toBeLessThan(2);
+
+  await expect(part.getByText("Every platform")).toHaveCount(0);
+  await page.getByLabel("Platform", { exact: true }).selectOption("iOS");
+  await expect(part.getByText("Every platform")).toBeVisible();
+  const before = asked.length;
+  await choose(page, "Month");
+  await expect(part.getByRole("list", { name: /^Accounts by status, on average on / })).toBeVisible();
+  expect(asked.length).toBeGreaterThan(before);
+  expect(last()).toMatchObject({ step: "day", from: expect.stringMatching(/T18:30:00\.000Z$/) });
+  expect(last()).not.toHaveProperty("platform");
+  const request = page.waitForRequest((each) => each.headers().accept === "text/csv");
+  const download = page.waitForEvent("download");
+  await page.getByRole("button", { name: "Availability: download as CSV" }).click();
+  expect(Object.fromEntries(new URL((await request).url()).searchParams)).toMatchObject({ step: "day", tz: "Asia/Kolkata" });
+  expect((await download).suggestedFilename()).toBe("availability.csv");
+
+  await choose(page, "Hour");
+  await expect.poll(() => last().step).toBe("hour");
+  await expect(part.locator("canvas")).toBeVisible();
+  state.empty = true;
+  await page.getByRole("button", { name: "Earlier" }).click();
+  await expect(part.getByText("Nothing is known of this time.")).toBeVisible();
+});
+
 test("nothing known is said, and is no zero", async ({ page }) => {
   const { state } = await mockStats(page, { empty: true });
   await open(page);
-  await expect(page.getByText("Nothing is known of this time.")).toHaveCount(6);
+  await expect(page.getByText("Nothing is known of this time.")).toHaveCount(7);
   await expect(page.locator("canvas")).toHaveCount(0);
   expect(await findings(page, anyImpact)).toEqual([]);
   state.empty = false;
@@ -120,7 +161,7 @@ test("nothing known is said, and is no zero", async ({ page }) => {
 test("a server that fails is said in each part, and can be asked again", async ({ page }) => {
   const { state } = await mockStats(page, { broken: true });
   await open(page);
-  await expect(page.getByText("This could not be loaded. Something went wrong on the server.")).toHaveCount(6);
+  await expect(page.getByText("This could not be loaded. Something went wrong on the server.")).toHaveCount(7);
   await expect(page.getByTestId("online-now")).not.toHaveText("–");
   expect(await findings(page, anyImpact)).toEqual([]);
   state.broken = false;

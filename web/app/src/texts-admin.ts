@@ -51,6 +51,15 @@ export const statistics = {
   peakMark: (online: string) => `Peak ${online}`,
   noPeak: "No peak is known.",
 
+  availability: "Availability",
+  availabilityLabel: (span: string, last: string) => `Areas of users online by availability, one on the other, ${span}. ${last}`,
+  availabilityLast: (when: string, numbers: string[]) => `Last, ${when}: ${numbers.join(", ")}.`,
+  allOnline: "Online",
+  accountsAt: {
+    hour: (when: string) => `Accounts by status, on average in the hour from ${when}`,
+    day: (when: string) => `Accounts by status, on average on ${when}`,
+  },
+
   logins: "Log-ins",
   loginsLabel: (total: string, span: string) => `Bars of log-ins, ${span}: ${total} in all.`,
   loginsTotal: (total: string) => `${total} in this time`,

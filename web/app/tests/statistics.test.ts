@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { OnlinePoint } from "../src/api/admin-types";
-import { fromAddress, heatQuery, moved, onlineQuery, sessionsQuery, toAddress, windowOf, withRange, type View } from "../src/features/statistics/range";
-import { alone, columnsOf, loginsOf, sparkOf, sparkPath } from "../src/features/statistics/series";
+import { fromAddress, heatQuery, moved, onlineQuery, sessionsQuery, statusesQuery, toAddress, windowOf, withRange, type View } from "../src/features/statistics/range";
+import { alone, columnsOf, loginsOf, sparkOf, sparkPath, stacked } from "../src/features/statistics/series";
 import { bandName, hourOfWeek, stepName, tick } from "../src/features/statistics/words";
 import { compact, mean } from "../src/texts-admin";
 
@@ -46,6 +46,14 @@ describe("the time that is asked for", () => {
     });
   });
 
+  it("has steps of an hour for samples, of a day in a month, and no platform", () => {
+    const asked = (part: Partial<View>) => statusesQuery(view({ platform: "ios", ...part }), now);
+    expect(asked({ range: "hour" })).toEqual({ from: "2026-11-24T19:00:00.000Z", to: "2026-11-24T20:34:56.789Z", step: "hour", tz: "Europe/Berlin" });
+    expect(asked({ step: "minute", zone: "Asia/Kolkata" })).toMatchObject({ from: "2026-11-23T20:30:00.000Z", step: "hour" });
+    expect(asked({ range: "week", step: "hour" }).step).toBe("hour");
+    expect(asked({ range: "month", step: "hour" })).toMatchObject({ from: "2026-10-24T22:00:00.000Z", step: "day" });
+  });
+
   it("moves by its length, and goes on with the time where that is reached", () => {
     const earlier = moved(usual, -1, now);
     expect(earlier.to).toBe(now - DAY);
@@ -82,6 +90,18 @@ describe("columnsOf", () => {
     expect(columnsOf(days.map((at) => point(at)), DAY, [(each) => each.online]).columns[1]).toEqual([1, 1, 1, 1]);
     const spring = ["2026-03-27T23:00:00Z", "2026-03-28T23:00:00Z", "2026-03-29T22:00:00Z", "2026-03-31T22:00:00Z"];
     expect(columnsOf(spring.map((at) => point(at)), DAY, [(each) => each.online]).columns[1]).toEqual([1, 1, 1, null, 1]);
+  });
+
+  it("sets a step that is not over into the middle of what has passed of it", () => {
+    const [hour, end] = [Date.parse("2026-11-24T20:00:00Z"), Date.parse("2026-11-24T20:10:00Z")];
+    const at = (ms: number) => columnsOf([point("2026-11-24T19:00:00Z"), point("2026-11-24T20:00:00Z")], HOUR, [(each) => each.online], ms).columns[0];
+    expect(at(end)).toEqual([hour / 1000 - 1800, hour / 1000 + 300]);
+    expect(at(end + DAY)[1]).toBe(hour / 1000 + 1800);
+  });
+
+  it("lays values one on the other", () => {
+    const parts = stacked<number[]>([0, 1, 2].map((index) => (each: number[]) => each[index] ?? 0));
+    expect(parts.map((value) => value([5, 2, 1]))).toEqual([5, 7, 8]);
   });
 
   it("finds what stands alone", () => {

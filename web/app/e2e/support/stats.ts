@@ -51,6 +51,29 @@ export function online(from: number, to: number, step: string, gap?: Gap) {
   return { points, peak: points.length > 0 ? { at: new Date(peak.at).toISOString(), online: peak.online } : null };
 }
 
+/** As the server does, with the step that is not over yet. */
+export function statuses(from: number, to: number, step: string, gap?: Gap) {
+  const each = STEPS[step] ?? HOUR;
+  const points = [];
+  for (let at = from; at < to; at += each) {
+    if (gap && at >= gap.from && at < gap.to) continue;
+    const pace = each / 12;
+    const until = Math.min(at + each, to);
+    let [sum, count] = [0, 0];
+    for (let ms = at; ms < until; ms += pace) [sum, count] = [sum + onlineAt(ms), count + 1];
+    const mean = sum / count;
+    // At lunch more are away than at other times.
+    const away = mean * (0.16 + 0.05 * noise(at) + 0.12 * Math.exp(-(((((at + each / 2 + HOUR) / HOUR) % 24) - 12.5) ** 2)));
+    const dnd = mean * (0.07 + 0.04 * noise(at + 1));
+    points.push({
+      at: new Date(at).toISOString(),
+      by_availability: { available: mean - away - dnd, away, dnd },
+      by_status: { active: 1612, banned: 3, inactive: 41.2, pending: 7.5, suspended: 12 },
+    });
+  }
+  return { points };
+}
+
 export function active(days: number, now: number) {
   const points = Array.from({ length: days }, (_, index) => {
     const ms = Math.floor(now / DAY) * DAY - (days - 1 - index) * DAY;
@@ -119,7 +142,7 @@ export interface Asked {
 export async function mockStats(page: Page, { gap, empty = false, broken = false }: { gap?: Gap; empty?: boolean; broken?: boolean } = {}) {
   const asked: Asked[] = [];
   const state = { gap, empty, broken };
-  await page.route(/\/api\/stats\/(online|active|sessions|heatmap|platforms)\//, (route) => {
+  await page.route(/\/api\/stats\/(online|statuses|active|sessions|heatmap|platforms)\//, (route) => {
     const url = new URL(route.request().url());
     const path = url.pathname.replace(/^\/api\/stats\/|\/$/g, "");
     const csv = route.request().headers().accept === "text/csv";
@@ -139,6 +162,8 @@ function answer(route: Route, path: string, query: URLSearchParams, csv: boolean
   switch (path) {
     case "online":
       return route.fulfill({ json: empty ? { points: [], peak: null } : online(from, to - 2 * MINUTE, query.get("step") ?? "minute", gap) });
+    case "statuses":
+      return route.fulfill({ json: empty ? { points: [] } : statuses(from, to, query.get("step") ?? "hour", gap) });
     case "active":
       return route.fulfill({ json: empty ? { points: [] } : active(Number(query.get("days")), Date.now()) });
     case "sessions":

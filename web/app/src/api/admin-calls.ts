@@ -9,6 +9,8 @@ import type {
   NewWebhook,
   OnlineQuery,
   SessionsQuery,
+  StatusesPoint,
+  StatusesQuery,
   WebhookChanges,
 } from "./admin-types";
 import { api } from "./client";
@@ -18,6 +20,8 @@ const at = (id: number) => ({ params: { path: { id } } });
 
 export const getOnline = (query: OnlineQuery, signal?: AbortSignal) =>
   unwrap(api.GET("/api/stats/online/", { params: { query }, signal }));
+export const getStatuses = (query: StatusesQuery, signal?: AbortSignal) =>
+  unwrap(api.GET("/api/stats/statuses/", { params: { query }, signal })).then((answer) => answer.points as StatusesPoint[]);
 export const getActive = (days: number, signal?: AbortSignal) =>
   unwrap(api.GET("/api/stats/active/", { params: { query: { days } }, signal })).then((answer) => answer.points);
 export const getSessionLengths = (query: SessionsQuery, signal?: AbortSignal) =>

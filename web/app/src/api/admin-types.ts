@@ -2,7 +2,7 @@
 // strings.
 
 import type { components, paths } from "./schema";
-import type { Narrowed } from "./types";
+import type { AccountStatus, Availability, Narrowed } from "./types";
 
 type Schemas = components["schemas"];
 
@@ -14,13 +14,29 @@ export type ActivePoint = Schemas["ActiveAnswer"]["points"][number];
 /** Weekday 1 is Monday. Null: nothing is known. */
 export type HeatCell = Schemas["CellShape"];
 export type PlatformRow = Schemas["PlatformShape"];
+/** Samples are of nobody who is invisible. */
+export type Sampled = Exclude<Availability, "invisible">;
+/** Means of a step: users online, and accounts. */
+export type StatusesPoint = Narrowed<
+  Schemas["StatusesShape"],
+  { by_availability: Record<Sampled, number>; by_status: Record<AccountStatus, number> }
+>;
 
 type Query<P extends keyof paths> = paths[P] extends { get: { parameters: { query?: infer Q } } } ? NonNullable<Q> : never;
 export type OnlineQuery = Query<"/api/stats/online/">;
 export type SessionsQuery = Query<"/api/stats/sessions/">;
 export type HeatQuery = Query<"/api/stats/heatmap/">;
+export type StatusesQuery = Query<"/api/stats/statuses/">;
 export type Between = Required<Query<"/api/stats/platforms/">>;
-export type CsvPath = Extract<keyof paths, "/api/stats/online/" | "/api/stats/active/" | "/api/stats/sessions/" | "/api/stats/heatmap/" | "/api/stats/platforms/">;
+export type CsvPath = Extract<
+  keyof paths,
+  | "/api/stats/online/"
+  | "/api/stats/statuses/"
+  | "/api/stats/active/"
+  | "/api/stats/sessions/"
+  | "/api/stats/heatmap/"
+  | "/api/stats/platforms/"
+>;
 
 export type Webhook = Schemas["WebhookShape"];
 export type NewWebhook = Schemas["CreateWebhookBody"];

@@ -16,6 +16,8 @@ export interface Line {
   dash?: number[];
   width?: number;
   filled?: boolean;
+  /** Filled down to the line before it, where there is one. */
+  stacked?: boolean;
   bars?: boolean;
 }
 
@@ -42,7 +44,7 @@ const RIGHT_PX = 12;
 const DRAG_SLOP_PX = 4;
 const SERIES_STEPS = [1, 2, 5].flatMap((each) => Array.from({ length: 10 }, (_, power) => each * 10 ** power)).sort((a, b) => a - b);
 
-/** Lines or bars over time. Decoration: the words and the table beside it say the same. */
+/** Lines, areas or bars over time. Decoration: the words and the table beside it say the same. */
 export default function Chart(props: Props) {
   const { ref, width } = useElementSize();
   const scheme = useComputedColorScheme("light");
@@ -133,6 +135,7 @@ function options(holder: HTMLElement, latest: Latest, width: number): uPlot.Opti
         values: (_, splits) => splits.map(compact),
       },
     ],
+    bands: lines.flatMap((line, index) => (line.stacked && index > 0 ? [{ series: [index + 1, index] as [number, number] }] : [])),
     series: [
       {},
       ...lines.map((line, index) => series(line, color(line.color), index)),
@@ -146,12 +149,12 @@ function options(holder: HTMLElement, latest: Latest, width: number): uPlot.Opti
 }
 
 function series(line: Line, color: string, index: number): uPlot.Series {
-  const faint = color.replace(/^rgb\((.*)\)$/, "rgba($1, 0.14)");
+  const faint = color.replace(/^rgb\((.*)\)$/, `rgba($1, ${line.stacked ? 0.34 : 0.14})`);
   return {
     stroke: color,
     width: line.bars ? 0 : (line.width ?? 2),
     ...(line.dash ? { dash: line.dash.map((length) => length * devicePixelRatio) } : {}),
-    ...(line.bars ? { paths: uPlot.paths.bars?.({ size: [0.72, 40] }), fill: color } : line.filled ? { fill: faint } : {}),
+    ...(line.bars ? { paths: uPlot.paths.bars?.({ size: [0.72, 40] }), fill: color } : line.filled || line.stacked ? { fill: faint } : {}),
     points: { show: false, size: 5, width: 0, fill: color, filter: (chart) => (line.bars ? null : alone(Array.from(chart.data[index + 1] ?? []))) },
   };
 }

@@ -5,6 +5,7 @@ import { browserZone } from "../../lib/zone";
 import { statistics as words } from "../../texts-admin";
 import { usePageTitle } from "../../ui/Page";
 import { Active } from "./Active";
+import { Availability } from "./Availability";
 import { Heat } from "./Heat";
 import { Now } from "./Now";
 import { Logins, OnlineOverTime } from "./OnlineCharts";
@@ -30,6 +31,7 @@ export default function StatisticsPage() {
       <Toolbar view={view} ownZone={ownZone} change={change} />
       <div className={classes.grid}>
         <OnlineOverTime view={view} query={online} />
+        <Availability view={view} />
         <Logins view={view} query={online} />
         <Sessions view={view} />
         <Heat view={view} />

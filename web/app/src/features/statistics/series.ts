@@ -18,9 +18,14 @@ const APART = 1.5;
 
 /**
  * Points in the middle of their steps, with a row of nulls where steps are left out, so that the line is broken
- * there.
+ * there. Of a step that is not over at the end, the middle of what has passed of it.
  */
-export function columnsOf<P extends { at: string }>(points: readonly P[], step: number, values: ((point: P) => number)[]): Drawn {
+export function columnsOf<P extends { at: string }>(
+  points: readonly P[],
+  step: number,
+  values: ((point: P) => number)[],
+  end = Number.POSITIVE_INFINITY,
+): Drawn {
   const columns: Columns = [[], ...values.map(() => [])];
   const source: number[] = [];
   const row = (ms: number, cells: (number | null)[], from: number) => {
@@ -32,10 +37,15 @@ export function columnsOf<P extends { at: string }>(points: readonly P[], step: 
   points.forEach((point, index) => {
     const at = Date.parse(point.at);
     if (before !== null && at - before > APART * step) row(before + 1.5 * step, values.map(() => null), -1);
-    row(at + step / 2, values.map((value) => value(point)), index);
+    row((at + Math.max(at, Math.min(at + step, end))) / 2, values.map((value) => value(point)), index);
     before = at;
   });
   return { columns, source };
+}
+
+/** Each value on those before it: the edges of areas that lie one on the other. */
+export function stacked<P>(values: readonly ((point: P) => number)[]): ((point: P) => number)[] {
+  return values.map((_, index) => (point) => values.slice(0, index + 1).reduce((sum, value) => sum + value(point), 0));
 }
 
 /** Rows that stand alone between gaps: a line through them has no length. */

@@ -1,12 +1,12 @@
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import { useEffect, useState } from "react";
-import { getActive, getHeat, getOnline, getPlatforms, getSessionLengths } from "../../api/admin-calls";
+import { getActive, getHeat, getOnline, getPlatforms, getSessionLengths, getStatuses } from "../../api/admin-calls";
 import { keys } from "../../api/keys";
 import { serverNow } from "../../lib/clock";
 import { useEverybody } from "../../live/useEverybody";
 import type { User } from "../../api/types";
 import { useCounts } from "../users/useUsers";
-import { heatQuery, lengths, onlineQuery, platformsQuery, sessionsQuery, windowOf, type View } from "./range";
+import { heatQuery, lengths, onlineQuery, platformsQuery, sampled, sessionsQuery, statusesQuery, windowOf, type View } from "./range";
 import { sparkOf, type Sample } from "./series";
 
 // The server sums up each minute; what spans weeks changes slowly.
@@ -30,6 +30,15 @@ export function useOnline(view: View) {
   return useStats("online", own, view.to === null, MINUTE_MS, async (now, signal) => {
     const answer = await getOnline(onlineQuery(view, now), signal);
     return { ...answer, ...windowOf(view, now), view };
+  });
+}
+
+/** With what was asked for, too. */
+export function useStatuses(view: View) {
+  const { range, zone, to } = view;
+  return useStats("statuses", { range, zone, to }, to === null, MINUTE_MS, async (now, signal) => {
+    const own = sampled(view);
+    return { points: await getStatuses(statusesQuery(view, now), signal), ...windowOf(own, now), view: own };
   });
 }
 
