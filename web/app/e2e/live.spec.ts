@@ -89,6 +89,8 @@ test("the count follows without the refresh, and so does a person's page", async
   const token = await site.backstage.logIn(person, "phone");
   await expect(count).toHaveText(String(before + 1), SOON);
   await page.getByRole("link", { name: "counted.cleo" }).click();
+  // The page is loaded when it is first needed.
+  await expect(page.getByRole("heading", { name: "counted.cleo" })).toBeVisible();
   await expect(page.getByText("Online", { exact: true }).first()).toBeVisible();
   await site.backstage.logOut(token);
   await expect(page.getByText("Offline", { exact: true })).toBeVisible(SOON);

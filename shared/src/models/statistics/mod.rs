@@ -1,6 +1,6 @@
 //! Statistics in the database: rollups of history, kept up step by step, and what is read of them.
 //!
-//! A rollup goes from where it was done to now, or from where the projector has changed history since ([`Progress`]),
+//! A rollup goes from where it was done to now, or from where the projector has changed history since (`Progress`),
 //! whichever is earlier: a late projector, a stopped worker and a rebuild from the beginning are the same case.
 
 mod active;

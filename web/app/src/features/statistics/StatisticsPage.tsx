@@ -1,5 +1,5 @@
 import { Title } from "@mantine/core";
-import { useCallback, useEffect, useMemo, useState } from "react";
+import { useEffect, useRef, useState } from "react";
 import { useSearchParams } from "react-router";
 import { browserZone } from "../../lib/zone";
 import { statistics as words } from "../../texts-admin";
@@ -42,14 +42,29 @@ export default function StatisticsPage() {
   );
 }
 
-/** What is shown stands in the address, so that a link shows the same. */
+/** What is shown stands in the address, so that a link shows the same. The address follows, a moment later; so one change does
+ *  not undo the one just before. */
 function useView(ownZone: string): [View, (view: View) => void] {
   const [params, setParams] = useSearchParams();
-  const view = useMemo(() => fromAddress(params, ownZone), [params, ownZone]);
-  const change = useCallback((next: View) => setParams(toAddress(next), { replace: true }), [setParams]);
-  const whole = toAddress(view).toString() === params.toString();
+  const [view, change] = useState(() => fromAddress(params, ownZone));
+  const said = params.toString();
+  const written = useRef(said);
+  const onTheWay = useRef(new Set<string>());
   useEffect(() => {
-    if (!whole) change(view);
-  }, [whole, change, view]);
+    const next = toAddress(view);
+    if (next.toString() === written.current) return;
+    written.current = next.toString();
+    onTheWay.current.add(written.current);
+    setParams(next, { replace: true });
+  }, [view, setParams]);
+  useEffect(() => {
+    if (said === written.current) {
+      onTheWay.current.clear();
+    } else if (!onTheWay.current.has(said)) {
+      // Somebody else has led here: a link, or the way back.
+      written.current = said;
+      change(fromAddress(new URLSearchParams(said), ownZone));
+    }
+  }, [said, ownZone]);
   return [view, change];
 }
