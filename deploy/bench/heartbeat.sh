@@ -11,8 +11,8 @@ set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/../scripts/lib.sh"
 bench=$root/deploy/bench
 sessions=${1:-1000000}
-rounds=5
-seconds=8
+rounds=${ROUNDS:-5}
+seconds=${LOAD_SECONDS:-8}
 timeout=7200
 programs=$(target_dir)/release
 
@@ -52,7 +52,7 @@ answers "$bare"
 # Takes turns with the bare endpoint; a line of JSON for each number of connections.
 measure() { # FORM PORT API_PID [REDIS_PID]
   local connections line
-  for connections in 64 1024; do
+  for connections in ${CONNECTIONS:-64 1024}; do
     : >"$work/bare"
     : >"$work/api"
     local api_ms=0 redis_ms=0 before redis_before=0
