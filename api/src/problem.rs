@@ -5,27 +5,24 @@ use std::fmt;
 use actix_web::http::{StatusCode, header};
 use actix_web::{HttpResponse, ResponseError};
 use lastseen_shared::refusal::{Code, Failure, Refusal};
-use serde::Serialize;
 use utoipa::ToSchema;
 
-/// The body of every error.
-#[derive(Debug, Serialize, ToSchema)]
+/// The body of every error, for the document; [`Refusal::to_json`] writes it.
+#[derive(Debug, ToSchema)]
 pub struct ProblemBody {
     /// The code as a URI.
-    #[serde(rename = "type")]
-    #[schema(example = "urn:lastseen:problem:user_not_found")]
-    kind: String,
+    #[schema(rename = "type", example = "urn:lastseen:problem:user_not_found")]
+    pub kind: String,
     /// The code's title.
-    title: &'static str,
+    pub title: String,
     /// The HTTP status.
-    status: u16,
+    pub status: u16,
     /// A sentence for a person.
-    detail: String,
+    pub detail: String,
     /// A stable word.
-    code: &'static str,
+    pub code: String,
     /// The field, query parameter or header that is wrong.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    field: Option<String>,
+    pub field: Option<String>,
 }
 
 /// A [`Failure`] on its way to a client.
@@ -75,15 +72,6 @@ impl ResponseError for Problem {
             answer.insert_header((header::WWW_AUTHENTICATE, "Bearer"));
         }
         answer.insert_header((header::CACHE_CONTROL, "no-store"));
-        let body = ProblemBody {
-            kind: format!("urn:lastseen:problem:{}", refusal.code.word()),
-            title: refusal.code.title(),
-            status: refusal.code.status(),
-            detail: refusal.detail,
-            code: refusal.code.word(),
-            field: refusal.field,
-        };
-        let json = serde_json::to_string(&body).unwrap_or_default();
-        answer.content_type("application/problem+json").body(json)
+        answer.content_type("application/problem+json").body(refusal.to_json())
     }
 }

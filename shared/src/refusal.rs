@@ -6,6 +6,8 @@
 
 use std::time::Duration;
 
+use serde::Serialize;
+
 use crate::account::Bar;
 use crate::account::hashing::HashError;
 use crate::db::DbError;
@@ -156,7 +158,35 @@ pub enum Failure {
     Internal(String),
 }
 
+/// A refusal on the wire: problem details (RFC 9457).
+#[derive(Serialize)]
+struct ProblemDetails<'a> {
+    r#type: String,
+    title: &'static str,
+    status: u16,
+    detail: &'a str,
+    code: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    field: Option<&'a str>,
+}
+
 impl Refusal {
+    /// As `application/problem+json`.
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        let code = self.code;
+        let details = ProblemDetails {
+            r#type: format!("urn:lastseen:problem:{}", code.word()),
+            title: code.title(),
+            status: code.status(),
+            detail: &self.detail,
+            code: code.word(),
+            field: self.field.as_deref(),
+        };
+        // Texts and numbers can always be written.
+        serde_json::to_string(&details).unwrap_or_default()
+    }
+
     /// A refusal with a sentence of its own.
     #[must_use]
     pub fn new(code: Code, detail: impl Into<String>) -> Self {

@@ -18,6 +18,8 @@ use crate::shapes::{ContactShape, MeShape, NotificationShape};
 pub struct SessionShape {
     id: i64,
     device: Option<String>,
+    /// What kind of device: `web`, `ios`, …
+    platform: String,
     /// RFC 3339.
     #[schema(value_type = String, format = DateTime)]
     created_at: Timestamp,
@@ -63,7 +65,7 @@ impl SessionShape {
         let (id, created_at, last_seen) = (session.id().0, session.created_at(), session.last_seen());
         let (ended_at, end_reason) = session.ended().unzip();
         let end_reason = end_reason.flatten().map(|reason| reason.as_str());
-        Self { id, device: session.device, created_at, last_seen, ended_at, end_reason }
+        Self { id, device: session.device, platform: session.platform, created_at, last_seen, ended_at, end_reason }
     }
 }
 

@@ -4,7 +4,8 @@ use std::collections::HashMap;
 
 use lastseen_shared::db::{AnyConnection, write_transaction};
 use lastseen_shared::ids::{SessionId, UserId};
-use lastseen_shared::models::intervals::{make_partitions, write};
+use lastseen_shared::models::intervals::write;
+use lastseen_shared::models::months::make_partitions;
 use lastseen_shared::models::statistics::{rebuild, sample};
 use lastseen_shared::presence::Reason;
 use lastseen_shared::presence::availability::{Privacy, Shown};

@@ -78,34 +78,36 @@ pub async fn make(count: i64, timeout: i64) -> Result<(), Failed> {
     Ok(())
 }
 
+/// Rows of one transaction: the accounts are counted by a trigger in a row of their own, which must not change a million
+/// times in one.
+const ROWS: i64 = 5_000;
+
 fn write_rows(connection: &mut AnyConnection, count: i64, now: i64) -> Result<(), DbError> {
-    let (numbers, name) = match connection {
-        AnyConnection::Postgresql(_) => {
-            (format!("generate_series(1, {count}) AS s(n)"), "'user' || lpad(n::text, 7, '0')")
-        }
-        AnyConnection::Sqlite(_) => (
-            format!(
-                "(WITH RECURSIVE s(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM s WHERE n < {count}) SELECT n FROM s)"
-            ),
-            "printf('user%07d', n)",
-        ),
-    };
     let empty = if matches!(connection, AnyConnection::Sqlite(_)) { "x''" } else { "''::bytea" };
     let expires = now + 30 * 86_400_000;
-    let text = format!(
-        "INSERT INTO accounts (id, username, username_key, email, email_key, password_hash, role, status, is_active, created_at_ms, updated_at_ms) \
-         SELECT n, {name}, {name}, {name} || '@example.org', {name} || '@example.org', 'none', 'user', 'active', TRUE, {now}, {now} FROM {numbers}; \
-         INSERT INTO presence (user_id) SELECT n FROM {numbers} WHERE n NOT IN (SELECT user_id FROM presence); \
-         INSERT INTO sessions (id, user_id, device, family_hash, refresh_hash, created_at_ms, expires_at_ms, last_seen_ms) \
-         SELECT n, n, 'bench', {empty}, {empty}, {now}, {expires}, {now} FROM {numbers};"
-    );
-    match connection {
-        AnyConnection::Postgresql(pg) => pg.batch_execute(&format!(
-            "SET statement_timeout = 0; {text} \
-             SELECT setval(pg_get_serial_sequence('accounts', 'id'), {count}); \
+    for first in (1..=count).step_by(ROWS as usize) {
+        let last = count.min(first + ROWS - 1);
+        let numbers = format!(
+            "(WITH RECURSIVE s(n) AS (SELECT {first} UNION ALL SELECT n + 1 FROM s WHERE n < {last}) SELECT n FROM s) AS numbers"
+        );
+        let name = "'user' || (10000000 + n)";
+        let text = format!(
+            "BEGIN; INSERT INTO accounts (id, username, username_key, email, email_key, password_hash, role, status, is_active, created_at_ms, updated_at_ms) \
+             SELECT n, {name}, {name}, {name} || '@example.org', {name} || '@example.org', 'none', 'user', 'active', TRUE, {now}, {now} FROM {numbers}; \
+             INSERT INTO presence (user_id) SELECT n FROM {numbers}; \
+             INSERT INTO sessions (id, user_id, device, family_hash, refresh_hash, created_at_ms, expires_at_ms, last_seen_ms) \
+             SELECT n, n, 'bench', {empty}, {empty}, {now}, {expires}, {now} FROM {numbers}; COMMIT"
+        );
+        match connection {
+            AnyConnection::Postgresql(pg) => pg.batch_execute(&text)?,
+            AnyConnection::Sqlite(sqlite) => sqlite.batch_execute(&text)?,
+        }
+    }
+    if let AnyConnection::Postgresql(pg) = connection {
+        pg.batch_execute(&format!(
+            "SELECT setval(pg_get_serial_sequence('accounts', 'id'), {count}); \
              SELECT setval(pg_get_serial_sequence('sessions', 'id'), {count}); ANALYZE"
-        ))?,
-        AnyConnection::Sqlite(sqlite) => sqlite.batch_execute(&format!("BEGIN; {text} COMMIT"))?,
+        ))?;
     }
     Ok(())
 }

@@ -54,6 +54,15 @@ impl Standing {
     /// An account that may log in.
     pub const ACTIVE: Self = Self { status: Status::Active, is_active: true };
 
+    /// The words of [`Self::word`].
+    pub const WORDS: [&'static str; 5] = ["active", "pending", "suspended", "banned", "inactive"];
+
+    /// The status; or `inactive`, where that would be active but for being deactivated.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        if self.bar() == Some(Bar::Inactive) { "inactive" } else { self.status.as_str() }
+    }
+
     /// Why an account of this standing may not be online; `None` where it may.
     #[must_use]
     pub fn bar(self) -> Option<Bar> {

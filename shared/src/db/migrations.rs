@@ -2,7 +2,7 @@
 
 use diesel_migrations::{EmbeddedMigrations, HarnessWithOutput, MigrationHarness, embed_migrations};
 
-use super::{AnyConnection, DbError};
+use super::{AnyConnection, DbError, LIMITS_OF_TIME};
 
 const POSTGRES: EmbeddedMigrations = embed_migrations!("../migrations/postgres");
 const SQLITE: EmbeddedMigrations = embed_migrations!("../migrations/sqlite");
@@ -21,9 +21,7 @@ pub(super) fn run(connection: &mut AnyConnection) -> Result<Vec<String>, DbError
                 .run_pending_migrations(POSTGRES)
                 .map(|versions| versions.iter().map(ToString::to_string).collect())
                 .map_err(failed);
-            pg.batch_execute(&format!(
-                "SELECT {ADVISORY_UNLOCK}; SET statement_timeout = '10s'; SET lock_timeout = '5s'"
-            ))?;
+            pg.batch_execute(&format!("SELECT {ADVISORY_UNLOCK}; {LIMITS_OF_TIME}"))?;
             done
         }
         AnyConnection::Sqlite(sqlite) => sqlite

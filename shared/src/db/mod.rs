@@ -33,6 +33,8 @@ macro_rules! on_either {
 }
 pub(crate) use on_either;
 
+/// What sets PostgreSQL's limits of time for a connection: how long a statement may take, and wait for a lock.
+pub(crate) const LIMITS_OF_TIME: &str = "SET statement_timeout = '10s'; SET lock_timeout = '5s'";
 /// How long a caller waits for a connection.
 const CONNECTION_WITHIN: Duration = Duration::from_secs(3);
 
@@ -148,9 +150,7 @@ fn postgres_connection(url: &str) -> Result<PgConnection, diesel::r2d2::Error> {
     };
     let mut connection = PgConnection::establish(&url).map_err(diesel::r2d2::Error::ConnectionError)?;
     connection
-        .batch_execute(
-            "SET statement_timeout = '10s'; SET lock_timeout = '5s'; SET idle_in_transaction_session_timeout = '15s'",
-        )
+        .batch_execute(&format!("{LIMITS_OF_TIME}; SET idle_in_transaction_session_timeout = '15s'"))
         .map_err(diesel::r2d2::Error::QueryError)?;
     Ok(connection)
 }

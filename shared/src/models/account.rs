@@ -308,7 +308,7 @@ impl Account {
     pub fn delete(connection: &mut AnyConnection, id: UserId) -> Result<bool, DbError> {
         let deleted = diesel::delete(accounts::table.find(id.0)).execute(connection)?;
         diesel::delete(presence::table.find(id.0)).execute(connection)?;
-        super::intervals::delete_of(connection, id)?;
+        super::open_counts::delete_of(connection, id)?;
         Ok(deleted > 0)
     }
 

@@ -1,26 +1,20 @@
 //! Online intervals, as the projector writes them: a user's open one in `presence_open`, those that are over in
 //! `presence_history`.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 
-use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
-use diesel::result::DatabaseErrorKind;
-use diesel::sql_types::{Array, BigInt, Bool, Nullable, Text};
+use diesel::sql_types::{Array, BigInt, Nullable, Text};
 
 use super::notification::Arrival;
-use super::projection::ShardOf;
-use super::sql::{Statement, Value};
-use crate::db::schema::{presence_history, presence_open, stats_forgotten_users};
-use crate::db::{AnyConnection, DbError, on_either};
+use super::open_counts::{Opened, add, count};
+use crate::db::schema::presence_open;
+use crate::db::{AnyConnection, DbError};
 use crate::ids::{SessionId, UserId};
 use crate::presence::Reason;
 use crate::presence::availability::Privacy;
 use crate::presence::transition::Transition;
 use crate::timestamp::Timestamp;
-
-/// The part of `presence_open_counts` that those add to who follow no shard.
-const NO_SHARD: i32 = -1;
 
 /// What a batch means for one user's history.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -62,9 +56,6 @@ fn fold_history(mut open: bool, transitions: &[Transition]) -> HistoryChange {
     }
     change
 }
-
-/// How many intervals became open, less those that ended, by platform.
-type Opened = BTreeMap<String, i64>;
 
 /// Writes what one shard's transitions, in their order, mean for history. Answers who came online, and when last:
 /// whoever was online all along, and is only stated to be so, did not.
@@ -113,20 +104,6 @@ pub fn write(
     }
     count(connection, shard.cast_signed(), &opened)?;
     Ok(arrived)
-}
-
-#[derive(QueryableByName)]
-struct Platforms {
-    #[diesel(sql_type = Text)]
-    platform: String,
-    #[diesel(sql_type = BigInt)]
-    n: i64,
-}
-
-fn add(opened: &mut Opened, rows: Vec<Platforms>, sign: i64) {
-    for row in rows {
-        *opened.entry(row.platform).or_default() += sign * row.n;
-    }
 }
 
 fn close(pg: &mut PgConnection, closed: &[(UserId, Timestamp, Reason)], opened: &mut Opened) -> QueryResult<()> {
@@ -234,201 +211,6 @@ fn close_one(
         .load(sqlite)?;
     add(opened, rows, -1);
     Ok(())
-}
-
-/// Keeps the number of open intervals, which statistics start from.
-fn count(connection: &mut AnyConnection, part: i32, opened: &Opened) -> QueryResult<()> {
-    for (platform, n) in opened.iter().filter(|(_, n)| **n != 0) {
-        let mut statement = Statement::on(connection);
-        let (platform, n) = (statement.value(Value::Text(platform.clone())), statement.value(Value::Int(*n)));
-        statement.push(&format!(
-            "INSERT INTO presence_open_counts (part, platform, open) VALUES ({part}, {platform}, {n}) \
-             ON CONFLICT (part, platform) DO UPDATE SET open = presence_open_counts.open + excluded.open"
-        ));
-        statement.execute(connection)?;
-    }
-    Ok(())
-}
-
-/// Deletes what is held of a user's past, within the caller's transaction. Finished statistics stay, as numbers.
-///
-/// # Errors
-/// [`DbError`].
-pub fn delete_of(connection: &mut AnyConnection, user: UserId) -> Result<(), DbError> {
-    let mut statement = Statement::on(connection);
-    let id = statement.value(Value::Int(user.0));
-    statement
-        .push(&format!("DELETE FROM presence_open WHERE user_id = {id} RETURNING platform, CAST(1 AS BIGINT) AS n"));
-    let mut opened = Opened::new();
-    add(&mut opened, statement.load(connection)?, -1);
-    diesel::delete(presence_history::table.filter(presence_history::user_id.eq(user.0))).execute(connection)?;
-    on_either!(connection, c => diesel::insert_into(stats_forgotten_users::table)
-        .values(stats_forgotten_users::user_id.eq(user.0))
-        .on_conflict_do_nothing()
-        .execute(c))?;
-    Ok(count(connection, NO_SHARD, &opened)?)
-}
-
-/// Whether an interval was to be written for whose month there is no partition.
-#[must_use]
-pub fn lacks_partition(error: &DbError) -> bool {
-    let DbError::Query(diesel::result::Error::DatabaseError(DatabaseErrorKind::CheckViolation, information)) = error
-    else {
-        return false;
-    };
-    information.message().starts_with("no partition of relation")
-}
-
-/// Makes the partitions of the months from one moment to another that are missing. Nothing to do on SQLite.
-///
-/// # Errors
-/// [`DbError`].
-pub fn make_partitions(connection: &mut AnyConnection, from: Timestamp, to: Timestamp) -> Result<(), DbError> {
-    /// Shorter than any month.
-    const STEP: std::time::Duration = std::time::Duration::from_secs(27 * 86_400);
-    let AnyConnection::Postgresql(pg) = connection else { return Ok(()) };
-    let mut at = from;
-    loop {
-        diesel::sql_query("SELECT presence_history_partition($1)").bind::<BigInt, _>(at.0.min(to.0)).execute(pg)?;
-        if at >= to {
-            return Ok(());
-        }
-        at = at.plus(STEP);
-    }
-}
-
-/// Drops the months of which every interval ended before `before`. Nothing to do on SQLite. Neither readers nor writers
-/// wait for it: PostgreSQL's DETACH CONCURRENTLY waits for them. Answers how many were dropped.
-///
-/// # Errors
-/// [`DbError`]; what was begun is ended by the next call.
-pub fn drop_months(connection: &mut AnyConnection, before: Timestamp) -> Result<usize, DbError> {
-    let AnyConnection::Postgresql(pg) = connection else { return Ok(0) };
-    let first_kept = utc_month(before);
-    let all: Vec<Month> = diesel::sql_query(
-        "SELECT c.relname::text AS name, i.inhrelid IS NOT NULL AS attached, COALESCE(i.inhdetachpending, FALSE) AS detaching \
-         FROM pg_class c LEFT JOIN pg_inherits i ON i.inhrelid = c.oid \
-         WHERE c.relkind = 'r' AND c.relnamespace = current_schema::regnamespace \
-             AND c.relname ~ '^presence_history_[0-9]{4}_[0-9]{2}$' ORDER BY 1",
-    )
-    .load(pg)?;
-    let mut dropped = 0;
-    // The names order as the months do.
-    for month in all.into_iter().filter(|month| month.name < first_kept) {
-        // No other limit of time than the lock's: it waits for transactions that have begun before, and holds nobody up.
-        pg.batch_execute("SET statement_timeout = 0")?;
-        let gone = month.drop(pg);
-        pg.batch_execute("SET statement_timeout = '10s'")?;
-        gone?;
-        dropped += 1;
-    }
-    Ok(dropped)
-}
-
-/// The name of the partition in which a moment is.
-fn utc_month(at: Timestamp) -> String {
-    let day = chrono::DateTime::from_timestamp_millis(at.0).unwrap_or_default();
-    format!("presence_history_{}", day.format("%Y_%m"))
-}
-
-/// A partition. A crash may have left it detached, or half-way.
-#[derive(QueryableByName)]
-struct Month {
-    #[diesel(sql_type = Text)]
-    name: String,
-    #[diesel(sql_type = Bool)]
-    attached: bool,
-    #[diesel(sql_type = Bool)]
-    detaching: bool,
-}
-
-impl Month {
-    fn drop(&self, pg: &mut PgConnection) -> QueryResult<()> {
-        let how = if self.detaching { "FINALIZE" } else { "CONCURRENTLY" };
-        if self.attached {
-            pg.batch_execute(&format!("ALTER TABLE presence_history DETACH PARTITION {} {how}", self.name))?;
-        }
-        pg.batch_execute(&format!("DROP TABLE {}", self.name))
-    }
-}
-
-/// Deletes the first `limit` intervals that ended from `after` on and before `before`, and those that ended in the same
-/// millisecond as the last of them. Answers from when on to go on; `None` where none is left.
-///
-/// # Errors
-/// [`DbError`].
-pub fn delete_old(
-    connection: &mut AnyConnection,
-    after: Timestamp,
-    before: Timestamp,
-    limit: i64,
-) -> Result<Option<Timestamp>, DbError> {
-    use presence_history::ended_at_ms;
-    // In two statements: with the bound at hand PostgreSQL goes by the index, past what was deleted just now.
-    let last: Option<i64> = presence_history::table
-        .filter(ended_at_ms.ge(after.0))
-        .filter(ended_at_ms.lt(before.0))
-        .order(ended_at_ms)
-        .offset(limit - 1)
-        .select(ended_at_ms)
-        .first(connection)
-        .optional()?;
-    let until = last.map_or(before.0, |last| last + 1);
-    let some = presence_history::table.filter(ended_at_ms.ge(after.0)).filter(ended_at_ms.lt(until));
-    diesel::delete(some).execute(connection)?;
-    Ok(last.map(|_| Timestamp(until)))
-}
-
-/// A user with an online interval that is still open.
-#[derive(QueryableByName, Clone, Copy, Debug)]
-pub struct OpenInterval {
-    #[diesel(sql_type = BigInt)]
-    user_id: i64,
-    #[diesel(sql_type = BigInt)]
-    last_seen_ms: i64,
-    #[diesel(sql_type = Nullable<BigInt>)]
-    inactivity_timeout_ms: Option<i64>,
-}
-
-impl OpenInterval {
-    /// Whose.
-    #[must_use]
-    pub fn user(&self) -> UserId {
-        UserId(self.user_id)
-    }
-
-    /// The last sign of life that the database knows of.
-    #[must_use]
-    pub fn last_seen(&self) -> Timestamp {
-        Timestamp(self.last_seen_ms)
-    }
-
-    /// The user's own timeout.
-    #[must_use]
-    pub fn own_timeout(&self) -> Option<std::time::Duration> {
-        self.inactivity_timeout_ms.map(|ms| std::time::Duration::from_millis(ms.unsigned_abs()))
-    }
-
-    /// The next open intervals of a shard, in the order of their users' ids.
-    ///
-    /// # Errors
-    /// [`DbError`].
-    pub fn page(
-        connection: &mut AnyConnection,
-        ShardOf { shard, shards }: ShardOf,
-        after: UserId,
-        limit: i64,
-    ) -> Result<Vec<Self>, DbError> {
-        let mut statement = Statement::on(connection);
-        let (after, limit) = (statement.value(Value::Int(after.0)), statement.value(Value::Int(limit)));
-        statement.push(&format!(
-            "SELECT h.user_id, p.last_seen_ms, a.inactivity_timeout_ms FROM presence_open h \
-             JOIN presence p ON p.user_id = h.user_id JOIN accounts a ON a.id = h.user_id \
-             WHERE h.user_id > {after} AND h.user_id % {shards} = {shard} \
-             ORDER BY h.user_id LIMIT {limit}"
-        ));
-        Ok(statement.load(connection)?)
-    }
 }
 
 #[cfg(test)]

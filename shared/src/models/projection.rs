@@ -7,8 +7,10 @@ use diesel::sql_types::{Array, BigInt, Bool, Nullable, Text};
 
 use super::intervals;
 use super::listening::tell_presence;
+use super::months::{lacks_partition, make_partitions};
 use super::notification::{Notification, Telling, notify};
-use super::sql::Statement;
+use super::sql::{Statement, Value};
+use super::statistics::earlier;
 use crate::db::schema::{accounts, presence, projector_offsets, sessions};
 use crate::db::{AnyConnection, DbError, write_transaction};
 use crate::ids::{SessionId, UserId, WebhookId};
@@ -165,22 +167,15 @@ pub fn apply(
         Ok(Applied::Yes(Written { notifications, webhooks }))
     };
     match write_transaction(connection, batch) {
-        Err(error) if intervals::lacks_partition(&error) => {
+        Err(error) if lacks_partition(&error) => {
             // Nobody has been making them ahead. An interval ends when it began, at the earliest: by now, that is.
             let (now, latest) = (Timestamp::now(), transitions().map(|t| t.at).max());
             let to = latest.map_or(now, |latest| latest.max(now));
-            intervals::make_partitions(connection, changed_from.unwrap_or(now), to)?;
+            make_partitions(connection, changed_from.unwrap_or(now), to)?;
             write_transaction(connection, batch)
         }
         done => done,
     }
-}
-
-/// The earlier of what is noted already and this.
-fn earlier(at: Timestamp) -> diesel::expression::SqlLiteral<Nullable<BigInt>> {
-    // A number, so that nothing needs escaping.
-    let at = at.0;
-    diesel::dsl::sql(&format!("CASE WHEN changed_from_ms < {at} THEN changed_from_ms ELSE {at} END"))
 }
 
 /// The engine lost its data: it knows of nobody, and so the database says of nobody that it is online. Who was, comes
@@ -267,6 +262,58 @@ fn write_sessions(connection: &mut AnyConnection, seen: &HashMap<SessionId, Time
         }
     }
     Ok(())
+}
+
+/// A user with an online interval that is still open.
+#[derive(QueryableByName, Clone, Copy, Debug)]
+pub struct OpenInterval {
+    #[diesel(sql_type = BigInt)]
+    user_id: i64,
+    #[diesel(sql_type = BigInt)]
+    last_seen_ms: i64,
+    #[diesel(sql_type = Nullable<BigInt>)]
+    inactivity_timeout_ms: Option<i64>,
+}
+
+impl OpenInterval {
+    /// Whose.
+    #[must_use]
+    pub fn user(&self) -> UserId {
+        UserId(self.user_id)
+    }
+
+    /// The last sign of life that the database knows of.
+    #[must_use]
+    pub fn last_seen(&self) -> Timestamp {
+        Timestamp(self.last_seen_ms)
+    }
+
+    /// The user's own timeout.
+    #[must_use]
+    pub fn own_timeout(&self) -> Option<std::time::Duration> {
+        self.inactivity_timeout_ms.map(|ms| std::time::Duration::from_millis(ms.unsigned_abs()))
+    }
+
+    /// The next open intervals of a shard, in the order of their users' ids.
+    ///
+    /// # Errors
+    /// [`DbError`].
+    pub fn page(
+        connection: &mut AnyConnection,
+        ShardOf { shard, shards }: ShardOf,
+        after: UserId,
+        limit: i64,
+    ) -> Result<Vec<Self>, DbError> {
+        let mut statement = Statement::on(connection);
+        let (after, limit) = (statement.value(Value::Int(after.0)), statement.value(Value::Int(limit)));
+        statement.push(&format!(
+            "SELECT h.user_id, p.last_seen_ms, a.inactivity_timeout_ms FROM presence_open h \
+             JOIN presence p ON p.user_id = h.user_id JOIN accounts a ON a.id = h.user_id \
+             WHERE h.user_id > {after} AND h.user_id % {shards} = {shard} \
+             ORDER BY h.user_id LIMIT {limit}"
+        ));
+        Ok(statement.load(connection)?)
+    }
 }
 
 /// Which of these users the database says to be offline.

@@ -32,6 +32,8 @@ pub struct Session {
     last_seen_ms: i64,
     ended_at_ms: Option<i64>,
     end_reason: Option<String>,
+    /// What kind of device it is on, in a word of [`Platform`].
+    pub platform: String,
 }
 
 /// A session to be made.

@@ -7,13 +7,12 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use super::viewer::Asker;
 use super::{Outcome, Service};
-use crate::account::Status;
+use crate::account::Standing;
 use crate::db::AnyConnection;
 use crate::ids::UserId;
 use crate::models::directory::by_ids;
 use crate::models::history::{Interval, IntervalQuery, accounts_by_standing};
 use crate::models::privacy::Crowd;
-use crate::models::statistics::standing_word;
 use crate::presence::PresenceEngine;
 use crate::presence::availability::Availability;
 use crate::presence::rule::Known;
@@ -108,12 +107,9 @@ impl Service {
         if asker.sees_behind_invisible() {
             by_availability.entry(Availability::Invisible.as_str()).or_default();
         }
-        let words = [Status::Active, Status::Pending, Status::Suspended, Status::Banned].map(Status::as_str);
-        let mut by_status: BTreeMap<&'static str, u64> =
-            words.into_iter().chain(["inactive"]).map(|w| (w, 0)).collect();
+        let mut by_status = BTreeMap::from(Standing::WORDS.map(|word| (word, 0)));
         for (standing, n) in &counts {
-            let word = standing_word(*standing);
-            *by_status.entry(word).or_default() += n;
+            *by_status.entry(standing.word()).or_default() += n;
         }
         let (total, online) = (counts.iter().map(|(_, n)| n).sum(), counted.values().sum());
         Ok(Now { total, online, by_availability, by_status })

@@ -80,22 +80,15 @@ impl ResponseError for Refused {
     }
 
     fn error_response(&self) -> HttpResponse {
-        let Refusal { code, detail, retry_after, .. } = &self.0;
         let status = self.status_code();
         let mut answer = HttpResponse::build(status);
         answer.content_type("application/problem+json").insert_header((header::CACHE_CONTROL, "no-store"));
         if status == StatusCode::UNAUTHORIZED {
             answer.insert_header((header::WWW_AUTHENTICATE, r#"Basic realm="Lastseen", charset="UTF-8""#));
         }
-        if let Some(after) = retry_after {
+        if let Some(after) = self.0.retry_after {
             answer.insert_header((header::RETRY_AFTER, after.as_secs().max(1)));
         }
-        answer.json(serde_json::json!({
-            "type": format!("urn:lastseen:problem:{}", code.word()),
-            "title": code.title(),
-            "status": code.status(),
-            "detail": detail,
-            "code": code.word(),
-        }))
+        answer.body(self.0.to_json())
     }
 }

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use lastseen_shared::db::{AnyConnection, DbError};
-use lastseen_shared::models::intervals::{delete_old, drop_months, make_partitions};
+use lastseen_shared::models::months::{delete_old, drop_months, make_partitions};
 use lastseen_shared::models::statistics::delete_old_minutes;
 use lastseen_shared::timestamp::Timestamp;
 

@@ -8,8 +8,7 @@ use std::collections::HashMap;
 
 use lastseen_shared::db::DbError;
 use lastseen_shared::ids::{SessionId, UserId};
-use lastseen_shared::models::intervals::OpenInterval;
-use lastseen_shared::models::projection::{ShardOf, offline_among};
+use lastseen_shared::models::projection::{OpenInterval, ShardOf, offline_among};
 use lastseen_shared::models::{Account, Session};
 use lastseen_shared::presence::availability::Profile;
 use lastseen_shared::presence::engine::Restatement;

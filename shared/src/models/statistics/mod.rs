@@ -8,12 +8,14 @@ mod online;
 mod read;
 mod statuses;
 
+use diesel::expression::SqlLiteral;
 use diesel::prelude::*;
+use diesel::sql_types::{BigInt, Nullable};
 
 pub use active::{ActiveDay, roll_active};
 pub use online::{delete_old_minutes, roll_online};
 pub use read::{PlatformSum, Range, Sessions};
-pub use statuses::{Statuses, WORDS, sample, standing_word};
+pub use statuses::{Statuses, WORDS, sample};
 
 use crate::db::schema::{presence_history, presence_open, projector_offsets, stats_progress};
 use crate::db::{AnyConnection, DbError, write_transaction};
@@ -62,11 +64,16 @@ impl Progress {
 /// # Errors
 /// [`DbError`].
 pub fn mark_changed(connection: &mut AnyConnection, from: Timestamp) -> Result<(), DbError> {
-    let at = from.0;
-    let earlier = format!("CASE WHEN changed_from_ms < {at} THEN changed_from_ms ELSE {at} END");
-    let earlier = diesel::dsl::sql::<diesel::sql_types::Nullable<diesel::sql_types::BigInt>>(&earlier);
-    diesel::update(stats_progress::table).set(stats_progress::changed_from_ms.eq(earlier)).execute(connection)?;
+    let changed_from = stats_progress::changed_from_ms.eq(earlier(from));
+    diesel::update(stats_progress::table).set(changed_from).execute(connection)?;
     Ok(())
+}
+
+/// The earlier of what a column `changed_from_ms` says, if anything, and this.
+pub(super) fn earlier(at: Timestamp) -> SqlLiteral<Nullable<BigInt>> {
+    // A number, so that nothing needs escaping.
+    let at = at.0;
+    diesel::dsl::sql(&format!("CASE WHEN changed_from_ms < {at} THEN changed_from_ms ELSE {at} END"))
 }
 
 /// Makes statistics again of history, from `from` on or of all that there is. Answers from when to when; `None` where
@@ -110,11 +117,11 @@ fn take_marks(connection: &mut AnyConnection) -> Result<(), DbError> {
             AnyConnection::Postgresql(pg) => marked.for_update().load(pg)?,
             AnyConnection::Sqlite(sqlite) => marked.load(sqlite)?,
         };
-        for (shard, _) in &marks {
-            diesel::update(projector_offsets::table.find(shard))
-                .set(projector_offsets::changed_from_ms.eq(None::<i64>))
-                .execute(connection)?;
-        }
+        // Those that were read, and no other that has been set meanwhile.
+        let read = projector_offsets::shard.eq_any(marks.iter().map(|(shard, _)| *shard).collect::<Vec<i32>>());
+        diesel::update(projector_offsets::table.filter(read))
+            .set(projector_offsets::changed_from_ms.eq(None::<i64>))
+            .execute(connection)?;
         match marks.iter().map(|(_, from)| *from).min() {
             Some(from) => mark_changed(connection, Timestamp(from)),
             None => Ok(()),

@@ -7,7 +7,6 @@ use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Text};
 
 use super::Range;
-use crate::account::Standing;
 use crate::db::schema::stats_samples as samples;
 use crate::db::{AnyConnection, DbError, on_either};
 use crate::models::history::accounts_by_standing;
@@ -42,12 +41,6 @@ struct Row {
     samples: i64,
 }
 
-/// The word for an account's standing: its status, or `inactive`.
-#[must_use]
-pub fn standing_word(standing: Standing) -> &'static str {
-    if standing.bar() == Some(crate::account::Bar::Inactive) { "inactive" } else { standing.status.as_str() }
-}
-
 /// Adds a sample to its quarter of an hour.
 ///
 /// # Errors
@@ -60,7 +53,7 @@ pub fn sample(connection: &mut AnyConnection, at: Timestamp, counts: Counts) -> 
     now.insert(Availability::Away.as_str(), signed(counts.away));
     now.insert(Availability::Dnd.as_str(), signed(counts.dnd));
     for (standing, n) in accounts_by_standing(connection)? {
-        *now.entry(standing_word(standing)).or_default() += signed(n);
+        *now.entry(standing.word()).or_default() += signed(n);
     }
     let at_ms = at.0 - at.0.rem_euclid(QUARTER);
     for (word, n) in now {

@@ -4788,7 +4788,7 @@ export interface components {
             /** @description In the order asked for; users that there are not are left out. */
             presences: components["schemas"]["PresenceShape"][];
         };
-        /** @description The body of every error. */
+        /** @description The body of every error, for the document; [`Refusal::to_json`] writes it. */
         ProblemBody: {
             /** @description A stable word. */
             code: string;
@@ -4878,6 +4878,8 @@ export interface components {
              * @description RFC 3339.
              */
             last_seen: string;
+            /** @description What kind of device: `web`, `ios`, … */
+            platform: string;
         };
         /** @description How long users stay online. */
         SessionsAnswer: {

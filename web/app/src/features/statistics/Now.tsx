@@ -1,5 +1,6 @@
 import { number, texts } from "../../texts";
 import { statistics as words } from "../../texts-admin";
+import { OnlineFigure } from "../../ui/OnlineFigure";
 import { sparkPath } from "./series";
 import classes from "./Statistics.module.css";
 import { useNowOnline } from "./useStatistics";
@@ -19,15 +20,8 @@ export function Now() {
       ? words.sparkLabel(number(Math.floor(Math.min(...values))), number(Math.ceil(Math.max(...values))))
       : words.sparkNone;
   return (
-    <section className={classes.now} aria-label={texts.users.onlineNow} data-certain={!error}>
-      <span className={classes.dot} aria-hidden="true" />
-      <span className={classes.number} data-testid="online-now">
-        {data ? number(data.online) : words.unknown}
-      </span>
-      <span className={classes.label}>
-        {texts.users.onlineNow}
-        <small>{data ? texts.users.ofAll(data.total) : "\u00a0"}</small>
-      </span>
+    <section className={classes.now} aria-label={texts.users.onlineNow}>
+      <OnlineFigure counts={data} certain={!error} testId="online-now" />
       <figure className={classes.spark}>
         <svg viewBox={`0 -3 ${WIDTH} ${HEIGHT + 6}`} preserveAspectRatio="none" role="img" aria-label={label}>
           <path d={path} />

@@ -1,6 +1,7 @@
 import { UnstyledButton } from "@mantine/core";
 import type { AccountStatus, Counts as Numbers } from "../../api/types";
 import { number, texts } from "../../texts";
+import { OnlineFigure } from "../../ui/OnlineFigure";
 import type { Filter } from "./query";
 import { statuses } from "./query";
 import classes from "./Counts.module.css";
@@ -22,14 +23,7 @@ export function Counts({ counts, filter, change, certain }: Props) {
         aria-pressed={onlineOnly}
         onClick={() => change({ presence: onlineOnly ? null : "online" })}
       >
-        <span className={classes.dot} data-certain={certain} aria-hidden="true" />
-        <span className={classes.number} data-testid="online-count">
-          {counts ? number(counts.online) : "–"}
-        </span>
-        <span className={classes.label}>
-          {texts.users.onlineNow}
-          <small>{counts ? texts.users.ofAll(counts.total) : "\u00a0"}</small>
-        </span>
+        <OnlineFigure counts={counts} certain={certain} testId="online-count" />
       </UnstyledButton>
       <div className={classes.statuses} role="group" aria-label={texts.users.byStatus}>
         {statuses.map((status) => (
