@@ -7,7 +7,8 @@ use actix_web::{HttpResponse, ResponseError};
 use lastseen_shared::refusal::{Code, Failure, Refusal};
 use utoipa::ToSchema;
 
-/// The body of every error, for the document; [`Refusal::to_json`] writes it.
+// For the document alone: `Refusal::to_json` writes it.
+/// The body of every error.
 #[derive(Debug, ToSchema)]
 pub struct ProblemBody {
     /// The code as a URI.

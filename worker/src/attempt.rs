@@ -12,7 +12,8 @@ use serde_json::Value;
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 
-use crate::registry::{JobError, Runner};
+use crate::context::JobError;
+use crate::registry::Runner;
 
 /// How an attempt at a job ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

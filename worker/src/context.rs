@@ -12,6 +12,9 @@ use lastseen_shared::telemetry::Metrics;
 
 use crate::deliver::Deliverer;
 
+/// Why a job failed: any error at all. It is logged, and the policy decides what is next.
+pub type JobError = Box<dyn std::error::Error + Send + Sync>;
+
 /// What jobs and the projector work with. Cheap to clone.
 #[derive(Clone)]
 pub struct Context {

@@ -18,8 +18,7 @@ use lastseen_shared::telemetry::Shard;
 use lastseen_shared::timestamp::Timestamp;
 use tokio::sync::watch;
 
-use crate::context::Context;
-use crate::registry::JobError;
+use crate::context::{Context, JobError};
 
 /// Entries of one transaction.
 const BATCH: usize = 1_000;

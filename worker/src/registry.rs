@@ -5,11 +5,8 @@ use std::time::Duration;
 
 use lastseen_shared::queue::Job;
 
-use crate::context::Context;
+use crate::context::{Context, JobError};
 use crate::jobs;
-
-/// Why a job failed: any error at all. It is logged, and the policy decides what is next.
-pub type JobError = Box<dyn std::error::Error + Send + Sync>;
 
 /// How a job is tried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

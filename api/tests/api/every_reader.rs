@@ -147,6 +147,9 @@ async fn each_sees_what_both_let_it_see(form: Form) {
                                 assert_eq!(answer.code(), "forbidden", "{what}");
                             }
                             Tells::Past if !last_seen => assert_eq!(answer.code(), "hidden_by_privacy", "{what}"),
+                            Tells::Past => {
+                                assert_ne!(answer.body["intervals"], json!([]), "{what}: {answer:?}");
+                            }
                             Tells::Devices => {
                                 let devices = answer.body["sessions"].as_array().unwrap();
                                 assert!(devices.iter().all(|one| one["online"] == online), "{what}: {devices:?}");

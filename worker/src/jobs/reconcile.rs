@@ -17,8 +17,7 @@ use lastseen_shared::presence::transition::Epoch;
 use lastseen_shared::presence::{PresenceEngine, Reason};
 use lastseen_shared::timestamp::Timestamp;
 
-use crate::context::Context;
-use crate::registry::JobError;
+use crate::context::{Context, JobError};
 
 /// Users of one page.
 const PAGE: i64 = 500;

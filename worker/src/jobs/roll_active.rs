@@ -3,8 +3,7 @@
 use lastseen_shared::models::statistics::roll_active;
 use lastseen_shared::presence::PresenceEngine;
 
-use crate::context::Context;
-use crate::registry::JobError;
+use crate::context::{Context, JobError};
 
 /// Rolls up to now, by the engine's clock, which dates what it rolls up.
 ///

@@ -3,8 +3,7 @@
 use lastseen_shared::models::statistics::sample;
 use lastseen_shared::presence::PresenceEngine;
 
-use crate::context::Context;
-use crate::registry::JobError;
+use crate::context::{Context, JobError};
 
 /// Takes one sample.
 ///

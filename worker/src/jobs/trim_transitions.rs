@@ -3,8 +3,7 @@
 use lastseen_shared::models::projection::Offset;
 use lastseen_shared::presence::PresenceEngine;
 
-use crate::context::Context;
-use crate::registry::JobError;
+use crate::context::{Context, JobError};
 
 /// Trims a shard's transitions behind the projected offset and the resume window.
 ///

@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 use lastseen_shared::queue::{Job, Pushed, Queue};
 use lastseen_worker::attempt::Outcome;
 use lastseen_worker::consume::{ConsumeSettings, consume};
-use lastseen_worker::registry::{JobError, Policy, Runner};
+use lastseen_worker::context::JobError;
+use lastseen_worker::registry::{Policy, Runner};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 

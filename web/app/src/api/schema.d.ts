@@ -4788,7 +4788,7 @@ export interface components {
             /** @description In the order asked for; users that there are not are left out. */
             presences: components["schemas"]["PresenceShape"][];
         };
-        /** @description The body of every error, for the document; [`Refusal::to_json`] writes it. */
+        /** @description The body of every error. */
         ProblemBody: {
             /** @description A stable word. */
             code: string;
