@@ -7,7 +7,7 @@ use std::time::Duration;
 use actix_cors::Cors;
 use actix_web::dev::Server;
 use actix_web::http::{Method, header};
-use actix_web::middleware::{DefaultHeaders, from_fn};
+use actix_web::middleware::{Condition, DefaultHeaders, from_fn};
 use actix_web::{App, HttpServer, web};
 use lastseen_shared::account::hashing::Hasher;
 use lastseen_shared::db::{Address, Db};
@@ -27,7 +27,7 @@ use lastseen_worker::board::{self, Board};
 
 use crate::auth::tokens::Tokens;
 use crate::live::Live;
-use crate::routes::{routes, without_last_slash};
+use crate::routes::{heartbeats, routes, without_last_slash};
 
 /// Why the program did not start.
 #[derive(Debug, thiserror::Error)]
@@ -88,7 +88,7 @@ impl Application {
         let service =
             service.with_signals(signals).with_webhooks(open_queue(settings)?, settings.webhooks_allow_private);
         let secret = signing_secret(settings)?;
-        let tokens = Tokens::new(&secret, &settings.accounts.previous_jwt_secrets, settings.accounts.access_ttl);
+        let tokens = Tokens::new(&secret, &settings.accounts.previous_jwt_secrets, settings.accounts.access_ttl)?;
         let metrics = Arc::new(Metrics::new());
         let live = web::Data::new(Live::start(&service).await?);
         let (server, address) = listen(&settings.http, &service, tokens, &metrics, &live)?;
@@ -180,6 +180,16 @@ pub fn random_text(bytes: usize) -> Result<String, StartError> {
     Ok(base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(random))
 }
 
+/// A service and what every answer goes through.
+macro_rules! wrapped {
+    ($service:expr, $origins:expr) => {
+        $service
+            .wrap(from_fn(crate::handlers::health::count))
+            .wrap(DefaultHeaders::new().add((header::X_CONTENT_TYPE_OPTIONS, "nosniff")))
+            .wrap(Condition::new(!$origins.is_empty(), cors($origins)))
+    };
+}
+
 fn listen(
     http: &HttpSettings,
     service: &Service,
@@ -214,11 +224,10 @@ fn listen(
                     config.app_data(board).configure(board::routes);
                 }
             })
-            .configure(routes)
-            .wrap(from_fn(crate::handlers::health::count))
-            .wrap(DefaultHeaders::new().add((header::X_CONTENT_TYPE_OPTIONS, "nosniff")))
-            .wrap(cors(&origins))
-            .wrap(from_fn(without_last_slash))
+            // Heartbeats are most of all requests: they are looked for first, and pass by nothing that is not for them.
+            .service(wrapped!(heartbeats("/api/users/heartbeat/"), &origins))
+            .service(wrapped!(heartbeats("/api/users/heartbeat"), &origins))
+            .service(wrapped!(web::scope("").configure(routes), &origins).wrap(from_fn(without_last_slash)))
     })
     .workers(http.threads)
     .on_connect(|connection, _| give_up_on_the_silent(connection))

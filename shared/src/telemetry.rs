@@ -51,6 +51,9 @@ pub struct StatusClass {
     pub status: &'static str,
 }
 
+/// The status classes that answers are counted by.
+const CLASSES: [&str; 4] = ["2xx", "3xx", "4xx", "5xx"];
+
 /// Why something ended.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct End {
@@ -61,10 +64,10 @@ pub struct End {
 /// The metrics of a process.
 pub struct Metrics {
     registry: Registry,
-    /// Heartbeats answered, by outcome.
-    pub heartbeats: Family<Outcome, Counter>,
-    /// HTTP requests answered, by status class.
-    pub requests: Family<StatusClass, Counter>,
+    /// Heartbeats answered, by outcome: one for each of [`CLASSES`], so that none is looked up by a heartbeat.
+    heartbeats: [Counter; 4],
+    /// HTTP requests answered, by status class, likewise.
+    requests: [Counter; 4],
     /// Open WebSockets.
     pub sockets: Gauge,
     /// WebSockets that ended, by why.
@@ -102,10 +105,12 @@ impl Metrics {
     #[must_use]
     pub fn new() -> Self {
         let mut registry = Registry::with_prefix("lastseen");
-        let heartbeats = Family::default();
+        let heartbeats = Family::<Outcome, Counter>::default();
         registry.register("heartbeats", "Heartbeats answered", heartbeats.clone());
-        let requests = Family::default();
+        let heartbeats = CLASSES.map(|outcome| heartbeats.get_or_create_owned(&Outcome { outcome }));
+        let requests = Family::<StatusClass, Counter>::default();
         registry.register("http_requests", "HTTP requests answered", requests.clone());
+        let requests = CLASSES.map(|status| requests.get_or_create_owned(&StatusClass { status }));
         let sockets = Gauge::default();
         registry.register("sockets", "Open WebSockets", sockets.clone());
         let socket_ends = Family::default();
@@ -150,6 +155,20 @@ impl Metrics {
             deliveries_retrying,
             deliveries_dead,
             projector_lag,
+        }
+    }
+
+    /// Counts an answer by its HTTP status.
+    pub fn count_answer(&self, status: u16, is_heartbeat: bool) {
+        let class = match status {
+            200..300 => 0,
+            300..400 => 1,
+            400..500 => 2,
+            _ => 3,
+        };
+        self.requests[class].inc();
+        if is_heartbeat {
+            self.heartbeats[class].inc();
         }
     }
 

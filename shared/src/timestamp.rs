@@ -5,11 +5,6 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
-use time::format_description::FormatItem;
-use time::macros::format_description;
-
-const RFC3339_MILLIS: &[FormatItem<'static>] =
-    format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z");
 
 /// A moment: milliseconds since 1970-01-01T00:00:00Z. Serialised as RFC 3339 in UTC with milliseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -72,21 +67,51 @@ pub fn millis(duration: Duration) -> i64 {
     i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }
 
+/// Of the length of every moment's text.
+const PATTERN: [u8; 24] = *b"0000-00-00T00:00:00.000Z";
+/// What is written for moments that RFC 3339 has no text for.
+const FARTHEST: &str = "9999-12-31T23:59:59.999Z";
+
+/// RFC 3339 in UTC with milliseconds, or `None` past the year 9999. Every heartbeat's answer has two of them, so the digits
+/// are put in place by hand.
+fn rfc3339(at: Timestamp) -> Option<[u8; 24]> {
+    let moment = OffsetDateTime::from_unix_timestamp(at.0.div_euclid(1_000)).ok()?;
+    let (year, month, day) = moment.to_calendar_date();
+    let year = u32::try_from(year).ok().filter(|year| *year <= 9_999)?;
+    let mut text = PATTERN;
+    let mut put = |place: usize, digits: usize, mut number: u32| {
+        for slot in text[place..place + digits].iter_mut().rev() {
+            *slot = b'0' + (number % 10) as u8;
+            number /= 10;
+        }
+    };
+    put(0, 4, year);
+    put(5, 2, u8::from(month).into());
+    put(8, 2, day.into());
+    put(11, 2, moment.hour().into());
+    put(14, 2, moment.minute().into());
+    put(17, 2, moment.second().into());
+    put(20, 3, at.0.rem_euclid(1_000) as u32);
+    Some(text)
+}
+
+impl Timestamp {
+    fn with_text<T>(self, then: impl FnOnce(&str) -> T) -> T {
+        let text = rfc3339(self);
+        let text = text.as_ref().and_then(|text| std::str::from_utf8(text).ok());
+        then(text.unwrap_or(FARTHEST))
+    }
+}
+
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let text = OffsetDateTime::from_unix_timestamp_nanos(i128::from(self.0) * 1_000_000)
-            .ok()
-            .and_then(|at| at.format(RFC3339_MILLIS).ok());
-        match text {
-            Some(text) => f.write_str(&text),
-            None => f.write_str("9999-12-31T23:59:59.999Z"),
-        }
+        self.with_text(|text| f.write_str(text))
     }
 }
 
 impl Serialize for Timestamp {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        self.with_text(|text| serializer.serialize_str(text))
     }
 }
 
@@ -106,6 +131,17 @@ mod tests {
         assert_eq!(Timestamp(0).to_string(), "1970-01-01T00:00:00.000Z");
         assert_eq!(Timestamp(1_700_000_000_007).to_string(), "2023-11-14T22:13:20.007Z");
         assert_eq!(Timestamp(i64::MAX).to_string(), "9999-12-31T23:59:59.999Z");
+        assert_eq!(Timestamp(-1).to_string(), "1969-12-31T23:59:59.999Z");
+    }
+
+    #[test]
+    fn is_written_as_the_library_writes_it() {
+        let format = time::macros::format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z");
+        for n in -2_000..20_000_i64 {
+            let ms = n * 12_345_678_901;
+            let at = OffsetDateTime::from_unix_timestamp_nanos(i128::from(ms) * 1_000_000).unwrap();
+            assert_eq!(Timestamp(ms).to_string(), at.format(format).unwrap());
+        }
     }
 
     #[test]

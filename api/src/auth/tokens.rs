@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use hmac::{Hmac, Mac};
 use jsonwebtoken::errors::ErrorKind;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use lastseen_shared::account::Role;
@@ -34,9 +35,24 @@ struct Claims {
     jti: String,
 }
 
+/// Of [`Claims`], what a request is answered by.
+#[derive(Deserialize)]
+struct Told<'a> {
+    sub: &'a str,
+    sid: i64,
+    role: Role,
+    tmo: u64,
+    iss: &'a str,
+    exp: i64,
+}
+
 struct Key {
     id: String,
     decoding: DecodingKey,
+    /// What tokens that this process signs with the key begin with: the header, encoded, and a dot.
+    head: String,
+    /// Has taken in the key.
+    mac: Hmac<Sha256>,
 }
 
 /// Makes and reads access tokens.
@@ -62,27 +78,37 @@ fn key_id(secret: &Secret) -> String {
     URL_SAFE_NO_PAD.encode(&Sha256::digest(secret.expose().as_bytes())[..6])
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "made for map_err")]
+fn unsigned(error: impl std::fmt::Display) -> Failure {
+    Failure::Internal(format!("a token could not be signed: {error}"))
+}
+
 impl Tokens {
     /// Tokens signed with `secret`, read also where one of `previous` signed them, living for `ttl`.
-    #[must_use]
-    pub fn new(secret: &Secret, previous: &[Secret], ttl: Duration) -> Self {
-        let key = |secret: &Secret| Key {
-            id: key_id(secret),
-            decoding: DecodingKey::from_secret(secret.expose().as_bytes()),
+    ///
+    /// # Errors
+    /// Where a secret can't be made a key.
+    pub fn new(secret: &Secret, previous: &[Secret], ttl: Duration) -> Result<Self, Failure> {
+        let header = |secret: &Secret| Header { kid: Some(key_id(secret)), ..Header::new(Algorithm::HS256) };
+        let key = |secret: &Secret| {
+            let bytes = secret.expose().as_bytes();
+            let token = jsonwebtoken::encode(&header(secret), &(), &EncodingKey::from_secret(bytes)).map_err(unsigned)?;
+            let head = token.split_inclusive('.').next().unwrap_or_default().to_owned();
+            let mac = Hmac::new_from_slice(bytes).map_err(unsigned)?;
+            Ok(Key { id: key_id(secret), decoding: DecodingKey::from_secret(bytes), head, mac })
         };
-        let header = Header { kid: Some(key_id(secret)), ..Header::new(Algorithm::HS256) };
         // HS256 and nothing else: neither `none` nor a public-key algorithm with our secret as its key.
         let mut validation = Validation::new(Algorithm::HS256);
         validation.set_issuer(&[ISSUER]);
         validation.set_required_spec_claims(&["exp", "iss", "sub"]);
         validation.leeway = 0;
-        Self {
+        Ok(Self {
             signing: EncodingKey::from_secret(secret.expose().as_bytes()),
-            header,
-            keys: std::iter::once(secret).chain(previous).map(key).collect(),
+            header: header(secret),
+            keys: std::iter::once(secret).chain(previous).map(key).collect::<Result<_, Failure>>()?,
             validation,
             ttl,
-        }
+        })
     }
 
     /// A token for a session.
@@ -103,8 +129,7 @@ impl Tokens {
             exp: now.plus(self.ttl).0.div_euclid(1_000) + i64::from(now.plus(self.ttl).0.rem_euclid(1_000) > 0),
             jti: URL_SAFE_NO_PAD.encode(id),
         };
-        jsonwebtoken::encode(&self.header, &claims, &self.signing)
-            .map_err(|error| Failure::Internal(format!("a token could not be signed: {error}")))
+        jsonwebtoken::encode(&self.header, &claims, &self.signing).map_err(unsigned)
     }
 
     /// Reads a token.
@@ -123,6 +148,12 @@ impl Tokens {
         if token.len() > LONGEST {
             return Err(Code::TokenInvalid);
         }
+        for key in &self.keys {
+            if let Some(rest) = token.strip_prefix(&key.head) {
+                return read_own(key, token, rest);
+            }
+        }
+        // Signed with our secret by somebody else, or nothing of ours.
         let named = jsonwebtoken::decode_header(token).map_err(|_| Code::TokenInvalid)?.kid;
         let key = match &named {
             Some(id) => self.keys.iter().find(|key| key.id == *id),
@@ -135,14 +166,48 @@ impl Tokens {
                 _ => Code::TokenInvalid,
             })?
             .claims;
-        let user = claims.sub.parse().map_err(|_| Code::TokenInvalid)?;
-        let claimed = Claimed {
-            user: UserId(user),
-            session: SessionId(claims.sid),
-            timeout: Duration::from_millis(claims.tmo),
-        };
-        Ok((Access { claimed, role: claims.role }, Timestamp(claims.exp.saturating_mul(1_000))))
+        told(Told {
+            sub: &claims.sub,
+            sid: claims.sid,
+            role: claims.role,
+            tmo: claims.tmo,
+            iss: &claims.iss,
+            exp: claims.exp,
+        })
     }
+}
+
+/// Reads a token whose header is the one that we write with this key, `rest` being what follows it. Every request comes by
+/// here: the key is taken in once, and nothing is read or copied twice.
+fn read_own(key: &Key, token: &str, rest: &str) -> Result<(Access, Timestamp), Code> {
+    let (payload, signature) = rest.split_once('.').ok_or(Code::TokenInvalid)?;
+    let mut buffer = [0; LONGEST];
+    let decode = |text: &str, into: &mut [u8]| {
+        URL_SAFE_NO_PAD.decode_slice(text, into).map_err(|_| Code::TokenInvalid)
+    };
+    let signed = &token.as_bytes()[..key.head.len() + payload.len()];
+    let length = decode(signature, &mut buffer)?;
+    // In constant time, and of the whole length.
+    key.mac.clone().chain_update(signed).verify_slice(&buffer[..length]).map_err(|_| Code::TokenInvalid)?;
+    let length = decode(payload, &mut buffer)?;
+    told(serde_json::from_slice(&buffer[..length]).map_err(|_| Code::TokenInvalid)?)
+}
+
+/// What claims tell whose signature is good: who, and until when (RFC 7519 §4.1.4: from then on it is not accepted).
+fn told(claims: Told<'_>) -> Result<(Access, Timestamp), Code> {
+    if claims.iss != ISSUER {
+        return Err(Code::TokenInvalid);
+    }
+    let end = Timestamp(claims.exp.saturating_mul(1_000));
+    if end <= Timestamp::now() {
+        return Err(Code::TokenExpired);
+    }
+    let claimed = Claimed {
+        user: UserId(claims.sub.parse().map_err(|_| Code::TokenInvalid)?),
+        session: SessionId(claims.sid),
+        timeout: Duration::from_millis(claims.tmo),
+    };
+    Ok((Access { claimed, role: claims.role }, end))
 }
 
 #[cfg(test)]
@@ -160,27 +225,27 @@ mod tests {
 
     #[test]
     fn a_token_is_read_back() {
-        let tokens = Tokens::new(&secret("a"), &[], Duration::from_secs(60));
+        let tokens = Tokens::new(&secret("a"), &[], Duration::from_secs(60)).unwrap();
         assert_eq!(tokens.read(&tokens.issue(access()).unwrap()), Ok(access()));
     }
 
     #[test]
     fn keys_can_be_rotated() {
-        let before = Tokens::new(&secret("a"), &[], Duration::from_secs(60));
+        let before = Tokens::new(&secret("a"), &[], Duration::from_secs(60)).unwrap();
         let token = before.issue(access()).unwrap();
-        let after = Tokens::new(&secret("b"), &[secret("a")], Duration::from_secs(60));
+        let after = Tokens::new(&secret("b"), &[secret("a")], Duration::from_secs(60)).unwrap();
         assert_eq!(after.read(&token), Ok(access()));
-        let later = Tokens::new(&secret("b"), &[], Duration::from_secs(60));
+        let later = Tokens::new(&secret("b"), &[], Duration::from_secs(60)).unwrap();
         assert_eq!(later.read(&token), Err(Code::TokenInvalid));
     }
 
     #[test]
     fn foreign_and_twisted_tokens_are_refused() {
-        let tokens = Tokens::new(&secret("a"), &[], Duration::from_secs(60));
+        let tokens = Tokens::new(&secret("a"), &[], Duration::from_secs(60)).unwrap();
         let good = tokens.issue(access()).unwrap();
         let (head, rest) = good.split_once('.').unwrap();
         let encode = |json: &str| URL_SAFE_NO_PAD.encode(json);
-        let foreign = Tokens::new(&secret("x"), &[], Duration::from_secs(60)).issue(access()).unwrap();
+        let foreign = Tokens::new(&secret("x"), &[], Duration::from_secs(60)).unwrap().issue(access()).unwrap();
         let payload = rest.split('.').next().unwrap();
         let none = format!("{}.{payload}.", encode(r#"{"alg":"none","typ":"JWT"}"#));
         let rs256 = format!("{}.{rest}", encode(r#"{"alg":"RS256","typ":"JWT"}"#));
@@ -193,8 +258,35 @@ mod tests {
     }
 
     #[test]
+    fn a_token_of_ours_under_another_header_is_one_too() {
+        let tokens = Tokens::new(&secret("a"), &[], Duration::from_secs(60)).unwrap();
+        let own = tokens.issue(access()).unwrap();
+        let claims: Claims = jsonwebtoken::decode(&own, &tokens.keys[0].decoding, &tokens.validation).unwrap().claims;
+        for header in [Header::new(Algorithm::HS256), Header { cty: Some("JWT".into()), ..tokens.header.clone() }] {
+            let token = jsonwebtoken::encode(&header, &claims, &tokens.signing).unwrap();
+            assert!(!token.starts_with(&tokens.keys[0].head));
+            assert_eq!(tokens.read(&token), Ok(access()));
+        }
+    }
+
+    #[test]
+    fn no_letter_of_a_token_can_be_another() {
+        let tokens = Tokens::new(&secret("a"), &[], Duration::from_secs(60)).unwrap();
+        let good = tokens.issue(access()).unwrap();
+        for place in 0..good.len() {
+            for other in ['A', 'w', '.', '=', '+', 'é'] {
+                let mut bad: Vec<char> = good.chars().collect();
+                bad[place] = other;
+                let bad: String = bad.into_iter().collect();
+                assert!(bad == good || tokens.read(&bad) == Err(Code::TokenInvalid), "{bad}");
+            }
+            assert_eq!(tokens.read(&good[..place]), Err(Code::TokenInvalid));
+        }
+    }
+
+    #[test]
     fn an_expired_token_says_so() {
-        let tokens = Tokens::new(&secret("a"), &[], Duration::from_secs(60));
+        let tokens = Tokens::new(&secret("a"), &[], Duration::from_secs(60)).unwrap();
         let claims = Claims {
             sub: "7".into(),
             sid: 9,

@@ -7,7 +7,7 @@ use actix_web::middleware::Next;
 use actix_web::{HttpResponse, web};
 use lastseen_shared::queue::Queue;
 use lastseen_shared::service::Service;
-use lastseen_shared::telemetry::{Metrics, Outcome, StatusClass, parts};
+use lastseen_shared::telemetry::{Metrics, parts};
 
 /// Alive.
 #[utoipa::path(get, path = "/healthz", tag = "operations", responses((status = 200)))]
@@ -52,16 +52,7 @@ pub async fn count(
             Ok(answer) => answer.status(),
             Err(error) => error.as_response_error().status_code(),
         };
-        let class = match status.as_u16() {
-            200..300 => "2xx",
-            300..400 => "3xx",
-            400..500 => "4xx",
-            _ => "5xx",
-        };
-        metrics.requests.get_or_create(&StatusClass { status: class }).inc();
-        if is_heartbeat {
-            metrics.heartbeats.get_or_create(&Outcome { outcome: class }).inc();
-        }
+        metrics.count_answer(status.as_u16(), is_heartbeat);
     }
     answer
 }

@@ -1,8 +1,10 @@
 //! Log-ins and heartbeats: what makes a session live, and for how long.
 
 use lastseen_shared::ids::UserId;
+use lastseen_shared::presence::engine::Touch;
 use lastseen_shared::presence::rule::Known;
 use lastseen_shared::presence::{PresenceEngine as _, Reason};
+use lastseen_shared::timestamp::Deadline;
 
 use crate::harness::{Harness, TIMEOUT, came, live, ms, offline, online, secs, touch, went};
 
@@ -59,6 +61,48 @@ contract! {
         assert_eq!(h.touch_all(&[touch(1, 11), touch(1, 11), touch(1, 11)]).await, [until; 3]);
         assert_eq!(h.engine.sessions(UserId(1)).await.unwrap().len(), 1);
         assert_eq!(h.online().await, 1);
+    }
+
+    async fn heartbeats_among_few_and_among_many_that_wait_for_the_sweep(h: &Harness) {
+        for silent in [3, 99, 100, 101, 250] {
+            // No sweep has come by: those of the rounds before wait as well.
+            let base = 10_000 * silent;
+            let began = h.engine.now(UserId(1)).await.unwrap();
+            let batch: Vec<_> = (0..silent + 20).map(|n| touch(base + n * 2 + 1, base + n)).collect();
+            for touch in &batch {
+                h.login(touch.user.0, touch.session.0).await;
+            }
+            h.set(began.plus(secs(60)));
+            assert!(h.touch_all(&batch[silent as usize..]).await.iter().all(Option::is_some));
+            let late = began.plus(TIMEOUT);
+            h.set(late);
+            let answers = h.touch_all(&batch).await;
+            let (expired, live) = answers.split_at(silent as usize);
+            assert!(expired.iter().all(Option::is_none), "{silent}");
+            assert!(live.iter().all(|until| *until == Some(Deadline(late.plus(TIMEOUT)))), "{silent}");
+            let held = h.engine.sessions(batch[0].user).await.unwrap();
+            assert_eq!(held[0].deadline.0, late, "a heartbeat that came too late moves nothing");
+        }
+    }
+
+    async fn sessions_of_different_timeouts_share_a_batch(h: &Harness) {
+        let timeouts = [(1, 30), (3, 120), (5, 3_600), (7, 30)];
+        let mut batch = Vec::new();
+        for (user, timeout) in timeouts {
+            h.login(user, user).await;
+            h.engine.retime(UserId(user), secs(timeout)).await.unwrap();
+            batch.push(Touch { timeout: secs(timeout), ..touch(user, user) });
+        }
+        // Of the last, the token was made before; and one is nobody's.
+        batch[3].timeout = TIMEOUT;
+        batch.insert(2, Touch { timeout: secs(77), ..touch(9, 9) });
+        h.at(secs(10));
+        let until = |timeout| Some(h.deadline(secs(10 + timeout)));
+        let expected = vec![until(30), until(120), None, until(3_600), until(30)];
+        assert_eq!(h.engine.touch(1, &batch).await.unwrap().deadlines, expected);
+        h.at(secs(40));
+        let expected = vec![None, Some(h.deadline(secs(160))), None, Some(h.deadline(secs(3_640))), None];
+        assert_eq!(h.engine.touch(1, &batch).await.unwrap().deadlines, expected);
     }
 
     async fn an_empty_batch_is_none_at_all(h: &Harness) {

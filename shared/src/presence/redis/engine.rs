@@ -39,6 +39,9 @@ pub struct RedisEngine {
     pub(super) waiting: Arc<Vec<tokio::sync::Mutex<Option<MultiplexedConnection>>>>,
 }
 
+/// Redis was restarted, or its scripts were flushed.
+const NO_SCRIPT: redis::ErrorKind = redis::ErrorKind::Server(redis::ServerErrorKind::NoScript);
+
 /// The keys of every script but `touch` and `lease`.
 const COMMON: [&str; 10] =
     ["sessions", "users", "unprojected", "transitions", "epoch", "hidden", "limited", "away", "dnd", "choices"];
@@ -147,23 +150,50 @@ impl RedisEngine {
 
     /// Sends heartbeats of one shard in one command.
     pub(super) async fn touch_some(&self, keys: &ShardKeys, batch: &[Touch]) -> Answer<Touched> {
-        use std::fmt::Write as _;
-        let mut call = self.scripts.touch.prepare_invoke();
-        call.key(&keys.common[0]).key(&keys.common[1]);
-        let mut member = String::with_capacity(40);
+        let command = self.touch_command(keys, batch);
+        let (command, touch) = (&command, &self.scripts.touch);
+        let call = self.within(|mut connection| async move {
+            match command.query_async::<Vec<i64>>(&mut connection).await {
+                Err(error) if error.kind() == NO_SCRIPT => {
+                    touch.load_async(&mut connection).await?;
+                    command.query_async(&mut connection).await
+                }
+                answer => answer,
+            }
+        });
+        let answer = call.await?;
+        let [now, common, rest @ ..] = answer.as_slice() else { return Err(unknown(answer)) };
+        let deadline = |at: i64| Timestamp(at).nonzero().map(Deadline);
+        let mut deadlines = vec![deadline(*common); batch.len()];
+        for pair in rest.chunks(2) {
+            // Lua counts from 1.
+            let slot = usize::try_from(pair[0] - 1).ok().and_then(|place| deadlines.get_mut(place));
+            let (Some(slot), Some(at)) = (slot, pair.get(1)) else { return Err(unknown(answer)) };
+            *slot = deadline(*at);
+        }
+        Ok(Touched { now: Timestamp(*now), deadlines })
+    }
+
+    /// The call of `touch`, written once into one buffer: heartbeats are most of what is ever sent.
+    fn touch_command(&self, keys: &ShardKeys, batch: &[Touch]) -> redis::Cmd {
+        use std::io::Write as _;
+        /// Digits of a member and its timeout, or nearly.
+        const MEMBER: usize = 40;
+        let mut command = redis::Cmd::with_capacity(batch.len() + 6, batch.len() * MEMBER + 200);
+        command.arg("EVALSHA").arg(self.scripts.touch.get_hash()).arg(2).arg(&keys.common[0]).arg(&keys.common[1]);
+        let first = batch.first().map(|touch| touch.timeout);
+        match first.filter(|first| batch.iter().all(|touch| touch.timeout == *first)) {
+            Some(common) => command.arg(millis(common)),
+            None => command.arg(""),
+        };
+        let mut member = Vec::with_capacity(MEMBER);
         for touch in batch {
             member.clear();
-            // Writing to a String does not fail.
+            // Writing to a Vec does not fail.
             let _ = write!(member, "{}:{}:{}", touch.user, touch.session, millis(touch.timeout));
-            call.arg(&member);
+            command.arg(member.as_slice());
         }
-        let answer: Vec<i64> = self.invoke(&call).await?;
-        let (now, deadlines) = answer.split_first().ok_or_else(|| unknown("nothing"))?;
-        if deadlines.len() != batch.len() {
-            return Err(unknown(answer));
-        }
-        let deadlines = deadlines.iter().map(|at| Timestamp(*at).nonzero().map(Deadline)).collect();
-        Ok(Touched { now: Timestamp(*now), deadlines })
+        command
     }
 
     pub(super) async fn lookup_shard(&self, shard: u32, users: &[UserId]) -> Answer<Lookup> {
