@@ -3,46 +3,25 @@
 #
 #   heartbeat.sh [SESSIONS]      1,000,000 without it
 #
-# Bare endpoint and API take turns, five rounds each with 64 and with 1,024 connections; what is
-# told are medians and their ratio. wrk, API and Redis share the machine's cores. Writes
-# deploy/bench/results/heartbeat.json.
+# Bare endpoint and API take turns, five rounds each with 64 and with 1,024 connections, each as fast as it can; what is
+# told are medians and their ratio. With so many connections that all wait for an answer, how long one waits is how many
+# they are by the rate, whatever is done: so the same is measured once more with pauses, in which half of the API's most is
+# sent to either. wrk, API and Redis share the machine's cores. Writes deploy/bench/results/heartbeat.json, or
+# heartbeat-SESSIONS.json.
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=../scripts/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../scripts/lib.sh"
-bench=$root/deploy/bench
+# shellcheck source-path=SCRIPTDIR source=lib.sh
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 sessions=${1:-1000000}
 rounds=${ROUNDS:-5}
 seconds=${LOAD_SECONDS:-8}
 timeout=7200
-programs=$(target_dir)/release
+alone heartbeat.sh "$sessions"
 
-if [ -z "${TEST_DATABASE_URL:-}" ]; then
-  bash "$scripts/setup.sh" test bench
-  (cd "$root" && cargo build --release -p lastseen-api -p lastseen-bench)
-  exec bash "$scripts/services.sh" with-services --appendonly bash "$bench/heartbeat.sh" "$sessions"
-fi
-
-work=$(mktemp -d)
-pids=()
-clean_up() {
-  for pid in "${pids[@]}"; do kill -KILL "$pid" 2>/dev/null || true; done
-  rm -rf "$work"
-}
-trap clean_up EXIT
 export LASTSEEN_JWT_SECRET=benchmarks-need-no-secret-of-their-own RUST_LOG=info TOKENS=$work/tokens
 export LASTSEEN_ACCESS_TTL=1d LASTSEEN_INACTIVITY_TIMEOUT=${timeout}s LASTSEEN_TIMEOUT_MAX=$((timeout * 2))s
 "$programs/lastseen-bench" tokens --count "$((sessions < 100000 ? sessions : 100000))" --timeout "$timeout" >"$TOKENS"
-
-median() { sort -n | awk '{ v[NR] = $1 } END { print (NR % 2) ? v[(NR + 1) / 2] : (v[NR / 2] + v[NR / 2 + 1]) / 2 }'; }
-of() { sed -n "s/.*\"$1\": \([0-9.]*\).*/\1/p"; }
-# The time that a process has had, in milliseconds: its 14th and 15th fields, in hundredths of a second.
-cpu_ms() { sed 's/.*) //' "/proc/$1/stat" | awk '{ print ($12 + $13) * 10 }'; }
-answers() { # PORT
-  until curl -s -o /dev/null "http://127.0.0.1:$1/api/users/heartbeat/"; do sleep 0.2; done
-}
-load() { # PORT CONNECTIONS
-  wrk -t2 -c"$2" -d"${seconds}s" -s "$bench/wrk/heartbeat.lua" "http://127.0.0.1:$1/" | sed -n 's/^RESULT //p'
-}
 
 bare=$(random_port)
 "$programs/lastseen-bench" bare --bind "127.0.0.1:$bare" &
@@ -51,10 +30,9 @@ answers "$bare"
 
 # Takes turns with the bare endpoint; a line of JSON for each number of connections.
 measure() { # FORM PORT API_PID [REDIS_PID]
-  local connections line
+  local connections line most pace
   for connections in ${CONNECTIONS:-64 1024}; do
-    : >"$work/bare"
-    : >"$work/api"
+    for file in bare api bare-paced api-paced; do : >"$work/$file"; done
     local api_ms=0 redis_ms=0 before redis_before=0
     for ((round = 0; round < rounds; round++)); do
       load "$bare" "$connections" >>"$work/bare"
@@ -64,10 +42,18 @@ measure() { # FORM PORT API_PID [REDIS_PID]
       api_ms=$((api_ms + $(cpu_ms "$3") - before))
       [ -z "${4:-}" ] || redis_ms=$((redis_ms + $(cpu_ms "$4") - redis_before))
     done
-    line=$(awk -v form="$1" -v c="$connections" -v b="$(of per_second <"$work/bare" | median)" -v a="$(of per_second <"$work/api" | median)" \
+    most=$(of per_second <"$work/api" | median)
+    pace=$(pause_for "$most" "$connections")
+    for ((round = 0; round < rounds; round++)); do
+      PACE_US=$pace load "$bare" "$connections" >>"$work/bare-paced"
+      PACE_US=$pace load "$2" "$connections" >>"$work/api-paced"
+    done
+    line=$(awk -v form="$1" -v c="$connections" -v b="$(of per_second <"$work/bare" | median)" -v a="$most" \
       -v p50="$(of p50_ms <"$work/api" | median)" -v p99="$(of p99_ms <"$work/api" | median)" -v bp99="$(of p99_ms <"$work/bare" | median)" \
-      -v n="$(of requests <"$work/api" | awk '{ n += $1 } END { print n }')" -v wrong="$(cat <(of not_200 <"$work/api") <(of socket_errors <"$work/api") | awk '{ n += $1 } END { print n + 0 }')" \
-      -v api_ms="$api_ms" -v redis_ms="$redis_ms" 'BEGIN { printf "{\"form\": \"%s\", \"connections\": %d, \"bare_per_second\": %d, \"per_second\": %d, \"ratio\": %.2f, \"p50_ms\": %.2f, \"p99_ms\": %.2f, \"bare_p99_ms\": %.2f, \"answers\": %d, \"wrong\": %d, \"api_cpu_us\": %.2f, \"redis_cpu_us\": %.2f}", form, c, b, a, a / b, p50, p99, bp99, n, wrong, api_ms * 1000 / n, redis_ms * 1000 / n }')
+      -v pa="$(of per_second <"$work/api-paced" | median)" -v pp99="$(of p99_ms <"$work/api-paced" | median)" -v pbp99="$(of p99_ms <"$work/bare-paced" | median)" \
+      -v n="$(of requests <"$work/api" | awk '{ n += $1 } END { print n }')" \
+      -v wrong="$(cat "$work/api" "$work/api-paced" | wrong)" \
+      -v api_ms="$api_ms" -v redis_ms="$redis_ms" 'BEGIN { printf "{\"form\": \"%s\", \"connections\": %d, \"bare_per_second\": %d, \"per_second\": %d, \"ratio\": %.2f, \"p50_ms\": %.2f, \"p99_ms\": %.2f, \"bare_p99_ms\": %.2f, \"paced_per_second\": %d, \"paced_p99_ms\": %.2f, \"bare_paced_p99_ms\": %.2f, \"answers\": %d, \"wrong\": %d, \"api_cpu_us\": %.2f, \"redis_cpu_us\": %.2f}", form, c, b, a, a / b, p50, p99, bp99, pa, pp99, pbp99, n, wrong, api_ms * 1000 / n, redis_ms * 1000 / n }')
     say "  $line"
     printf '%s\n' "$line" >>"$work/lines"
   done
@@ -113,11 +99,11 @@ resident=$(awk '/^VmRSS/ { print $2 }' "/proc/$api/status")
 say "  ready after $ready ms; $((resident * 1024 / sessions)) bytes of the process a session"
 measure stand-alone "$port" "$api"
 
-mkdir -p "$bench/results"
-{
-  printf '{\n  "sessions": %s, "rounds": %s, "seconds": %s,\n  "redis_bytes_a_session": %s, "of_them_stream": %s, "standalone_ready_ms": %s, "standalone_resident_bytes_a_session": %s,\n  "heartbeats": [\n' \
-    "$sessions" "$rounds" "$seconds" "$((memory / sessions))" "$((stream / sessions))" "$ready" "$((resident * 1024 / sessions))"
-  sed 's/^/    /; $! s/$/,/' "$work/lines"
-  printf '  ],\n  "cpu": "%s", "cores": %s\n}\n' "$(sed -n 's/^model name.*: //p' /proc/cpuinfo | head -n 1)" "$(nproc)"
-} >"$bench/results/heartbeat.json"
-say "Numbers: $bench/results/heartbeat.json"
+write heartbeat "$sessions" 1000000 <<END
+  "sessions": $sessions, "rounds": $rounds, "seconds": $seconds,
+  "redis_bytes_a_session": $((memory / sessions)), "of_them_stream": $((stream / sessions)),
+  "standalone_ready_ms": $ready, "standalone_resident_bytes_a_session": $((resident * 1024 / sessions)),
+  "heartbeats": [
+$(sed 's/^/    /; $! s/$/,/' "$work/lines")
+  ]
+END

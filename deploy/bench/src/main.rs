@@ -3,9 +3,12 @@
 //! - `bare`: what actix-web does at best, to compare with.
 //! - `crowd`: users who are online, in the database and in the presence engine.
 //! - `tokens`: access tokens of theirs, a line each.
+//! - `sweep`: sessions that fall due at once, and how long their sweep takes.
+//! - `caught-up`: waits until the database has all transitions.
 
 mod bare;
 mod crowd;
+mod sweep;
 
 use std::io::Write;
 
@@ -40,6 +43,14 @@ fn command() -> Command {
                 .arg(count())
                 .arg(number("timeout", "Their inactivity timeout, in seconds")),
         )
+        .subcommand(
+            Command::new("sweep")
+                .about("Have sessions fall due at once, sweep them, and print how long that took")
+                .arg(number("first", "The first user"))
+                .arg(count())
+                .arg(number("within", "When they fall due, in seconds from now")),
+        )
+        .subcommand(Command::new("caught-up").about("Wait until the database has all transitions"))
 }
 
 fn of(matches: &ArgMatches, name: &str) -> i64 {
@@ -55,6 +66,10 @@ async fn main() -> std::process::ExitCode {
         }
         Some(("crowd", matches)) => crowd::make(of(matches, "count"), of(matches, "timeout")).await,
         Some(("tokens", matches)) => crowd::tokens(of(matches, "count"), of(matches, "timeout")),
+        Some(("sweep", matches)) => {
+            sweep::run(of(matches, "first"), of(matches, "count"), of(matches, "within")).await
+        }
+        Some(("caught-up", _)) => sweep::caught_up().await,
         _ => Ok(()),
     };
     match done {

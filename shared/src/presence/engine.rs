@@ -329,6 +329,21 @@ impl Engine {
         }
     }
 
+    /// Heartbeats of all shards, as [`PresenceEngine::touch`], in as few round trips as can be: `batches` by shard, the
+    /// answers likewise, `None` where there was nothing to ask.
+    pub async fn touch_shards(&self, batches: &[Vec<Touch>]) -> Vec<Option<Answer<Touched>>> {
+        match self {
+            Self::Redis(engine) => engine.touch_shards(batches).await,
+            Self::Memory(engine) => {
+                let mut answers = Vec::with_capacity(batches.len());
+                for (batch, shard) in batches.iter().zip(0..) {
+                    answers.push(if batch.is_empty() { None } else { Some(engine.touch(shard, batch).await) });
+                }
+                answers
+            }
+        }
+    }
+
     /// The same engine for one thread that sends many heartbeats: on a connection of its own.
     ///
     /// # Errors

@@ -1,7 +1,8 @@
-//! Group commit for heartbeats: all that wait in one thread for one shard go out in one command.
+//! Group commit for heartbeats: all that wait in one thread go out together, one command a shard, in one write.
 //!
-//! Whatever arrives while a command is in flight goes out with the next. Nothing is held back to fill a batch, so a
-//! lone heartbeat leaves at once. An answer is given after the engine has given it.
+//! Whatever arrives while a batch is in flight goes out with the next. Nothing waits for a clock: a batch goes out as soon as
+//! a turn of the event loop has brought no further heartbeat, so a lone one leaves at once, and where they come in thick, all
+//! that have come in are in it. An answer is given after the engine has given it.
 
 use std::cell::{OnceCell, RefCell};
 use std::collections::VecDeque;
@@ -13,10 +14,12 @@ use super::engine::{Touch, Touched};
 use super::{Engine, EngineError, PresenceEngine};
 use crate::timestamp::{Deadline, Timestamp};
 
-/// Heartbeats of one command: what the script unpacks at a time, and about a millisecond of Redis's time.
+/// Heartbeats of one batch: what one script unpacks at a time, and about a millisecond of Redis's time.
 const BATCH: usize = 1_000;
-/// Full batches that may wait, for each shard; past that a heartbeat is refused.
-const MOST_WAITING: usize = 16;
+/// Full batches that may wait; past that a heartbeat is refused.
+const MOST_WAITING: usize = 64;
+/// Turns of the event loop that a batch may take to fill while each of them brings more.
+const TURNS: usize = 8;
 
 /// The heartbeats of one thread. Not to be shared between threads: that is the point of it.
 #[derive(Clone)]
@@ -26,21 +29,31 @@ pub struct Pulse {
 
 struct Inner {
     engine: Engine,
-    lanes: Vec<RefCell<Lane>>,
+    lane: RefCell<Lane>,
 }
 
-/// One shard's waiting batches; the last may still grow.
+/// The waiting batches; the last may still grow.
 #[derive(Default)]
 struct Lane {
     waiting: VecDeque<Rc<Batch>>,
     in_flight: bool,
 }
 
-#[derive(Default)]
 struct Batch {
-    touches: RefCell<Vec<Touch>>,
+    /// By shard.
+    touches: RefCell<Vec<Vec<Touch>>>,
+    /// One for each heartbeat, in the order of their coming.
     wakers: RefCell<Vec<Waker>>,
-    answer: OnceCell<Result<Touched, EngineError>>,
+    /// By shard, where there was something to ask.
+    answers: OnceCell<Vec<Option<Result<Touched, EngineError>>>>,
+}
+
+/// Where a heartbeat stands in its batch.
+struct Place {
+    shard: usize,
+    /// Among those of its shard.
+    of_shard: usize,
+    of_batch: usize,
 }
 
 /// The engine's answer to one heartbeat.
@@ -56,8 +69,7 @@ impl Pulse {
     /// A thread's heartbeats to this engine. Its [`Self::beat`] needs a runtime with a `LocalSet`.
     #[must_use]
     pub fn new(engine: Engine) -> Self {
-        let lanes = (0..engine.shards()).map(|_| RefCell::default()).collect();
-        Self { inner: Rc::new(Inner { engine, lanes }) }
+        Self { inner: Rc::new(Inner { engine, lane: RefCell::default() }) }
     }
 
     /// Sends one heartbeat.
@@ -71,40 +83,60 @@ impl Pulse {
             let touched = engine.touch(shard, &[touch]).await?;
             return Ok(beat_of(&touched, 0));
         }
-        let (batch, place) = self.join(shard, touch)?;
-        poll_fn(|context| match batch.answer.get() {
-            Some(Ok(touched)) => Poll::Ready(Ok(beat_of(touched, place))),
-            Some(Err(error)) => Poll::Ready(Err(error.clone())),
-            None => {
-                batch.wakers.borrow_mut()[place].clone_from(context.waker());
-                Poll::Pending
-            }
+        let (batch, place) = self.join(shard as usize, touch)?;
+        poll_fn(|context| {
+            let Some(answers) = batch.answers.get() else {
+                batch.wakers.borrow_mut()[place.of_batch].clone_from(context.waker());
+                return Poll::Pending;
+            };
+            Poll::Ready(match answers.get(place.shard) {
+                Some(Some(Ok(touched))) => Ok(beat_of(touched, place.of_shard)),
+                Some(Some(Err(error))) => Err(error.clone()),
+                Some(None) | None => Err(EngineError::Protocol("a shard was not asked".to_owned())),
+            })
         })
         .await
     }
 
     /// Adds a heartbeat to the batch that goes out next.
-    fn join(&self, shard: u32, touch: Touch) -> Result<(Rc<Batch>, usize), EngineError> {
-        let mut lane = self.inner.lanes[shard as usize].borrow_mut();
-        let open = lane.waiting.back().filter(|batch| batch.touches.borrow().len() < BATCH).cloned();
+    fn join(&self, shard: usize, touch: Touch) -> Result<(Rc<Batch>, Place), EngineError> {
+        let mut lane = self.inner.lane.borrow_mut();
+        let open = lane.waiting.back().filter(|batch| batch.len() < BATCH).cloned();
         let batch = match open {
             Some(batch) => batch,
             None if lane.waiting.len() >= MOST_WAITING => return Err(EngineError::Overloaded),
             None => {
-                let batch = Rc::new(Batch::default());
+                let batch = Rc::new(Batch::new(self.inner.engine.shards()));
                 lane.waiting.push_back(Rc::clone(&batch));
                 batch
             }
         };
-        let place = batch.touches.borrow().len();
-        batch.touches.borrow_mut().push(touch);
-        batch.wakers.borrow_mut().push(Waker::noop().clone());
+        let place = batch.add(shard, touch);
         if !lane.in_flight {
             lane.in_flight = true;
             // A task of its own: a client that hangs up must not stop the others' batch.
-            tokio::task::spawn_local(fly(Rc::clone(&self.inner), shard));
+            tokio::task::spawn_local(fly(Rc::clone(&self.inner)));
         }
         Ok((batch, place))
+    }
+}
+
+impl Batch {
+    fn new(shards: u32) -> Self {
+        let touches = RefCell::new(vec![Vec::new(); shards as usize]);
+        Self { touches, wakers: RefCell::default(), answers: OnceCell::new() }
+    }
+
+    fn len(&self) -> usize {
+        self.wakers.borrow().len()
+    }
+
+    fn add(&self, shard: usize, touch: Touch) -> Place {
+        let (mut touches, mut wakers) = (self.touches.borrow_mut(), self.wakers.borrow_mut());
+        let place = Place { shard, of_shard: touches[shard].len(), of_batch: wakers.len() };
+        touches[shard].push(touch);
+        wakers.push(Waker::noop().clone());
+        place
     }
 }
 
@@ -112,11 +144,28 @@ fn beat_of(touched: &Touched, place: usize) -> Beat {
     Beat { now: touched.now, deadline: touched.deadlines.get(place).copied().flatten() }
 }
 
-/// Sends a shard's batches until none waits.
-async fn fly(inner: Rc<Inner>, shard: u32) {
+impl Inner {
+    /// How many heartbeats the next batch has.
+    fn next_has(&self) -> usize {
+        self.lane.borrow().waiting.front().map_or(0, |batch| batch.len())
+    }
+}
+
+/// Sends batches until none waits.
+async fn fly(inner: Rc<Inner>) {
     loop {
+        let mut has = 0;
+        for _ in 0..TURNS {
+            let now_has = inner.next_has();
+            if now_has == has || now_has >= BATCH {
+                break;
+            }
+            has = now_has;
+            // Comes back when the event loop has looked at the sockets once.
+            tokio::task::yield_now().await;
+        }
         let batch = {
-            let mut lane = inner.lanes[shard as usize].borrow_mut();
+            let mut lane = inner.lane.borrow_mut();
             match lane.waiting.pop_front() {
                 Some(batch) => batch,
                 None => {
@@ -126,9 +175,9 @@ async fn fly(inner: Rc<Inner>, shard: u32) {
             }
         };
         let touches = batch.touches.take();
-        let answer = inner.engine.touch(shard, &touches).await;
+        let answers = inner.engine.touch_shards(&touches).await;
         // Set once, here only.
-        let _ = batch.answer.set(answer);
+        let _ = batch.answers.set(answers);
         for waker in batch.wakers.take() {
             waker.wake();
         }

@@ -86,7 +86,7 @@ contract! {
     }
 
     async fn sessions_of_different_timeouts_share_a_batch(h: &Harness) {
-        let timeouts = [(1, 30), (3, 120), (5, 3_600), (7, 30)];
+        let timeouts: [(i64, u64); 4] = [(1, 30), (3, 120), (5, 3_600), (7, 30)];
         let mut batch = Vec::new();
         for (user, timeout) in timeouts {
             h.login(user, user).await;
@@ -97,7 +97,7 @@ contract! {
         batch[3].timeout = TIMEOUT;
         batch.insert(2, Touch { timeout: secs(77), ..touch(9, 9) });
         h.at(secs(10));
-        let until = |timeout| Some(h.deadline(secs(10 + timeout)));
+        let until = |timeout: u64| Some(h.deadline(secs(10 + timeout)));
         let expected = vec![until(30), until(120), None, until(3_600), until(30)];
         assert_eq!(h.engine.touch(1, &batch).await.unwrap().deadlines, expected);
         h.at(secs(40));

@@ -63,6 +63,20 @@ impl ShardKeys {
     }
 }
 
+/// What `touch` answers to so many heartbeats.
+fn touched(answer: &[i64], count: usize) -> Answer<Touched> {
+    let [now, common, rest @ ..] = answer else { return Err(unknown(answer)) };
+    let deadline = |at: i64| Timestamp(at).nonzero().map(Deadline);
+    let mut deadlines = vec![deadline(*common); count];
+    for pair in rest.chunks(2) {
+        // Lua counts from 1.
+        let slot = usize::try_from(pair[0] - 1).ok().and_then(|place| deadlines.get_mut(place));
+        let (Some(slot), Some(at)) = (slot, pair.get(1)) else { return Err(unknown(answer)) };
+        *slot = deadline(*at);
+    }
+    Ok(Touched { now: Timestamp(*now), deadlines })
+}
+
 impl RedisEngine {
     /// An engine on `redis` with `shards` shards. Connects at the first call.
     ///
@@ -148,30 +162,34 @@ impl RedisEngine {
         Ok(())
     }
 
-    /// Sends heartbeats of one shard in one command.
-    pub(super) async fn touch_some(&self, keys: &ShardKeys, batch: &[Touch]) -> Answer<Touched> {
-        let command = self.touch_command(keys, batch);
-        let (command, touch) = (&command, &self.scripts.touch);
+    /// See [`crate::presence::Engine::touch_shards`]: one command a shard, all in one write and answered in one round trip.
+    pub(crate) async fn touch_shards(&self, batches: &[Vec<Touch>]) -> Vec<Option<Answer<Touched>>> {
+        let answers = self.touch_in_one_go(batches).await;
+        let Err(error) = answers else { return answers.unwrap_or_default() };
+        batches.iter().map(|batch| (!batch.is_empty()).then(|| Err(error.clone()))).collect()
+    }
+
+    async fn touch_in_one_go(&self, batches: &[Vec<Touch>]) -> Answer<Vec<Option<Answer<Touched>>>> {
+        let mut pipe = redis::Pipeline::with_capacity(batches.len());
+        for (batch, keys) in batches.iter().zip(self.keys.iter()).filter(|(batch, _)| !batch.is_empty()) {
+            pipe.add_command(self.touch_command(keys, batch));
+        }
+        let (pipe, touch) = (&pipe, &self.scripts.touch);
         let call = self.within(|mut connection| async move {
-            match command.query_async::<Vec<i64>>(&mut connection).await {
+            match pipe.query_async::<Vec<Vec<i64>>>(&mut connection).await {
                 Err(error) if error.kind() == NO_SCRIPT => {
                     touch.load_async(&mut connection).await?;
-                    command.query_async(&mut connection).await
+                    pipe.query_async(&mut connection).await
                 }
                 answer => answer,
             }
         });
-        let answer = call.await?;
-        let [now, common, rest @ ..] = answer.as_slice() else { return Err(unknown(answer)) };
-        let deadline = |at: i64| Timestamp(at).nonzero().map(Deadline);
-        let mut deadlines = vec![deadline(*common); batch.len()];
-        for pair in rest.chunks(2) {
-            // Lua counts from 1.
-            let slot = usize::try_from(pair[0] - 1).ok().and_then(|place| deadlines.get_mut(place));
-            let (Some(slot), Some(at)) = (slot, pair.get(1)) else { return Err(unknown(answer)) };
-            *slot = deadline(*at);
-        }
-        Ok(Touched { now: Timestamp(*now), deadlines })
+        let mut answers = call.await?.into_iter();
+        let answer = |batch: &Vec<Touch>| {
+            let asked = !batch.is_empty();
+            asked.then(|| touched(&answers.next().unwrap_or_default(), batch.len()))
+        };
+        Ok(batches.iter().map(answer).collect())
     }
 
     /// The call of `touch`, written once into one buffer: heartbeats are most of what is ever sent.

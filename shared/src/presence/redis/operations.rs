@@ -38,15 +38,21 @@ impl PresenceEngine for RedisEngine {
     }
 
     async fn touch(&self, shard: u32, batch: &[Touch]) -> Answer<Touched> {
-        let keys = self.keys(shard)?;
-        let mut parts = batch.chunks(TOUCH_BATCH);
-        let mut touched = self.touch_some(keys, parts.next().unwrap_or_default()).await?;
-        for part in parts {
-            let more = self.touch_some(keys, part).await?;
-            touched.now = more.now;
-            touched.deadlines.extend(more.deadlines);
+        self.keys(shard)?;
+        if batch.is_empty() {
+            return Ok(Touched { now: self.epoch(shard).await?.1, deadlines: Vec::new() });
         }
-        Ok(touched)
+        let mut all = Touched { now: Timestamp(0), deadlines: Vec::with_capacity(batch.len()) };
+        for part in batch.chunks(TOUCH_BATCH) {
+            let mut batches = vec![Vec::new(); self.shards as usize];
+            batches[shard as usize] = part.to_vec();
+            for touched in self.touch_shards(&batches).await.into_iter().flatten() {
+                let touched = touched?;
+                all.now = touched.now;
+                all.deadlines.extend(touched.deadlines);
+            }
+        }
+        Ok(all)
     }
 
     async fn connect(&self, connect: Connect) -> Answer<Connected> {
