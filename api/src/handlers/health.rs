@@ -2,7 +2,7 @@
 
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::http::header;
+use actix_web::http::{StatusCode, header};
 use actix_web::middleware::Next;
 use actix_web::{HttpResponse, web};
 use lastseen_shared::queue::Queue;
@@ -52,16 +52,22 @@ pub async fn count(
             Ok(answer) => answer.status(),
             Err(error) => error.as_response_error().status_code(),
         };
-        let class = match status.as_u16() {
-            200..300 => "2xx",
-            300..400 => "3xx",
-            400..500 => "4xx",
-            _ => "5xx",
-        };
-        metrics.requests.get_or_create(&StatusClass { status: class }).inc();
+        let class = note(&metrics, status);
         if is_heartbeat {
             metrics.heartbeats.get_or_create(&Outcome { outcome: class }).inc();
         }
     }
     answer
+}
+
+/// Counts an answer, and answers its class.
+pub fn note(metrics: &Metrics, status: StatusCode) -> &'static str {
+    let status = match status.as_u16() {
+        200..300 => "2xx",
+        300..400 => "3xx",
+        400..500 => "4xx",
+        _ => "5xx",
+    };
+    metrics.requests.get_or_create(&StatusClass { status }).inc();
+    status
 }

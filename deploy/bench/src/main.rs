@@ -3,9 +3,11 @@
 //! - `bare`: what actix-web does at best, to compare with.
 //! - `crowd`: users who are online, in the database and in the presence engine.
 //! - `tokens`: access tokens of theirs, a line each.
+//! - `sockets`: sockets of theirs, what they cost, and how soon they are told.
 
 mod bare;
 mod crowd;
+mod sockets;
 
 use std::io::Write;
 
@@ -40,10 +42,35 @@ fn command() -> Command {
                 .arg(count())
                 .arg(number("timeout", "Their inactivity timeout, in seconds")),
         )
+        .subcommand(
+            Command::new("sockets")
+                .about("Open sockets of the first users, who watch as many others; the transitions go by REDIS_URL")
+                .arg(Arg::new("address").long("address").required(true).help("Where the API listens"))
+                .arg(number("api", "Its process"))
+                .arg(number("count", "How many sockets"))
+                .arg(number("timeout", "The users' inactivity timeout, in seconds"))
+                .arg(number("idle", "How long to do nothing, in seconds"))
+                .arg(number("rate", "Transitions a second after that"))
+                .arg(number("seconds", "For so many seconds")),
+        )
 }
 
 fn of(matches: &ArgMatches, name: &str) -> i64 {
     matches.get_one(name).copied().unwrap_or_default()
+}
+
+fn plan(matches: &ArgMatches) -> Result<sockets::Plan, Failed> {
+    let of = |name| usize::try_from(of(matches, name));
+    let seconds = |name| of(name).map(|seconds| std::time::Duration::from_secs(seconds as u64));
+    Ok(sockets::Plan {
+        address: matches.get_one::<String>("address").ok_or("--address is missing")?.parse()?,
+        api: self::of(matches, "api"),
+        count: of("count")?,
+        timeout: seconds("timeout")?,
+        idle: seconds("idle")?,
+        rate: of("rate")?,
+        seconds: of("seconds")?,
+    })
 }
 
 #[actix_web::main]
@@ -55,6 +82,10 @@ async fn main() -> std::process::ExitCode {
         }
         Some(("crowd", matches)) => crowd::make(of(matches, "count"), of(matches, "timeout")).await,
         Some(("tokens", matches)) => crowd::tokens(of(matches, "count"), of(matches, "timeout")),
+        Some(("sockets", matches)) => match plan(matches) {
+            Ok(plan) => sockets::measure(plan).await,
+            Err(error) => Err(error),
+        },
         _ => Ok(()),
     };
     match done {
