@@ -405,7 +405,7 @@ mod tests {
     #[test]
     fn a_hub_that_stops_tells_all_and_lets_nobody_in() {
         let hub = Hub::new(vec![place(0)]);
-        let mut there = hub.register(ME).unwrap();
+        let there = hub.register(ME).unwrap();
         hub.stop();
         assert!(matches!(there.waiting.try_next(), Some(Item::Stop)));
         assert_eq!(hub.register(ME).err(), Some(NotRegistered::Stopping));

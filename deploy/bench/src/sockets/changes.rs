@@ -1,5 +1,5 @@
 //! The transitions: made through Redis, as another replica's log-ins and log-outs would come; or, where the engine is in
-//! the API's own memory, by log-outs over HTTP.
+//! the API's own memory, by heartbeats over HTTP that say that a session is leaving, which is over ten seconds later.
 
 use std::cell::{Cell, RefCell};
 use std::net::SocketAddr;
@@ -28,7 +28,7 @@ const GROUP: usize = 1_000;
 /// What makes the transitions.
 pub struct Changer {
     seen: Rc<Seen>,
-    /// `None` where they are made by log-outs.
+    /// `None` where they are made over HTTP.
     engine: Option<RedisEngine>,
     address: SocketAddr,
     /// How often each watched user has changed.
@@ -54,7 +54,7 @@ impl Changer {
     /// Makes `rate` transitions a second for some seconds. Answers how often each watched user has changed.
     pub async fn run(&self, rate: usize, seconds: usize) -> Result<Vec<u32>, Failed> {
         let count = self.seen.count;
-        // Whoever has logged out stays so.
+        // Whoever has left stays away.
         let all = if self.engine.is_some() { rate * seconds } else { (rate * seconds).min(count) };
         let (next, begun) = (Cell::new(0), Instant::now());
         let hands = (0..HANDS).map(|_| async {
@@ -69,7 +69,7 @@ impl Changer {
                 }
                 sleep_until(begun + Duration::from_secs_f64(number as f64 / rate as f64)).await;
                 match &mut http {
-                    Some(http) => self.log_out(http, number).await?,
+                    Some(http) => self.leave(http, number).await?,
                     None => {
                         let group = GROUP.min(count);
                         let user = number / (2 * group) * group + number % group;
@@ -103,22 +103,26 @@ impl Changer {
         Ok(())
     }
 
-    async fn log_out(&self, http: &mut TcpStream, place: usize) -> Result<(), Failed> {
+    /// A watched user's only session says that it is leaving.
+    async fn leave(&self, http: &mut TcpStream, place: usize) -> Result<(), Failed> {
         let token = self.seen.token(self.seen.count + 1 + place)?;
-        let address = self.address;
+        let (address, body) = (self.address, r#"{"leaving":true}"#);
         let request = format!(
-            "POST /api/users/logout/ HTTP/1.1\r\nHost: {address}\r\nAuthorization: Bearer {token}\r\nContent-Length: 0\r\n\r\n"
+            "POST /api/users/heartbeat/ HTTP/1.1\r\nHost: {address}\r\nAuthorization: Bearer {token}\r\n\
+             Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len()
         );
         http.write_all(request.as_bytes()).await?;
         let mut answer = [0; 4_096];
         let mut read = 0;
-        while !answer[..read].windows(4).any(|four| four == b"\r\n\r\n") {
+        // The answer is an object without another in it.
+        while !answer[..read].ends_with(b"}") {
             read += match http.read(&mut answer[read..]).await? {
-                0 => return Err("no answer to a log-out".into()),
+                0 => return Err("no answer to a heartbeat".into()),
                 some => some,
             };
         }
-        if !answer.starts_with(b"HTTP/1.1 204 ") {
+        if !answer.starts_with(b"HTTP/1.1 200 ") {
             return Err(String::from_utf8_lossy(&answer[..read]).into_owned().into());
         }
         self.made.borrow_mut()[place] += 1;

@@ -26,8 +26,8 @@ use crate::crowd::setting;
 pub const WATCHED: usize = 10;
 /// Handshakes in hand at a time.
 const AT_A_TIME: usize = 100;
-/// How long the last frames may take.
-const LAST_FRAMES: Duration = Duration::from_secs(10);
+/// How long the last frames may take: a session that is leaving counts for ten seconds.
+const LAST_FRAMES: Duration = Duration::from_secs(25);
 
 /// What is to be done.
 pub struct Plan {
