@@ -91,3 +91,48 @@ impl State {
         Poll::Pending
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt;
+
+    use super::*;
+
+    fn room(waiting: &Waiting) -> usize {
+        waiting.state().items.capacity()
+    }
+
+    #[test]
+    fn an_empty_one_holds_no_room_that_a_burst_took() {
+        let waiting = Waiting::default();
+        assert_eq!(room(&waiting), 0);
+        for _ in 0..MOST_WAITING {
+            assert!(waiting.put(Item::Anew));
+        }
+        while waiting.try_next().is_some() {}
+        assert_eq!(room(&waiting), 0);
+    }
+
+    #[test]
+    fn a_full_one_says_that_it_was_too_slow_behind_what_waits() {
+        let waiting = Waiting::default();
+        let slow = || poll_fn(|context| waiting.poll_slow(context)).now_or_never().is_some();
+        assert!(waiting.next().now_or_never().is_none());
+        while waiting.put(Item::Anew) {}
+        assert!(slow());
+        for _ in 0..MOST_WAITING {
+            assert!(matches!(waiting.next().now_or_never(), Some(Some(Item::Anew))));
+        }
+        assert!(matches!(waiting.next().now_or_never(), Some(None)));
+    }
+
+    #[tokio::test]
+    async fn whoever_waits_is_woken() {
+        let waiting = std::sync::Arc::new(Waiting::default());
+        let there = std::sync::Arc::clone(&waiting);
+        let task = tokio::spawn(async move { there.next().await.is_some() });
+        tokio::task::yield_now().await;
+        waiting.put(Item::Stop);
+        assert!(task.await.unwrap());
+    }
+}

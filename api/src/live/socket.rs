@@ -360,3 +360,18 @@ impl Socket {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn size<A, B, C, F: Future>(_: impl FnOnce(A, B, C) -> F) -> usize {
+        size_of::<F>()
+    }
+
+    #[test]
+    fn an_idle_socket_is_a_small_task() {
+        let size = size(Socket::live);
+        assert!(size <= 2_048, "{size} bytes: what is seldom waited for belongs into a box");
+    }
+}

@@ -249,3 +249,82 @@ fn end_of(error: ProtocolError) -> End {
         _ => End::Protocol,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use actix_web::rt::net::TcpListener;
+    use futures_util::FutureExt;
+    use tokio::io::AsyncReadExt;
+
+    use super::*;
+
+    /// A wire, and the client's end.
+    async fn pair() -> (Wire, TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        (Wire::new(listener.accept().await.unwrap().0, b""), client)
+    }
+
+    /// A client's frame, masked with zeros.
+    fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
+        let length = u16::try_from(payload.len()).unwrap().to_be_bytes();
+        [&[first, 0x80 | 126], &length[..], &[0; 4], payload].concat()
+    }
+
+    #[tokio::test]
+    async fn texts_come_whole_however_they_are_cut() {
+        let (mut wire, mut client) = pair().await;
+        let fragments = [frame(0x01, b"on"), frame(0x89, b"hi"), frame(0x00, b""), frame(0x80, b"e")].concat();
+        for byte in [fragments, frame(0x81, b"two")].concat() {
+            client.write_all(&[byte]).await.unwrap();
+        }
+        assert!(matches!(wire.receive().await, Ok(Received::Ping(text)) if &text[..] == b"hi"));
+        assert!(matches!(wire.receive().await, Ok(Received::Text(text)) if text == "one"));
+        assert!(matches!(wire.receive().await, Ok(Received::Text(text)) if text == "two"));
+        assert_eq!((wire.unread.capacity(), wire.begun.is_none()), (0, true));
+        drop(client);
+        assert_eq!(wire.receive().await.unwrap_err(), End::Gone);
+    }
+
+    #[tokio::test]
+    async fn what_is_not_allowed_ends_the_socket() {
+        let piece = vec![b'x'; LONGEST / 2];
+        let many = [frame(0x01, &piece), frame(0x00, &piece), frame(0x80, b"x")].concat();
+        // A head alone, of a frame of 65,537 bytes.
+        let long = [&[0x81, 0x80 | 127][..], &65_537_u64.to_be_bytes(), &[0; 4]].concat();
+        for (bytes, end) in [
+            (many, End::TooLong),
+            (long, End::TooLong),
+            (frame(0x81, b"\xff"), End::NotText),
+            (frame(0x82, b"x"), End::Binary),
+            (frame(0x02, b"x"), End::Binary),
+            (frame(0x80, b"x"), End::Protocol),
+            (vec![0x81, 1, b'x'], End::Protocol),
+        ] {
+            let (mut wire, mut client) = pair().await;
+            client.write_all(&bytes).await.unwrap();
+            assert_eq!(wire.receive().await.unwrap_err(), end);
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_not_taken_at_once_is_sent_on_in_order() {
+        let (mut wire, mut client) = pair().await;
+        let long = text(&"x".repeat(8 << 20)).unwrap();
+        let sent = long.len();
+        assert!(!wire.send(long).unwrap());
+        let taking = |wire: &mut Wire| poll_fn(|context| wire.poll_send(context)).now_or_never();
+        while taking(&mut wire).is_some() {}
+        assert!(!wire.send(ping().unwrap()).unwrap());
+        let read = tokio::spawn(async move {
+            let mut read = Vec::new();
+            client.read_to_end(&mut read).await.map(|_| read)
+        });
+        wire.say_end(End::Slow).await.unwrap();
+        assert!(wire.unsent.is_empty());
+        wire.hang_up().await;
+        let read = read.await.unwrap().unwrap();
+        assert_eq!(read[sent..sent + 3], [0x89, 0, 0x88]);
+        assert!(read.ends_with(b"too slow"));
+    }
+}
