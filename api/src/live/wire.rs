@@ -268,7 +268,7 @@ mod tests {
     /// A client's frame, masked with zeros.
     fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
         let length = u16::try_from(payload.len()).unwrap().to_be_bytes();
-        [&[first, 0x80 | 126], &length[..], &[0; 4], payload].concat()
+        [&[first, 0x80 | 126][..], &length, &[0; 4], payload].concat()
     }
 
     #[tokio::test]
