@@ -13,6 +13,7 @@ pub mod auth;
 pub mod body;
 pub mod cli;
 pub mod csv;
+pub mod fast_path;
 pub mod handlers;
 pub mod live;
 pub mod openapi;

@@ -97,11 +97,6 @@ async fn to_docs() -> HttpResponse {
     HttpResponse::PermanentRedirect().insert_header((header::LOCATION, DOCS)).finish()
 }
 
-/// The heartbeat's route, at this spelling of its path: it is in [`routes`] too, but there it would be found late.
-pub fn heartbeats(path: &str) -> Resource {
-    resource(path, vec![(Method::POST, web::route().to(sessions::heartbeat))])
-}
-
 /// All routes.
 pub fn routes(config: &mut ServiceConfig) {
     resources! { config:

@@ -1,14 +1,19 @@
 //! Builds the application: the same for the programs and for the tests.
 
 use std::net::{SocketAddr, TcpListener};
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
 use actix_cors::Cors;
-use actix_web::dev::Server;
+use actix_http::HttpService;
+use actix_server::Server;
+use actix_service::{IntoServiceFactory, ServiceFactoryExt, map_config};
+use actix_web::dev::{AppConfig, fn_factory, fn_service};
 use actix_web::http::{Method, header};
-use actix_web::middleware::{Condition, DefaultHeaders, from_fn};
-use actix_web::{App, HttpServer, web};
+use actix_web::middleware::{DefaultHeaders, from_fn};
+use actix_web::rt::net::TcpStream;
+use actix_web::{App, web};
 use lastseen_shared::account::hashing::Hasher;
 use lastseen_shared::db::{Address, Db};
 use lastseen_shared::presence::clock::Clock;
@@ -26,8 +31,10 @@ use lastseen_shared::telemetry::Metrics;
 use lastseen_worker::board::{self, Board};
 
 use crate::auth::tokens::Tokens;
+use crate::fast_path::{First, Heartbeats};
 use crate::live::Live;
-use crate::routes::{heartbeats, routes, without_last_slash};
+use crate::live::door::Door;
+use crate::routes::{routes, without_last_slash};
 
 /// Why the program did not start.
 #[derive(Debug, thiserror::Error)]
@@ -180,16 +187,6 @@ pub fn random_text(bytes: usize) -> Result<String, StartError> {
     Ok(base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(random))
 }
 
-/// A service and what every answer goes through.
-macro_rules! wrapped {
-    ($service:expr, $origins:expr) => {
-        $service
-            .wrap(from_fn(crate::handlers::health::count))
-            .wrap(DefaultHeaders::new().add((header::X_CONTENT_TYPE_OPTIONS, "nosniff")))
-            .wrap(Condition::new(!$origins.is_empty(), cors($origins)))
-    };
-}
-
 fn listen(
     http: &HttpSettings,
     service: &Service,
@@ -204,50 +201,81 @@ fn listen(
     let (origins, live) = (http.cors_origins.clone(), live.clone());
     let alone = service.queue.clone().filter(|queue| matches!(queue, Queue::Memory(_)));
     let board = alone.map(|queue| web::Data::new(Board::new(service.clone(), queue)));
-    let server = HttpServer::new(move || {
+    let builder = Server::build();
+    let stopping = builder.graceful_shutdown_signal();
+    // What `HttpServer` does, and a door beside the routes, which it has no place for.
+    let threads = builder.workers(http.threads).shutdown_timeout(DRAIN).disable_signals();
+    let listened = threads.listen("api", listener, move || {
         // Of its own for each thread: heartbeats that arrive on it share commands, on its own connection.
         let engine = service.engine.for_thread().unwrap_or_else(|error| {
             log::warn!("a thread shares the connection of all: {error}");
             service.engine.clone()
         });
-        let service = service.on(engine.clone());
+        let service = web::Data::new(service.on(engine.clone()));
+        let pulse = Pulse::new(engine);
+        let (live, tokens, metrics) = (live.clone(), tokens.clone(), metrics.clone());
+        let door = Door {
+            live,
+            service: service.clone(),
+            tokens: tokens.clone(),
+            pulse: pulse.clone(),
+            metrics: metrics.clone(),
+        };
+        let heartbeats = Rc::new(Heartbeats {
+            tokens: tokens.clone(),
+            pulse: pulse.clone(),
+            metrics: metrics.clone(),
+            origins: origins.clone(),
+        });
         let board = board.clone();
-        App::new()
-            .app_data(web::Data::new(service))
-            .app_data(tokens.clone())
-            .app_data(metrics.clone())
-            .app_data(live.clone())
-            .app_data(Pulse::new(engine))
+        let app = App::new()
+            .app_data(service)
+            .app_data(tokens)
+            .app_data(metrics)
+            .app_data(pulse)
             // A worker has it on a listener of its own; where there is none it is here.
             .configure(|config| {
                 if let Some(board) = board {
                     config.app_data(board).configure(board::routes);
                 }
             })
-            // Heartbeats are most of all requests: they are looked for first, and pass by nothing that is not for them.
-            .service(wrapped!(heartbeats("/api/users/heartbeat/"), &origins))
-            .service(wrapped!(heartbeats("/api/users/heartbeat"), &origins))
-            .service(wrapped!(web::scope("").configure(routes), &origins).wrap(from_fn(without_last_slash)))
-    })
-    .workers(http.threads)
-    .on_connect(|connection, _| give_up_on_the_silent(connection))
-    // Slow clients do not hold a place for ever.
-    .client_request_timeout(Duration::from_secs(10))
-    .keep_alive(Duration::from_secs(75))
-    .shutdown_timeout(DRAIN)
-    .disable_signals()
-    .listen(listener)
-    .map_err(bind)?
-    .run();
-    Ok((server, address))
+            .configure(routes)
+            .wrap(from_fn(crate::handlers::health::count))
+            .wrap(DefaultHeaders::new().add((header::X_CONTENT_TYPE_OPTIONS, "nosniff")))
+            .wrap(cors(&origins))
+            .wrap(from_fn(without_last_slash));
+        let stopping = stopping.clone();
+        HttpService::build()
+            .graceful_shutdown_signal(move || {
+                let stopping = stopping.clone();
+                async move { stopping.notified().await }
+            })
+            .on_connect_ext(|connection, _| give_up_on_the_silent(connection))
+            // Slow clients do not hold a place for ever.
+            .client_request_timeout(Duration::from_secs(10))
+            .client_disconnect_timeout(Duration::from_secs(1))
+            .keep_alive(Duration::from_secs(75))
+            .local_addr(address)
+            .upgrade(fn_factory(move || {
+                let door = door.clone();
+                let open = move |(request, connection)| door.clone().open(request, connection);
+                std::future::ready(Ok::<_, ()>(fn_service(open)))
+            }))
+            .finish(First {
+                heartbeats,
+                application: map_config(app.into_factory().map_err(|error| error.error_response()), |()| {
+                    AppConfig::default()
+                }),
+            })
+            .tcp()
+    });
+    Ok((listened.map_err(bind)?.run(), address))
 }
 
 /// Ends a connection whose other side takes nothing of what is sent to it: one that is gone without a word, and a
 /// reader that has stalled. Nothing above TCP would end it while there is something left to send.
-fn give_up_on_the_silent(connection: &dyn std::any::Any) {
-    if let Some(stream) = connection.downcast_ref::<actix_web::rt::net::TcpStream>()
-        && let Err(error) = socket2::SockRef::from(stream).set_tcp_user_timeout(Some(UNTAKEN))
-    {
+fn give_up_on_the_silent(connection: &TcpStream) {
+    if let Err(error) = socket2::SockRef::from(connection).set_tcp_user_timeout(Some(UNTAKEN)) {
         log::debug!("a connection without a time limit of its own: {error}");
     }
 }

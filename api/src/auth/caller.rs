@@ -5,7 +5,7 @@ use std::future::Future;
 use std::pin::Pin;
 
 use actix_web::dev::Payload;
-use actix_web::http::header;
+use actix_web::http::header::{self, HeaderMap};
 use actix_web::{FromRequest, HttpRequest, web};
 use lastseen_shared::account::Role;
 use lastseen_shared::models::Actor;
@@ -41,14 +41,16 @@ type Extracted<T> = Pin<Box<dyn Future<Output = Result<T, Problem>>>>;
 fn bearer(request: &HttpRequest) -> Result<Access, Problem> {
     let missing =
         || Refusal::new(Code::TokenInvalid, "send an access token: Authorization: Bearer …").about("Authorization");
-    let value = request.headers().get(header::AUTHORIZATION).ok_or_else(missing)?;
-    let text = value.to_str().map_err(|_| missing())?;
-    let (scheme, token) = text.split_once(' ').ok_or_else(missing)?;
-    if !scheme.eq_ignore_ascii_case("bearer") {
-        return Err(missing().into());
-    }
+    let token = bearer_token(request.headers()).ok_or_else(missing)?;
     let tokens = request.app_data::<web::Data<Tokens>>().ok_or(Code::Internal)?;
-    Ok(tokens.read(token.trim())?)
+    Ok(tokens.read(token)?)
+}
+
+/// The token of `Authorization: Bearer …`, where there is one.
+#[must_use]
+pub fn bearer_token(headers: &HeaderMap) -> Option<&str> {
+    let (scheme, token) = headers.get(header::AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then_some(token.trim())
 }
 
 impl FromRequest for Bearer {

@@ -3,4 +3,4 @@
 mod caller;
 pub mod tokens;
 
-pub use caller::{Admin, Bearer, Caller, client_address};
+pub use caller::{Admin, Bearer, Caller, bearer_token, client_address};

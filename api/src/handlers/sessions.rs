@@ -149,6 +149,5 @@ pub async fn heartbeat(caller: Caller, service: web::Data<Service>, body: Body) 
     if leaving {
         alive = service.leave(caller.claimed, alive).await?;
     }
-    let (last_seen, online_until) = (alive.last_seen, alive.until.0);
-    Ok(HttpResponse::Ok().json(HeartbeatAnswer { online_status: "online", last_seen, online_until }))
+    Ok(HttpResponse::Ok().json(HeartbeatAnswer::of(&alive)))
 }

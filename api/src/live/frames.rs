@@ -1,6 +1,6 @@
 //! What goes over the socket, and how it ends. Frames are JSON objects with a `type`.
 
-use actix_ws::{CloseCode, CloseReason};
+use actix_http::ws::{CloseCode, CloseReason};
 use lastseen_shared::refusal::{Code, Refusal};
 use lastseen_shared::timestamp::Timestamp;
 use serde::{Deserialize, Serialize};

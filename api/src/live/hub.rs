@@ -5,14 +5,15 @@ use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use actix_web::web::Bytes;
 use lastseen_shared::ids::UserId;
 use lastseen_shared::presence::cursor::{Cursor, Place};
 use lastseen_shared::presence::transition::{Entry, Event, TransitionId};
+use lastseen_shared::privacy::SeenPresence;
 use lastseen_shared::signals::Signal;
-use tokio::sync::{Notify, mpsc};
 
-/// What may wait for a socket before it counts as too slow.
-const MAILBOX: usize = 1_024;
+use super::mailbox::Waiting;
+
 /// Sockets of one user in one process at most.
 const MOST_OF_A_USER: usize = 100;
 
@@ -43,16 +44,36 @@ pub struct News {
     pub event: Event,
     /// The place of whoever has seen it.
     pub cursor: Arc<str>,
+    /// The frames that tell it, each by what it shows: most watchers are shown the same.
+    frames: Mutex<Vec<(SeenPresence, Bytes)>>,
+}
+
+impl News {
+    /// The frame that shows this, made where no other socket has asked for it.
+    ///
+    /// # Errors
+    /// Those of `make`.
+    pub fn frame<E>(
+        &self,
+        seen: SeenPresence,
+        make: impl FnOnce(&SeenPresence) -> Result<Bytes, E>,
+    ) -> Result<Bytes, E> {
+        let mut frames = self.frames.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, frame)) = frames.iter().find(|(shown, _)| *shown == seen) {
+            return Ok(frame.clone());
+        }
+        let frame = make(&seen)?;
+        frames.push((seen, frame.clone()));
+        Ok(frame)
+    }
 }
 
 /// A registered socket's end of its mailbox.
 pub struct Mailbox {
     /// The socket's number.
     pub id: SocketId,
-    /// What comes for it. Ends where it was too slow.
-    pub items: mpsc::Receiver<Item>,
-    /// Rung when it was too slow.
-    pub slow: Arc<Notify>,
+    /// What comes for it.
+    pub waiting: Arc<Waiting>,
     hub: Arc<Hub>,
 }
 
@@ -82,8 +103,7 @@ struct State {
 
 struct Registered {
     user: UserId,
-    sender: mpsc::Sender<Item>,
-    slow: Arc<Notify>,
+    waiting: Arc<Waiting>,
     watched: HashSet<UserId>,
 }
 
@@ -113,8 +133,7 @@ impl Hub {
     /// # Errors
     /// [`NotRegistered`].
     pub fn register(self: &Arc<Self>, user: UserId) -> Result<Mailbox, NotRegistered> {
-        let (sender, items) = mpsc::channel(MAILBOX);
-        let slow = Arc::new(Notify::new());
+        let waiting = Arc::new(Waiting::default());
         let id = self.next.fetch_add(1, Ordering::Relaxed);
         let mut state = self.state();
         if state.stopping {
@@ -125,10 +144,10 @@ impl Hub {
             return Err(NotRegistered::TooMany);
         }
         own.push(id);
-        let registered = Registered { user, sender, slow: Arc::clone(&slow), watched: HashSet::new() };
+        let registered = Registered { user, waiting: Arc::clone(&waiting), watched: HashSet::new() };
         state.sockets.insert(id, registered);
         drop(state);
-        Ok(Mailbox { id, items, slow, hub: Arc::clone(self) })
+        Ok(Mailbox { id, waiting, hub: Arc::clone(self) })
     }
 
     /// Has a socket be told of these users, from the cursor of now on.
@@ -262,7 +281,8 @@ impl State {
         }
         concerned.sort_unstable();
         concerned.dedup();
-        let news = Arc::new(News { shard, id: entry.id, event: entry.event, cursor: self.cursor().into() });
+        let cursor = self.cursor().into();
+        let news = Arc::new(News { shard, id: entry.id, event: entry.event, cursor, frames: Mutex::default() });
         for socket in concerned {
             self.send(socket, Item::News(Arc::clone(&news)));
         }
@@ -270,9 +290,8 @@ impl State {
 
     fn send(&mut self, socket: SocketId, item: Item) {
         let Some(registered) = self.sockets.get(&socket) else { return };
-        if registered.sender.try_send(item).is_err() {
+        if !registered.waiting.put(item) {
             // Full: it does not slow the others. What it misses it asks for when it comes back, by its cursor.
-            registered.slow.notify_one();
             self.forget(socket);
         }
     }
@@ -306,10 +325,12 @@ fn subjects(event: &Event) -> (UserId, Option<UserId>) {
 
 #[cfg(test)]
 mod tests {
+    use futures_util::FutureExt;
     use lastseen_shared::ids::SessionId;
     use lastseen_shared::presence::availability::Privacy;
     use lastseen_shared::timestamp::Timestamp;
 
+    use super::super::mailbox::MOST_WAITING;
     use super::*;
 
     const ME: UserId = UserId(1);
@@ -326,8 +347,8 @@ mod tests {
         Event::Privacy { user: UserId(user), before: Privacy::default(), after: Privacy::default() }
     }
 
-    fn waiting(mailbox: &mut Mailbox) -> usize {
-        std::iter::from_fn(|| mailbox.items.try_recv().ok()).count()
+    fn waiting(mailbox: &Mailbox) -> usize {
+        std::iter::from_fn(|| mailbox.waiting.try_next()).count()
     }
 
     #[test]
@@ -356,13 +377,13 @@ mod tests {
         for mailbox in [&reading, &stalled] {
             hub.watch(mailbox.id, [UserId(7)]);
         }
-        for ms in 1..=MAILBOX as u64 + 1 {
+        for ms in 1..=MOST_WAITING as u64 + 1 {
             hub.deliver(0, vec![entry(ms, privacy(7))]);
             assert_eq!(waiting(&mut reading), 1);
         }
         assert_eq!(hub.len(), 1);
-        assert_eq!(waiting(&mut stalled), MAILBOX);
-        assert!(stalled.items.is_closed());
+        assert_eq!(waiting(&mut stalled), MOST_WAITING);
+        assert!(matches!(stalled.waiting.next().now_or_never(), Some(None)));
         drop(reading);
         assert!(hub.is_empty());
         assert!(hub.state().watchers.is_empty() && hub.state().of_user.is_empty());
@@ -384,9 +405,9 @@ mod tests {
     #[test]
     fn a_hub_that_stops_tells_all_and_lets_nobody_in() {
         let hub = Hub::new(vec![place(0)]);
-        let mut there = hub.register(ME).unwrap();
+        let there = hub.register(ME).unwrap();
         hub.stop();
-        assert!(matches!(there.items.try_recv(), Ok(Item::Stop)));
+        assert!(matches!(there.waiting.try_next(), Some(Item::Stop)));
         assert_eq!(hub.register(ME).err(), Some(NotRegistered::Stopping));
     }
 

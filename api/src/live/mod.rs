@@ -2,6 +2,9 @@
 //!
 //! - [`hub`]: who watches whom in this process, and whom an entry of the transitions wakes.
 //! - [`follow`]: follows the transitions once a process, sweeps what is due, listens for signals.
+//! - [`door`]: the handshake, after which the connection belongs to its socket alone.
+//! - [`wire`]: frames on a connection.
+//! - [`mailbox`]: what waits for a socket.
 //! - [`socket`]: one socket's life: authentication, pings, frames, its end.
 //! - `timers`: what a socket waits for.
 //! - [`telling`]: what a socket is told, and from which place on.
@@ -9,14 +12,17 @@
 //! - [`frames`]: what goes over the wire, and close codes.
 //! - [`limits`]: what a client may send.
 
+pub mod door;
 pub mod follow;
 pub mod frames;
 pub mod hub;
 pub mod limits;
+pub mod mailbox;
 pub mod socket;
 pub mod telling;
 mod timers;
 pub mod watching;
+pub mod wire;
 
 use std::sync::Arc;
 use std::time::Duration;

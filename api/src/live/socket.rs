@@ -2,16 +2,12 @@
 
 use std::time::{Duration, Instant};
 
-use actix_web::http::header;
-use actix_web::{HttpRequest, HttpResponse, web};
-use actix_ws::{AggregatedMessage, AggregatedMessageStream, ProtocolError, Session};
-use futures_util::StreamExt;
+use actix_web::web;
 use lastseen_shared::presence::cursor::Place;
 use lastseen_shared::presence::engine::Touch;
 use lastseen_shared::presence::group::Pulse;
 use lastseen_shared::refusal::{Code, Failure, Refusal};
 use lastseen_shared::service::{Claimed, Service};
-use lastseen_shared::telemetry::{End as EndLabel, Metrics};
 use lastseen_shared::timestamp::Timestamp;
 use tokio::time::{sleep_until, timeout};
 
@@ -21,15 +17,14 @@ use super::hub::{Mailbox, NotRegistered};
 use super::limits::{Frames, TypingPace};
 use super::telling::Teller;
 use super::timers::{Timers, note, random_part, tell_waiting};
+use super::wire::{self, Received, Wire};
 use crate::auth::tokens::{Access, Tokens};
 use crate::handlers::me::AvailabilityBody;
-use crate::problem::{Problem, ProblemBody};
+use crate::problem::{Answer, ProblemBody};
 use crate::shapes::Seconds;
 
 /// How long a client may take to send its token.
 const TOKEN_WITHIN: Duration = Duration::from_secs(5);
-/// The longest frame, and the longest message of several: a thousand ids and some room.
-const LONGEST: usize = 64 * 1024;
 /// How often to look whether the hub has come as far as the engine, and how many times.
 const HUB_FOLLOWS: Duration = Duration::from_millis(5);
 const HUB_LOOKS: usize = 200;
@@ -39,6 +34,7 @@ const CLOSE_WITHIN: Duration = Duration::from_secs(1);
 const CLOSE_SLOW_WITHIN: Duration = Duration::from_secs(30);
 /// Pings without an answer, before the client counts as gone.
 const UNANSWERED: u32 = 2;
+
 /// Presence as it changes, over a WebSocket.
 ///
 /// The token comes in the subprotocol (`Sec-WebSocket-Protocol: bearer, TOKEN`) or in the first frame, never in the
@@ -47,80 +43,64 @@ const UNANSWERED: u32 = 2;
     ("Sec-WebSocket-Protocol" = Option<String>, Header, description = "`bearer, TOKEN`")), responses(
     (status = 101, description = "A WebSocket: frames are JSON objects with a `type`"),
     (status = 426, body = ProblemBody), (status = 503, body = ProblemBody)))]
-pub async fn open(request: HttpRequest, payload: web::Payload) -> Result<HttpResponse, Problem> {
-    let live = request.app_data::<web::Data<Live>>().cloned().ok_or(Code::Internal)?;
-    let service = request.app_data::<web::Data<Service>>().cloned().ok_or(Code::Internal)?;
-    let tokens = request.app_data::<web::Data<Tokens>>().cloned().ok_or(Code::Internal)?;
-    let pulse = request.app_data::<Pulse>().cloned().ok_or(Code::Internal)?;
-    if live.hub.is_stopping() {
-        return Err(Refusal::new(Code::Overloaded, "the server stops").into());
-    }
-    let token = offered_token(&request);
-    let opened = actix_ws::handle_with_protocols(&request, payload, &["bearer"]);
-    let (response, session, stream) =
-        opened.map_err(|_| Refusal::new(Code::UpgradeRequired, "open a WebSocket here (RFC 6455, version 13)"))?;
-    let stream = stream.max_frame_size(LONGEST).aggregate_continuations().max_continuation_size(LONGEST);
-    let socket = Socket {
-        live,
-        service: service.get_ref().clone(),
-        tokens,
-        pulse,
-        session: session.clone(),
-        stream,
-        frames: Frames::new(service.accounts().rate_limits, Instant::now()),
-        typing: TypingPace::default(),
-    };
-    let metrics = request.app_data::<web::Data<Metrics>>().cloned().ok_or(Code::Internal)?;
-    actix_web::rt::spawn(async move {
-        metrics.sockets.inc();
-        let end = socket.live(token).await;
-        metrics.sockets.dec();
-        metrics.socket_ends.get_or_create(&EndLabel { why: end.word() }).inc();
-        log::debug!("a socket ends: {end:?}");
-        // Behind what the client has not read yet, so it may take its time. The connection ends all the same.
-        let within = if end == End::Slow { CLOSE_SLOW_WITHIN } else { CLOSE_WITHIN };
-        let _ = timeout(within, session.close(Some(end.reason()))).await;
-    });
-    Ok(response)
+pub async fn open() -> Answer {
+    // A handshake goes to the door, and does not come here.
+    Err(upgrade_required().into())
 }
 
-/// The token beside `bearer` among the subprotocols.
-fn offered_token(request: &HttpRequest) -> Option<String> {
-    let offered = request.headers().get_all(header::SEC_WEBSOCKET_PROTOCOL);
-    let words: Vec<&str> =
-        offered.filter_map(|value| value.to_str().ok()).flat_map(|text| text.split(',')).map(str::trim).collect();
-    let bearer = words.iter().position(|word| *word == "bearer")?;
-    words.get(bearer + 1).map(|token| (*token).to_owned())
+/// What is to be done here.
+#[must_use]
+pub fn upgrade_required() -> Refusal {
+    Refusal::new(Code::UpgradeRequired, "open a WebSocket here (RFC 6455, version 13)")
 }
 
-struct Socket {
+/// A socket's own part of what it works with.
+pub struct Socket {
     live: web::Data<Live>,
-    service: Service,
+    service: web::Data<Service>,
     tokens: web::Data<Tokens>,
     pulse: Pulse,
-    session: Session,
-    stream: AggregatedMessageStream,
     frames: Frames,
     typing: TypingPace,
 }
 
 impl Socket {
-    /// Lives until the end.
-    async fn live(mut self, token: Option<String>) -> End {
+    /// A socket that nothing has come from yet.
+    #[must_use]
+    pub fn new(live: web::Data<Live>, service: web::Data<Service>, tokens: web::Data<Tokens>, pulse: Pulse) -> Self {
+        let frames = Frames::new(service.accounts().rate_limits, Instant::now());
+        Self { live, service, tokens, pulse, frames, typing: TypingPace::default() }
+    }
+
+    /// Lives until the end, which the client has been told as far as that can be.
+    pub async fn live(mut self, mut wire: Wire, token: Option<String>) -> End {
         let accepted = match token {
             Some(token) => self.accept(&token),
-            None => match timeout(TOKEN_WITHIN, self.await_token()).await {
+            None => match Box::pin(timeout(TOKEN_WITHIN, self.await_token(&mut wire))).await {
                 Ok(accepted) => accepted,
                 Err(_) => Err(End::Token(Code::TokenInvalid)),
             },
         };
-        match accepted {
-            Ok((access, expires)) => match self.talk(access, expires).await {
+        // Registered until the end was told: a server that stops waits for it.
+        let mut mailbox = None;
+        let end = match accepted {
+            Ok((access, expires)) => match self.talk(&mut wire, &mut mailbox, access, expires).await {
                 Ok(never) => match never {},
                 Err(end) => end,
             },
             Err(end) => end,
-        }
+        };
+        Box::pin(async move {
+            // Behind what the client has not read yet, so it may take its time. The connection ends all the same.
+            let within = if end == End::Slow { CLOSE_SLOW_WITHIN } else { CLOSE_WITHIN };
+            let told = timeout(within, wire.say_end(end)).await;
+            drop(mailbox);
+            if let Ok(Ok(())) = told {
+                wire.hang_up().await;
+            }
+        })
+        .await;
+        end
     }
 
     fn accept(&self, token: &str) -> Result<(Access, Instant), End> {
@@ -130,51 +110,49 @@ impl Socket {
     }
 
     /// The first frame has to be the token.
-    async fn await_token(&mut self) -> Result<(Access, Instant), End> {
+    async fn await_token(&mut self, wire: &mut Wire) -> Result<(Access, Instant), End> {
         loop {
-            match self.receive().await? {
-                AggregatedMessage::Text(text) => {
+            match self.receive(wire).await? {
+                Received::Text(text) => {
                     return match serde_json::from_str(&text) {
                         Ok(FromClient::Auth { token }) => self.accept(&token),
                         _ => Err(End::Token(Code::TokenInvalid)),
                     };
                 }
-                AggregatedMessage::Ping(text) => self.session.pong(&text).await.map_err(|_| End::Gone)?,
-                AggregatedMessage::Pong(_) => {}
-                AggregatedMessage::Binary(_) => return Err(End::Binary),
-                AggregatedMessage::Close(_) => return Err(End::Gone),
+                // Nothing else is sent before the token, so there is room for a few.
+                Received::Ping(text) => wire.send(wire::pong(text)?).map(drop)?,
+                Received::Pong => {}
+                Received::Close => return Err(End::Gone),
             }
         }
     }
 
     /// The next message that is allowed.
-    async fn receive(&mut self) -> Result<AggregatedMessage, End> {
-        let message = match self.stream.next().await {
-            None => return Err(End::Gone),
-            Some(Ok(message)) => message,
-            Some(Err(ProtocolError::Overflow)) => return Err(End::TooLong),
-            Some(Err(ProtocolError::Io(error))) if error.kind() == std::io::ErrorKind::InvalidData => {
-                return Err(End::NotText);
-            }
-            Some(Err(ProtocolError::Io(error))) if error.to_string().contains("continuation size") => {
-                return Err(End::TooLong);
-            }
-            Some(Err(ProtocolError::Io(_))) => return Err(End::Gone),
-            Some(Err(_)) => return Err(End::Protocol),
-        };
+    async fn receive(&mut self, wire: &mut Wire) -> Result<Received, End> {
+        let message = wire.receive().await?;
         if self.frames.admit(Instant::now()) { Ok(message) } else { Err(End::Flood) }
     }
 
     /// From the token's acceptance to the end.
-    async fn talk(&mut self, access: Access, expires: Instant) -> Result<std::convert::Infallible, End> {
-        self.beat(access.claimed).await?;
+    ///
+    /// What comes seldom has its state in a box: the task is as large as the largest of what it may wait for, and an idle
+    /// socket waits for a frame, an entry or a moment alone.
+    async fn talk(
+        &mut self,
+        wire: &mut Wire,
+        place: &mut Option<Mailbox>,
+        access: Access,
+        expires: Instant,
+    ) -> Result<std::convert::Infallible, End> {
+        Box::pin(self.beat(access.claimed)).await?;
         let user = access.claimed.user;
-        let mut mailbox = self.live.hub.register(user).map_err(|refused| match refused {
+        let mailbox = self.live.hub.register(user).map_err(|refused| match refused {
             NotRegistered::Stopping => End::Stopping,
             NotRegistered::TooMany => End::Flood,
         })?;
+        let mailbox = &*place.insert(mailbox);
         let asker = self.service.asker(user, access.role);
-        let viewer = match self.service.viewer(asker).await {
+        let viewer = match Box::pin(self.service.viewer(asker)).await {
             Ok(viewer) => viewer,
             Err(Failure::Refused(refusal)) => return Err(End::of(&refusal).unwrap_or(End::Unavailable)),
             Err(Failure::Internal(cause)) => {
@@ -183,7 +161,7 @@ impl Socket {
             }
         };
         let hub = std::sync::Arc::clone(&self.live.hub);
-        let mut teller = Teller::new(self.service.clone(), hub, &mailbox, self.session.clone(), (asker, viewer));
+        let mut teller = Teller::new(self.service.clone(), hub, mailbox, wire, (asker, viewer));
         let interval = self.service.presence().heartbeat_interval;
         // Not all at once after a restart.
         let ping = Instant::now() + interval.mul_f64(random_part());
@@ -193,21 +171,23 @@ impl Socket {
             // What is there is told first, then the next part of everybody, then the client is heard.
             tokio::select! {
                 biased;
-                item = mailbox.items.recv() => {
+                item = mailbox.waiting.next() => {
                     let item = item.ok_or(End::Slow)?;
                     note(&item, access.claimed, &mut timers);
                     teller.tell(&item).await?;
                 }
-                message = self.receive() => self.message(message?, access, &mut teller, &mut mailbox, &mut timers).await?,
-                () = sleep_until(timers.next(teller.again).into()) => {
-                    self.due(access.claimed, &mut teller, &mut timers, interval).await?;
+                message = self.receive(teller.wire) => {
+                    Box::pin(self.message(message?, access, &mut teller, mailbox, &mut timers)).await?;
                 }
-                () = std::future::ready(()), if teller.is_walking() => teller.walk_on().await?,
+                () = sleep_until(timers.next(teller.again).into()) => {
+                    Box::pin(self.due(access.claimed, &mut teller, &mut timers, interval)).await?;
+                }
+                () = std::future::ready(()), if teller.is_walking() => Box::pin(teller.walk_on()).await?,
             }
         }
     }
 
-    async fn ready(&self, teller: &mut Teller, claimed: Claimed) -> Result<(), End> {
+    async fn ready(&self, teller: &mut Teller<'_>, claimed: Claimed) -> Result<(), End> {
         let frame = ToClient::Ready {
             user_id: claimed.user.0,
             session_id: claimed.session.0,
@@ -238,30 +218,29 @@ impl Socket {
 
     async fn message(
         &mut self,
-        message: AggregatedMessage,
+        message: Received,
         access: Access,
-        teller: &mut Teller,
-        mailbox: &mut Mailbox,
+        teller: &mut Teller<'_>,
+        mailbox: &Mailbox,
         timers: &mut Timers,
     ) -> Result<(), End> {
         match message {
-            AggregatedMessage::Text(text) => {
+            Received::Text(text) => {
                 self.beat(access.claimed).await?;
                 match serde_json::from_str(&text) {
                     Ok(frame) => self.frame(frame, access, teller, mailbox, timers).await,
                     Err(error) => teller.refuse(&Refusal::new(Code::InvalidFrame, error.to_string())).await,
                 }
             }
-            AggregatedMessage::Ping(text) => {
+            Received::Ping(text) => {
                 self.beat(access.claimed).await?;
-                teller.pong(&text).await
+                teller.hand_over(wire::pong(text)?).await
             }
-            AggregatedMessage::Pong(_) => {
+            Received::Pong => {
                 timers.unanswered = 0;
                 self.beat(access.claimed).await
             }
-            AggregatedMessage::Binary(_) => Err(End::Binary),
-            AggregatedMessage::Close(_) => Err(End::Gone),
+            Received::Close => Err(End::Gone),
         }
     }
 
@@ -269,8 +248,8 @@ impl Socket {
         &mut self,
         frame: FromClient,
         access: Access,
-        teller: &mut Teller,
-        mailbox: &mut Mailbox,
+        teller: &mut Teller<'_>,
+        mailbox: &Mailbox,
         timers: &mut Timers,
     ) -> Result<(), End> {
         let claimed = access.claimed;
@@ -348,7 +327,7 @@ impl Socket {
     async fn due(
         &self,
         claimed: Claimed,
-        teller: &mut Teller,
+        teller: &mut Teller<'_>,
         timers: &mut Timers,
         interval: Duration,
     ) -> Result<(), End> {
@@ -373,11 +352,26 @@ impl Socket {
             }
             timers.unanswered += 1;
             timers.ping = now + interval;
-            teller.ping().await?;
+            teller.hand_over(wire::ping()?).await?;
         }
         if teller.again.is_some_and(|at| now >= at) {
             teller.look_again().await?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn size<A, B, C, F: Future>(_: impl FnOnce(A, B, C) -> F) -> usize {
+        size_of::<F>()
+    }
+
+    #[test]
+    fn an_idle_socket_is_a_small_task() {
+        let size = size(Socket::live);
+        assert!(size <= 2_048, "{size} bytes: what is seldom waited for belongs into a box");
     }
 }

@@ -40,11 +40,11 @@ impl Timers {
 /// Tells all that waits for the socket at this moment.
 pub(super) async fn tell_waiting(
     claimed: Claimed,
-    teller: &mut Teller,
-    mailbox: &mut Mailbox,
+    teller: &mut Teller<'_>,
+    mailbox: &Mailbox,
     timers: &mut Timers,
 ) -> Result<(), End> {
-    while let Ok(item) = mailbox.items.try_recv() {
+    while let Some(item) = mailbox.waiting.try_next() {
         note(&item, claimed, timers);
         teller.tell(&item).await?;
     }

@@ -1,5 +1,6 @@
 //! Whole answers.
 
+use lastseen_shared::service::Alive;
 use lastseen_shared::timestamp::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -138,4 +139,12 @@ pub struct HeartbeatAnswer {
     /// When the user goes offline unless there is another, RFC 3339.
     #[schema(value_type = String, format = DateTime)]
     pub online_until: Timestamp,
+}
+
+impl HeartbeatAnswer {
+    /// What a sign of life has brought.
+    #[must_use]
+    pub fn of(alive: &Alive) -> Self {
+        Self { online_status: "online", last_seen: alive.last_seen, online_until: alive.until.0 }
+    }
 }

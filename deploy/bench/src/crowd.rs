@@ -26,11 +26,12 @@ use crate::Failed;
 /// Log-ins in hand at a time.
 pub const AT_A_TIME: usize = 1_000;
 
-fn setting(name: &str) -> Result<String, Failed> {
+/// An environment variable.
+pub fn setting(name: &str) -> Result<String, Failed> {
     std::env::var(name).map_err(|_| format!("{name} is not set").into())
 }
 
-/// What the programs here are told by variables.
+/// The settings, as the programs read them.
 pub fn settings() -> Result<Settings, Failed> {
     let names = ["DATABASE_URL", "REDIS_URL", "LASTSEEN_JWT_SECRET", "LASTSEEN_SHARDS", "LASTSEEN_KEY_PREFIX"];
     let given = names.iter().filter_map(|name| Some(((*name).to_owned(), std::env::var(name).ok()?)));

@@ -5,9 +5,11 @@
 //! - `tokens`: access tokens of theirs, a line each.
 //! - `sweep`: sessions that fall due at once, and how long their sweep takes.
 //! - `caught-up`: waits until the database has all transitions.
+//! - `sockets`: sockets of theirs, what they cost, and how soon they are told.
 
 mod bare;
 mod crowd;
+mod sockets;
 mod sweep;
 
 use std::io::Write;
@@ -51,10 +53,35 @@ fn command() -> Command {
                 .arg(number("within", "When they fall due, in seconds from now")),
         )
         .subcommand(Command::new("caught-up").about("Wait until the database has all transitions"))
+        .subcommand(
+            Command::new("sockets")
+                .about("Open sockets of the first users, who watch as many others; the transitions go by REDIS_URL")
+                .arg(Arg::new("address").long("address").required(true).help("Where the API listens"))
+                .arg(number("api", "Its process"))
+                .arg(number("count", "How many sockets"))
+                .arg(number("timeout", "The users' inactivity timeout, in seconds"))
+                .arg(number("idle", "How long to do nothing, in seconds"))
+                .arg(number("rate", "Transitions a second after that"))
+                .arg(number("seconds", "For so many seconds")),
+        )
 }
 
 fn of(matches: &ArgMatches, name: &str) -> i64 {
     matches.get_one(name).copied().unwrap_or_default()
+}
+
+fn plan(matches: &ArgMatches) -> Result<sockets::Plan, Failed> {
+    let of = |name| usize::try_from(of(matches, name));
+    let seconds = |name| of(name).map(|seconds| std::time::Duration::from_secs(seconds as u64));
+    Ok(sockets::Plan {
+        address: matches.get_one::<String>("address").ok_or("--address is missing")?.parse()?,
+        api: self::of(matches, "api"),
+        count: of("count")?,
+        timeout: seconds("timeout")?,
+        idle: seconds("idle")?,
+        rate: of("rate")?,
+        seconds: of("seconds")?,
+    })
 }
 
 #[actix_web::main]
@@ -70,6 +97,10 @@ async fn main() -> std::process::ExitCode {
             sweep::run(of(matches, "first"), of(matches, "count"), of(matches, "within")).await
         }
         Some(("caught-up", _)) => sweep::caught_up().await,
+        Some(("sockets", matches)) => match plan(matches) {
+            Ok(plan) => sockets::measure(plan).await,
+            Err(error) => Err(error),
+        },
         _ => Ok(()),
     };
     match done {

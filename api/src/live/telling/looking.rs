@@ -12,7 +12,7 @@ use super::{Answer, Replayed, Teller, Walk};
 use crate::live::frames::{End, ToClient};
 use crate::shapes::PresenceShape;
 
-impl Teller {
+impl Teller<'_> {
     /// Tells how users are.
     pub(super) async fn snapshot(&mut self, users: &[UserId], cursor: &str) -> Result<(), End> {
         let mut parts = users.chunks(WATCHED_AT_A_TIME).peekable();

@@ -4,10 +4,12 @@ mod looking;
 mod relations;
 
 use std::collections::HashSet;
+use std::future::poll_fn;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use actix_ws::Session;
+use actix_web::web::{Bytes, Data};
 use lastseen_shared::account::Standing;
 use lastseen_shared::ids::{SessionId, UserId};
 use lastseen_shared::presence::cursor::Place;
@@ -18,11 +20,13 @@ use lastseen_shared::refusal::{Code, Failure, Refusal};
 use lastseen_shared::service::{Asker, Service};
 use lastseen_shared::signals::Signal;
 use lastseen_shared::timestamp::Timestamp;
-use tokio::sync::Notify;
+use tokio::time::timeout;
 
 use super::frames::{End, Subscribe, ToClient, Unsubscribe};
 use super::hub::{Hub, Item, Mailbox, News, SocketId};
+use super::mailbox::Waiting;
 use super::watching::{MOST_WATCHED, Watching};
+use super::wire::{self, Wire};
 use crate::shapes::{NotificationShape, PresenceShape};
 
 /// How long the client may leave what is sent to it unread before it counts as too slow.
@@ -61,12 +65,13 @@ pub struct Answer {
 }
 
 /// One socket's side that talks.
-pub struct Teller {
-    service: Service,
+pub struct Teller<'a> {
+    service: Data<Service>,
     hub: Arc<Hub>,
     socket: SocketId,
-    session: Session,
-    slow: Arc<Notify>,
+    /// What it talks over.
+    pub wire: &'a mut Wire,
+    waiting: Arc<Waiting>,
     asker: Asker,
     /// Who is told.
     pub viewer: Viewer,
@@ -76,29 +81,19 @@ pub struct Teller {
     pub again: Option<Instant>,
 }
 
-impl Teller {
+impl<'a> Teller<'a> {
     /// Talks to a viewer who watches nobody yet.
     #[must_use]
     pub fn new(
-        service: Service,
+        service: Data<Service>,
         hub: Arc<Hub>,
         mailbox: &Mailbox,
-        session: Session,
+        wire: &'a mut Wire,
         (asker, viewer): (Asker, Viewer),
     ) -> Self {
-        let (socket, slow) = (mailbox.id, Arc::clone(&mailbox.slow));
-        Self {
-            service,
-            hub,
-            socket,
-            session,
-            slow,
-            asker,
-            viewer,
-            watching: Watching::default(),
-            walk: None,
-            again: None,
-        }
+        let (socket, waiting) = (mailbox.id, Arc::clone(&mailbox.waiting));
+        let watching = Watching::default();
+        Self { service, hub, socket, wire, waiting, asker, viewer, watching, walk: None, again: None }
     }
 
     /// Sends a frame.
@@ -106,24 +101,34 @@ impl Teller {
     /// # Errors
     /// [`End::Slow`] where the client does not read, [`End::Gone`].
     pub async fn send(&mut self, frame: &ToClient<'_>) -> Result<(), End> {
-        let text = serde_json::to_string(frame).map_err(|_| End::Internal)?;
-        taken(&self.slow, self.session.text(text)).await
+        self.hand_over(wire::text(frame)?).await
     }
 
-    /// Sends a ping.
+    /// Sends a frame that is made.
     ///
     /// # Errors
     /// As [`Self::send`].
-    pub async fn ping(&mut self) -> Result<(), End> {
-        taken(&self.slow, self.session.ping(b"")).await
+    pub async fn hand_over(&mut self, frame: Bytes) -> Result<(), End> {
+        if self.wire.send(frame)? {
+            return Ok(());
+        }
+        // Rare, and its timer large: an idle socket has no room for it.
+        Box::pin(self.taken()).await
     }
 
-    /// Sends a pong.
-    ///
-    /// # Errors
-    /// As [`Self::send`].
-    pub async fn pong(&mut self, text: &[u8]) -> Result<(), End> {
-        taken(&self.slow, self.session.pong(text)).await
+    /// Waits until the client takes what was sent, as long as it takes anything at all.
+    async fn taken(&mut self) -> Result<(), End> {
+        loop {
+            let taking = poll_fn(|context| match self.wire.poll_send(context) {
+                Poll::Pending => self.waiting.poll_slow(context).map(|()| Err(End::Slow)),
+                sent => sent,
+            });
+            match timeout(UNREAD, taking).await {
+                Ok(sent) if sent? => return Ok(()),
+                Ok(_) => {}
+                Err(_) => return Err(End::Slow),
+            }
+        }
     }
 
     /// Says that something was refused.
@@ -246,22 +251,29 @@ impl Teller {
             // Who looks may not be known, and all will be looked at again.
             return Ok(());
         }
+        if let Event::Transition(transition) | Event::Shown(transition) = &news.event {
+            let user = transition.user;
+            return if !self.watching.wants(user, news.shard, news.id) {
+                Ok(())
+            } else if user == self.viewer.id || (self.viewer.overrules().invisible && may_hide(transition)) {
+                // Oneself, and whoever else sees behind being invisible: the entry does not say that.
+                Box::pin(self.tell_now(user, news)).await
+            } else if self.viewer.sight(user, transition.privacy).online {
+                let frame = news.frame(as_seen(&self.viewer, transition), |seen| {
+                    let presence = PresenceShape::of(seen);
+                    wire::text(&ToClient::Transition { cursor: &news.cursor, at: transition.at, presence })
+                })?;
+                self.hand_over(frame).await
+            } else {
+                Ok(())
+            };
+        }
+        Box::pin(self.other_news(news)).await
+    }
+
+    /// What is no transition, and asks for more than the entry.
+    async fn other_news(&mut self, news: &News) -> Result<(), End> {
         match &news.event {
-            Event::Transition(transition) | Event::Shown(transition) => {
-                let user = transition.user;
-                if !self.watching.wants(user, news.shard, news.id) {
-                    Ok(())
-                } else if user == self.viewer.id || (self.viewer.overrules().invisible && may_hide(transition)) {
-                    // Oneself, and whoever else sees behind being invisible: the entry does not say that.
-                    self.tell_now(user, news).await
-                } else if self.viewer.sight(user, transition.privacy).online {
-                    let seen = as_seen(&self.viewer, transition);
-                    let presence = PresenceShape::of(&seen);
-                    self.send(&ToClient::Transition { cursor: &news.cursor, at: transition.at, presence }).await
-                } else {
-                    Ok(())
-                }
-            }
             Event::Privacy { user, after, .. } if *user == self.viewer.id => {
                 self.viewer.privacy = *after;
                 // What one hides one does not see: everybody may look different.
@@ -274,7 +286,7 @@ impl Teller {
             }
             Event::Relation { user, other } if *user == self.viewer.id => self.relation(*other, true, news).await,
             Event::Relation { user, other } if *other == self.viewer.id => self.relation(*user, false, news).await,
-            Event::Relation { .. } | Event::SessionLeft { .. } => Ok(()),
+            Event::Relation { .. } | Event::SessionLeft { .. } | Event::Transition(_) | Event::Shown(_) => Ok(()),
         }
     }
 
@@ -319,7 +331,7 @@ impl Teller {
     pub async fn tell(&mut self, item: &Item) -> Result<(), End> {
         match item {
             Item::News(news) => self.news(news).await,
-            Item::Signal(signal) => self.signal(signal).await,
+            Item::Signal(signal) => Box::pin(self.signal(signal)).await,
             Item::Anew => {
                 // One look for all shards that begin anew together.
                 self.again.get_or_insert_with(|| Instant::now() + TOGETHER);
@@ -342,18 +354,6 @@ impl Teller {
             }
             _ => false,
         }
-    }
-}
-
-/// Waits until the client takes something, as long as it may.
-async fn taken(slow: &Notify, sending: impl Future<Output = Result<(), actix_ws::Closed>>) -> Result<(), End> {
-    tokio::select! {
-        biased;
-        sent = tokio::time::timeout(UNREAD, sending) => match sent {
-            Ok(sent) => sent.map_err(|_| End::Gone),
-            Err(_) => Err(End::Slow),
-        },
-        () = slow.notified() => Err(End::Slow),
     }
 }
 

@@ -14,7 +14,7 @@ use crate::live::frames::{End, ToClient};
 use crate::live::hub::News;
 use crate::shapes::PresenceShape;
 
-impl Teller {
+impl Teller<'_> {
     /// What the viewer and another are to each other has changed, by the viewer's doing or by the other's.
     pub(super) async fn relation(&mut self, other: UserId, by_viewer: bool, news: &News) -> Result<(), End> {
         let before = match self.relations_anew(Some(other), &news.cursor).await? {
