@@ -105,7 +105,7 @@ impl Application {
 
 async fn open_database(settings: &Settings) -> Result<Db, StartError> {
     let refused = |error: lastseen_shared::db::DbError| StartError::Refused(format!("DATABASE_URL: {error}"));
-    let db = Db::new(settings.database.address.clone(), settings.database.connections).map_err(refused)?;
+    let db = Db::for_requests(settings.database.address.clone(), settings.database.connections).map_err(refused)?;
     let run = db.migrate().await.map_err(refused)?;
     if !run.is_empty() {
         log::info!("migrations run: {}", run.join(", "));

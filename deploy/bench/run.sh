@@ -5,3 +5,5 @@ bench=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 bash "$bench/heartbeat.sh"
 bash "$bench/history.sh"
 bash "$bench/sockets.sh"
+bash "$bench/reads.sh"
+bash "$bench/logins.sh"

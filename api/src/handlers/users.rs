@@ -109,6 +109,7 @@ pub async fn list(caller: Caller, service: web::Data<Service>, request: HttpRequ
         users: page.users.into_iter().map(|user| UserShape::of(user, caller.is_admin())).collect(),
         total: page.total,
         online: page.online,
+        at_least: page.at_least,
         next_cursor: page.next_cursor,
     };
     let tag = entity_tag(&answer)?;
@@ -121,14 +122,16 @@ pub async fn list(caller: Caller, service: web::Data<Service>, request: HttpRequ
         .json(answer))
 }
 
-/// A weak tag of the page, without what moves all the time: the last sign of life of those who are online.
+/// A weak tag of the page, without what moves all the time: the last sign of life of those who are online, and how many are
+/// of a search that was not counted to its end.
 fn entity_tag(answer: &UsersAnswer) -> Result<String, Problem> {
     let mut hasher = Sha256::new();
     let mut add = |text: String| {
         hasher.update(text.as_bytes());
         hasher.update([0]);
     };
-    add(format!("{} {} {:?}", answer.total, answer.online, answer.next_cursor));
+    let counts = (!answer.at_least).then_some((answer.total, answer.online));
+    add(format!("{counts:?} {:?}", answer.next_cursor));
     for user in &answer.users {
         let still = user.last_seen.filter(|_| user.online_status == "offline");
         let UserShape { id, username, email, role, status, is_active, online_status, reason, .. } = user;

@@ -40,6 +40,8 @@ pub struct UsersAnswer {
     pub total: u64,
     /// How many of those are online.
     pub online: u64,
+    /// Whether there are more of both: a search is counted to ten thousand users.
+    pub at_least: bool,
     /// For the next page; null at the end.
     pub next_cursor: Option<String>,
 }

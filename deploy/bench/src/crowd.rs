@@ -1,5 +1,7 @@
-//! Users who are online: rows of accounts, presence and sessions, written at once, and the engine's part, as log-ins write it.
-//! User and session have the same number.
+//! Users of whom some are online: rows of accounts, presence and sessions, written at once, and the engine's part, as log-ins
+//! write it. User and session have the same number.
+//!
+//! That those who are online are so in the database too is the projector's work: run a worker until it is done.
 
 use std::io::{BufWriter, Write};
 use std::time::Duration;
@@ -39,13 +41,45 @@ pub fn settings() -> Result<Settings, Failed> {
     Ok(Settings::check(&Raw::new(given), form)?)
 }
 
-/// Makes `count` users who are online.
-pub async fn make(count: i64, timeout: i64) -> Result<(), Failed> {
+/// Which users there are.
+#[derive(Clone)]
+pub struct Crowd {
+    /// How many.
+    pub count: i64,
+    /// How many of them are online, spread evenly; the first is.
+    pub online: i64,
+    /// Their inactivity timeout, in seconds.
+    pub timeout: i64,
+    /// What all of them log in with, and bcrypt's cost; without it nobody can.
+    pub password: Option<(String, u32)>,
+}
+
+impl Crowd {
+    /// Whether the user of a number is online: where so many of all have been passed, one more is.
+    fn is_online(&self, number: i64) -> bool {
+        let up_to = |n: i64| (n * self.online + self.count - 1) / self.count;
+        up_to(number) > up_to(number - 1)
+    }
+
+    /// The same in SQL, of a number `n`.
+    fn online_sql(&self) -> String {
+        let up_to = |n: &str| format!("({n} * {} + {}) / {}", self.online, self.count - 1, self.count);
+        format!("{} > {}", up_to("n"), up_to("(n - 1)"))
+    }
+}
+
+/// Makes the crowd.
+pub async fn make(crowd: Crowd) -> Result<(), Failed> {
     let settings = settings()?;
     let db = Db::new(settings.database.address.clone(), 2)?;
     db.migrate().await?;
     let now = Timestamp::now().0;
-    db.run(move |connection| write_rows(connection, count, now)).await?;
+    let hash = match &crowd.password {
+        Some((password, cost)) => bcrypt::hash(password, *cost)?,
+        None => "none".to_owned(),
+    };
+    let rows = crowd.clone();
+    db.run(move |connection| write_rows(connection, &rows, &hash, now)).await?;
     let shards = settings.presence.shards;
     let engine = match (&settings.redis, &settings.database.address) {
         (Some(redis), _) => {
@@ -58,8 +92,8 @@ pub async fn make(count: i64, timeout: i64) -> Result<(), Failed> {
         (None, Address::Postgres(_)) => return Err("REDIS_URL is not set".into()),
     };
     engine.start().await?;
-    let timeout = Duration::from_secs(timeout.unsigned_abs());
-    let mut log_ins = futures_util::stream::iter(1..=count)
+    let timeout = Duration::from_secs(crowd.timeout.unsigned_abs());
+    let mut log_ins = futures_util::stream::iter((1..=crowd.count).filter(|number| crowd.is_online(*number)))
         .map(|number| {
             let engine = engine.clone();
             async move {
@@ -80,25 +114,32 @@ pub async fn make(count: i64, timeout: i64) -> Result<(), Failed> {
     Ok(())
 }
 
-/// Rows of one transaction: the accounts are counted by a trigger in a row of their own, which must not change a million
-/// times in one.
+/// Rows of one statement.
 const ROWS: i64 = 5_000;
 
-fn write_rows(connection: &mut AnyConnection, count: i64, now: i64) -> Result<(), DbError> {
+fn write_rows(connection: &mut AnyConnection, crowd: &Crowd, hash: &str, now: i64) -> Result<(), DbError> {
     let empty = if matches!(connection, AnyConnection::Sqlite(_)) { "x''" } else { "''::bytea" };
     let expires = now + 30 * 86_400_000;
+    let (count, online) = (crowd.count, crowd.online_sql());
     for first in (1..=count).step_by(ROWS as usize) {
         let last = count.min(first + ROWS - 1);
         let numbers = format!(
-            "(WITH RECURSIVE s(n) AS (SELECT {first} UNION ALL SELECT n + 1 FROM s WHERE n < {last}) SELECT n FROM s) AS numbers"
+            "(WITH RECURSIVE s(n) AS (SELECT CAST({first} AS BIGINT) UNION ALL SELECT n + 1 FROM s WHERE n < {last}) SELECT n FROM s) AS numbers"
         );
         let name = "'user' || (10000000 + n)";
+        // Of those who are not online, one in 200 each is pending, suspended or banned, and one in 100 shows itself to
+        // contacts alone; they were seen in the last 90 days.
+        let status = format!(
+            "CASE WHEN {online} THEN 'active' WHEN n % 200 = 3 THEN 'pending' WHEN n % 200 = 4 THEN 'suspended' WHEN n % 200 = 6 THEN 'banned' ELSE 'active' END"
+        );
+        let visibility = format!("CASE WHEN {online} OR n % 100 <> 7 THEN 'everyone' ELSE 'contacts' END");
+        let seen = format!("CASE WHEN {online} THEN 0 ELSE {now} - n * 7919 % 7776000 * 1000 END");
         let text = format!(
-            "BEGIN; INSERT INTO accounts (id, username, username_key, email, email_key, password_hash, role, status, is_active, created_at_ms, updated_at_ms) \
-             SELECT n, {name}, {name}, {name} || '@example.org', {name} || '@example.org', 'none', 'user', 'active', TRUE, {now}, {now} FROM {numbers}; \
-             INSERT INTO presence (user_id) SELECT n FROM {numbers}; \
+            "BEGIN; INSERT INTO accounts (id, username, username_key, email, email_key, password_hash, role, status, is_active, created_at_ms, updated_at_ms, online_visibility, last_seen_visibility) \
+             SELECT n, {name}, {name}, {name} || '@example.org', {name} || '@example.org', '{hash}', 'user', {status}, TRUE, {now}, {now}, {visibility}, {visibility} FROM {numbers}; \
+             INSERT INTO presence (user_id, last_seen_ms, reason) SELECT n, {seen}, CASE WHEN {online} THEN NULL ELSE 'timeout' END FROM {numbers}; \
              INSERT INTO sessions (id, user_id, device, family_hash, refresh_hash, created_at_ms, expires_at_ms, last_seen_ms) \
-             SELECT n, n, 'bench', {empty}, {empty}, {now}, {expires}, {now} FROM {numbers}; COMMIT"
+             SELECT n, n, 'bench', {empty}, {empty}, {now}, {expires}, {now} FROM {numbers} WHERE {online}; COMMIT"
         );
         match connection {
             AnyConnection::Postgresql(pg) => pg.batch_execute(&text)?,

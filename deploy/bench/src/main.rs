@@ -1,7 +1,9 @@
 //! Programs that the benchmarks use; `deploy/bench/heartbeat.sh` and its like put them together.
 //!
 //! - `bare`: what actix-web does at best, to compare with.
-//! - `crowd`: users who are online, in the database and in the presence engine.
+//! - `crowd`: users of whom some are online, in the database and in the presence engine.
+//! - `hash`: what bcrypt takes.
+//! - `reads`: one request again and again on one connection, and what it takes.
 //! - `tokens`: access tokens of theirs, a line each.
 //! - `sweep`: sessions that fall due at once, and how long their sweep takes.
 //! - `caught-up`: waits until the database has all transitions.
@@ -11,6 +13,7 @@ mod bare;
 mod crowd;
 mod sockets;
 mod sweep;
+mod reads;
 
 use std::io::Write;
 
@@ -23,6 +26,10 @@ fn number(name: &'static str, help: &'static str) -> Arg {
     Arg::new(name).long(name).required(true).value_parser(value_parser!(i64)).help(help)
 }
 
+fn text(name: &'static str, help: &'static str) -> Arg {
+    Arg::new(name).long(name).required(true).help(help)
+}
+
 fn command() -> Command {
     let count = || number("count", "How many users");
     Command::new("lastseen-bench")
@@ -31,14 +38,19 @@ fn command() -> Command {
         .subcommand(
             Command::new("bare")
                 .about("A bare actix-web endpoint, with the API's number of threads")
-                .arg(Arg::new("bind").long("bind").required(true).help("Where to listen")),
+                .arg(text("bind", "Where to listen")),
         )
         .subcommand(
             Command::new("crowd")
                 .about("Make users who are online, by DATABASE_URL and REDIS_URL; without REDIS_URL in the journal")
                 .arg(count())
+                .arg(number("online", "How many of them are online: all without it").required(false))
+                .arg(text("password", "What they log in with: nobody can without it").required(false))
+                .arg(number("cost", "bcrypt's cost of that").required(false).default_value("12"))
                 .arg(number("timeout", "Their inactivity timeout, in seconds")),
         )
+        .subcommand(Command::new("hash").about("What bcrypt takes, in ms").arg(number("cost", "Its cost")))
+        .subcommand(reads::command())
         .subcommand(
             Command::new("tokens")
                 .about("Print access tokens of the first users, signed with LASTSEEN_JWT_SECRET")
@@ -91,7 +103,15 @@ async fn main() -> std::process::ExitCode {
         Some(("bare", matches)) => {
             bare::serve(matches.get_one::<String>("bind").map(String::as_str).unwrap_or_default()).await
         }
-        Some(("crowd", matches)) => crowd::make(of(matches, "count"), of(matches, "timeout")).await,
+        Some(("crowd", matches)) => {
+            let (count, timeout) = (of(matches, "count"), of(matches, "timeout"));
+            let online = matches.get_one("online").copied().unwrap_or(count);
+            let cost = u32::try_from(of(matches, "cost")).unwrap_or(12);
+            let password = matches.get_one::<String>("password").map(|password| (password.clone(), cost));
+            crowd::make(crowd::Crowd { count, online, timeout, password }).await
+        }
+        Some(("hash", matches)) => reads::hash(of(matches, "cost")),
+        Some(("reads", matches)) => reads::run(matches),
         Some(("tokens", matches)) => crowd::tokens(of(matches, "count"), of(matches, "timeout")),
         Some(("sweep", matches)) => {
             sweep::run(of(matches, "first"), of(matches, "count"), of(matches, "within")).await

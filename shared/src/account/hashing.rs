@@ -1,13 +1,22 @@
-//! bcrypt, kept off the event loops: at most as many hashes at once as there are cores, a bounded queue before them.
+//! bcrypt, kept off the event loops: on threads of its own, as many as there may be hashes at once, behind a bounded queue.
+//!
+//! The threads yield to all others, where the system has such a thing: a hash is a quarter of a second of a core, and
+//! whoever logs in can wait a little longer, but a heartbeat beside it is to take the time it always takes.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use tokio::sync::Semaphore;
+use tokio::sync::oneshot;
 
 use super::Password;
 
-/// Hashes and verifies passwords. Cheap to clone; clones share the queue.
+/// How much the hashing threads yield, as niceness: they have a ninth of the weight of a thread of niceness 0, so that on
+/// a machine that is full of other work passwords are still hashed, if slowly.
+#[cfg(target_os = "linux")]
+const NICENESS: i32 = 10;
+
+/// Hashes and verifies passwords. Cheap to clone; clones share the threads and the queue.
 #[derive(Clone)]
 pub struct Hasher {
     inner: Arc<Inner>,
@@ -15,14 +24,16 @@ pub struct Hasher {
 
 struct Inner {
     cost: u32,
-    /// One permit a hash that may run at a time.
-    running: Arc<Semaphore>,
+    /// What the threads are to do next. They end when it is dropped.
+    work: Sender<Work>,
     /// Hashes that run or wait.
-    queued: AtomicUsize,
+    queued: Arc<AtomicUsize>,
     most_queued: usize,
     /// Verified against where there is no such user, so that the answer takes the same time.
     dummy: String,
 }
+
+type Work = Box<dyn FnOnce() + Send>;
 
 /// Why no hash was made.
 #[derive(Debug, thiserror::Error)]
@@ -33,17 +44,20 @@ pub enum HashError {
     /// bcrypt failed, which a checked password and a stored hash do not make it do.
     #[error("bcrypt: {0}")]
     Bcrypt(#[from] bcrypt::BcryptError),
+    /// The hashing threads could not be started.
+    #[error("no thread for hashing: {0}")]
+    Thread(std::io::Error),
     /// The hashing thread was lost.
     #[error("a hashing thread was lost")]
     Lost,
 }
 
 /// A place in the queue, given back when dropped.
-struct Place(Arc<Inner>);
+struct Place(Arc<AtomicUsize>);
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.0.queued.fetch_sub(1, Ordering::AcqRel);
+        self.0.fetch_sub(1, Ordering::AcqRel);
     }
 }
 
@@ -51,11 +65,17 @@ impl Hasher {
     /// A hasher of bcrypt cost `cost` (4 to 31) with `threads` hashes at once and `most_queued` running or waiting.
     ///
     /// # Errors
-    /// A cost that bcrypt refuses.
+    /// A cost that bcrypt refuses; no threads to be had.
     pub fn new(cost: u32, threads: usize, most_queued: usize) -> Result<Self, HashError> {
         let dummy = bcrypt::hash("nobody has this password", cost)?;
-        let running = Arc::new(Semaphore::new(threads.max(1)));
-        Ok(Self { inner: Arc::new(Inner { cost, running, queued: AtomicUsize::new(0), most_queued, dummy }) })
+        let (work, waiting) = channel();
+        let waiting = Arc::new(Mutex::new(waiting));
+        for _ in 0..threads.max(1) {
+            let waiting = Arc::clone(&waiting);
+            let thread = std::thread::Builder::new().name("hashing".to_owned());
+            thread.spawn(move || serve(&waiting)).map_err(HashError::Thread)?;
+        }
+        Ok(Self { inner: Arc::new(Inner { cost, work, queued: Arc::default(), most_queued, dummy }) })
     }
 
     /// Hashes a chosen password.
@@ -88,20 +108,46 @@ impl Hasher {
         &self,
         work: impl FnOnce() -> Result<T, bcrypt::BcryptError> + Send + 'static,
     ) -> Result<T, HashError> {
-        let inner = Arc::clone(&self.inner);
-        if inner.queued.fetch_add(1, Ordering::AcqRel) >= inner.most_queued {
-            inner.queued.fetch_sub(1, Ordering::AcqRel);
+        let Inner { work: threads, queued, most_queued, .. } = &*self.inner;
+        if queued.fetch_add(1, Ordering::AcqRel) >= *most_queued {
+            queued.fetch_sub(1, Ordering::AcqRel);
             return Err(HashError::Busy);
         }
-        let place = Place(Arc::clone(&inner));
-        let permit = Arc::clone(&inner.running).acquire_owned().await.map_err(|_| HashError::Lost)?;
-        // Both go with the work: a caller who hangs up does not make room for one hash more than there are cores.
+        let place = Place(Arc::clone(queued));
+        let (tell, told) = oneshot::channel();
+        // The place goes with the work: a caller who hangs up makes no room before the work is off the queue.
         let work = move || {
-            let _held = (place, permit);
-            work()
+            let _held = place;
+            // Nobody waits for it any more: the time is better spent on the next.
+            if !tell.is_closed() {
+                // Whoever hung up meanwhile needs no answer.
+                let _ = tell.send(work());
+            }
         };
-        let result = tokio::task::spawn_blocking(work).await.map_err(|_| HashError::Lost)?;
-        Ok(result?)
+        threads.send(Box::new(work)).map_err(|_| HashError::Lost)?;
+        Ok(told.await.map_err(|_| HashError::Lost)??)
+    }
+}
+
+/// Does what waits, one after the other, until the hasher is dropped.
+fn serve(waiting: &Mutex<Receiver<Work>>) {
+    yield_to_others();
+    loop {
+        // In a statement of its own, so that the lock is held while waiting and not while working.
+        let next = waiting.lock().unwrap_or_else(PoisonError::into_inner).recv();
+        let Ok(work) = next else { return };
+        // A panic costs its caller the answer, and nobody the thread.
+        if std::panic::catch_unwind(std::panic::AssertUnwindSafe(work)).is_err() {
+            log::error!("hashing a password panicked");
+        }
+    }
+}
+
+/// Lowers this thread's priority. On Linux a thread has one of its own; elsewhere it would be the whole process's.
+fn yield_to_others() {
+    #[cfg(target_os = "linux")]
+    if let Err(error) = rustix::process::setpriority_process(Some(rustix::thread::gettid()), NICENESS) {
+        log::debug!("the hashing threads do not yield to others: {error}");
     }
 }
 

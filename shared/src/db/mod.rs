@@ -35,6 +35,9 @@ pub(crate) use on_either;
 
 /// What sets PostgreSQL's limits of time for a connection: how long a statement may take, and wait for a lock.
 pub(crate) const LIMITS_OF_TIME: &str = "SET statement_timeout = '10s'; SET lock_timeout = '5s'";
+/// What PostgreSQL does not do for a statement that somebody waits for: start other processes to share the work, or compile
+/// it. Both take longer than such a statement does.
+const AT_ONCE: &str = "SET max_parallel_workers_per_gather = 0; SET jit = off";
 /// How long a caller waits for a connection.
 const CONNECTION_WITHIN: Duration = Duration::from_secs(3);
 
@@ -80,6 +83,7 @@ impl std::fmt::Debug for Address {
 #[derive(Debug)]
 pub struct Manager {
     address: Address,
+    at_once: bool,
     queries: Arc<AtomicU64>,
 }
 
@@ -112,7 +116,7 @@ impl ManageConnection for Manager {
 
     fn connect(&self) -> Result<Pooled, Self::Error> {
         let mut connection = match &self.address {
-            Address::Postgres(url) => AnyConnection::Postgresql(postgres_connection(url)?),
+            Address::Postgres(url) => AnyConnection::Postgresql(postgres_connection(url, self.at_once)?),
             Address::Sqlite(path) => AnyConnection::Sqlite(sqlite_connection(path)?),
         };
         let queries = Arc::clone(&self.queries);
@@ -139,7 +143,7 @@ impl ManageConnection for Manager {
     }
 }
 
-fn postgres_connection(url: &str) -> Result<PgConnection, diesel::r2d2::Error> {
+fn postgres_connection(url: &str, at_once: bool) -> Result<PgConnection, diesel::r2d2::Error> {
     use diesel::connection::SimpleConnection;
     // libpq waits without end for a host that does not answer unless it is told not to.
     let separator = if url.contains('?') { '&' } else { '?' };
@@ -149,8 +153,9 @@ fn postgres_connection(url: &str) -> Result<PgConnection, diesel::r2d2::Error> {
         format!("{url}{separator}connect_timeout=3&tcp_user_timeout=5000&keepalives_idle=10")
     };
     let mut connection = PgConnection::establish(&url).map_err(diesel::r2d2::Error::ConnectionError)?;
+    let at_once = if at_once { AT_ONCE } else { "" };
     connection
-        .batch_execute(&format!("{LIMITS_OF_TIME}; SET idle_in_transaction_session_timeout = '15s'"))
+        .batch_execute(&format!("{LIMITS_OF_TIME}; SET idle_in_transaction_session_timeout = '15s'; {at_once}"))
         .map_err(diesel::r2d2::Error::QueryError)?;
     Ok(connection)
 }
@@ -191,8 +196,20 @@ impl Db {
     /// # Errors
     /// Never in practice: connecting is tried at the first call.
     pub fn new(address: Address, connections: u32) -> Result<Self, DbError> {
+        Self::pool(address, connections, false)
+    }
+
+    /// The same for short statements that somebody waits for: each is done by one process, as it is written.
+    ///
+    /// # Errors
+    /// Never in practice: connecting is tried at the first call.
+    pub fn for_requests(address: Address, connections: u32) -> Result<Self, DbError> {
+        Self::pool(address, connections, true)
+    }
+
+    fn pool(address: Address, connections: u32, at_once: bool) -> Result<Self, DbError> {
         let queries = Arc::new(AtomicU64::new(0));
-        let manager = Manager { address: address.clone(), queries: Arc::clone(&queries) };
+        let manager = Manager { address: address.clone(), at_once, queries: Arc::clone(&queries) };
         let pool = Pool::builder()
             .max_size(connections.max(1))
             .min_idle(Some(1))

@@ -17,6 +17,8 @@ pub enum Value {
     Text(String),
     /// A list of ids, for [`Statement::list`].
     Ids(Vec<i64>),
+    /// A list of texts: an array, PostgreSQL only.
+    Texts(Vec<String>),
 }
 
 /// A statement's text and values.
@@ -94,6 +96,7 @@ impl Statement {
             Value::Int(number) => query.bind::<BigInt, _>(number),
             Value::Text(text) => query.bind::<Text, _>(text),
             Value::Ids(ids) => query.bind::<Array<BigInt>, _>(ids),
+            Value::Texts(texts) => query.bind::<Array<Text>, _>(texts),
         })
     }
 
@@ -104,6 +107,7 @@ impl Statement {
             Value::Text(text) => query.bind::<Text, _>(text),
             // Numbers only, so that no escaping is needed.
             Value::Ids(ids) => query.bind::<Text, _>(format!("{ids:?}")),
+            Value::Texts(texts) => query.bind::<Text, _>(format!("{texts:?}")),
         })
     }
 }

@@ -50,6 +50,8 @@ pub struct DirectoryPage {
     pub total: u64,
     /// How many of those are online.
     pub online: u64,
+    /// Whether there are more of both: a search is not counted to its end.
+    pub at_least: bool,
     /// Where the next page begins; `None` at the end.
     pub next_cursor: Option<String>,
 }
@@ -166,7 +168,7 @@ impl Service {
             Some(OnlineStatus::Online) => (online, online),
             Some(OnlineStatus::Offline) => (page.kind_total.saturating_sub(online), 0),
         };
-        Ok(DirectoryPage { users, total, online, next_cursor })
+        Ok(DirectoryPage { users, total, online, at_least: page.at_least, next_cursor })
     }
 
     /// Whom the database may be wrong about, for this asker: it is online itself, as this call says, and those behind whose

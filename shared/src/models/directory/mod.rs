@@ -9,6 +9,7 @@
 
 mod page;
 mod rows;
+mod search;
 
 pub use rows::{Listed, by_ids};
 
@@ -83,6 +84,8 @@ pub struct Page {
     pub kind_total: u64,
     /// How many of those are online, as far as the database counts it.
     pub online: CountedOnline,
+    /// Whether there are more, of which neither number knows: a search was not counted to its end.
+    pub at_least: bool,
 }
 
 /// How many are online, as far as the database counts it. Counting all who are online would be a walk over all of them,

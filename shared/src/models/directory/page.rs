@@ -3,6 +3,7 @@
 use std::cmp::Ordering;
 
 use super::rows::{ACTIVE, COLUMNS, Row, TABLES};
+use super::search::{COUNTED, Found, Sampling, Source};
 use super::{After, Corrections, CountedOnline, Filter, Page, PageQuery, Sort};
 use crate::db::{AnyConnection, DbError};
 use crate::models::privacy::Conditions;
@@ -17,19 +18,9 @@ impl Filter {
         self.search.is_some() || self.online_status.is_some() || self.role.is_some()
     }
 
-    /// Everything but presence.
+    /// Everything but presence and the search.
     fn conditions(&self, statement: &mut Statement) -> String {
         let mut all = vec!["TRUE".to_owned()];
-        if let Some((part, in_email)) = &self.search {
-            let escaped = part.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
-            let pattern = statement.value(Value::Text(format!("%{escaped}%")));
-            let like = |column: &str| format!("{column} LIKE {pattern} ESCAPE '\\'");
-            all.push(if *in_email {
-                format!("({} OR {})", like("a.username_key"), like("a.email_key"))
-            } else {
-                like("a.username_key")
-            });
-        }
         if let Some(status) = self.status {
             all.push(format!("a.status = {}", statement.value(Value::Text(status.as_str().to_owned()))));
         }
@@ -73,9 +64,10 @@ fn presence_branches(
     branches
 }
 
-fn count_of(branches: &[String], conditions: &str) -> String {
+fn count_of(branches: &[String], source: &Source) -> String {
+    let Source { tables, conditions } = source;
     let counts =
-        branches.iter().map(|branch| format!("(SELECT count(*) FROM {TABLES} WHERE {conditions} AND {branch})"));
+        branches.iter().map(|branch| format!("(SELECT count(*) FROM {tables} WHERE {conditions} AND {branch})"));
     counts.collect::<Vec<_>>().join(" + ")
 }
 
@@ -97,18 +89,30 @@ impl PageQuery {
         viewer: &Viewer,
         corrections: &Corrections,
     ) -> Result<Page, DbError> {
+        self.load_sampled(connection, viewer, corrections, Sampling::USUAL)
+    }
+
+    pub(super) fn load_sampled(
+        &self,
+        connection: &mut AnyConnection,
+        viewer: &Viewer,
+        corrections: &Corrections,
+        sampling: Sampling,
+    ) -> Result<Page, DbError> {
         let mut statement = Statement::on(connection);
         let sight = Conditions::of(viewer, &mut statement);
         let conditions = self.filter.conditions(&mut statement);
+        let found = Found::of(&self.filter, &conditions, sampling, &mut statement);
+        let admins = Source { tables: TABLES.to_owned(), conditions: "a.role = 'admin'".to_owned() };
         let online = match (&self.filter.search, self.filter.role) {
             (None, None) => "0".to_owned(),
             (Some(_), _) => count_of(
                 &presence_branches(OnlineStatus::Online, corrections, &sight.online, &mut statement),
-                &conditions,
+                &found.counted,
             ),
             (None, Some(_)) => count_of(
                 &presence_branches(OnlineStatus::Online, corrections, &sight.online, &mut statement),
-                "a.role = 'admin'",
+                &admins,
             ),
         };
         let branches = match self.filter.online_status {
@@ -116,20 +120,22 @@ impl PageQuery {
             None => vec!["TRUE".to_owned()],
         };
         let total = match self.filter.search {
-            Some(_) => count_of(&["TRUE".to_owned()], &conditions),
+            Some(_) => "(SELECT count(*) FROM found)".to_owned(),
             // account_counts has the columns that the conditions are about.
             None => format!("COALESCE((SELECT sum(n) FROM account_counts a WHERE {conditions}), 0)"),
         };
         let limit = statement.value(Value::Int(self.limit));
         let parts = self.parts(branches, &sight);
+        let places = found.page.iter().flat_map(|source| parts.iter().map(move |part| (source, part)));
         let pages: Vec<String> =
-            parts.iter().map(|part| self.select(part, &conditions, &limit, &mut statement)).collect();
+            places.map(|(source, part)| self.select(part, source, &limit, &mut statement)).collect();
         let order = self.order();
         // The counts come even where the page is empty.
         statement.push(&format!(
-            "SELECT t.total, t.online_total, u.* \
+            "{}SELECT t.total, t.online_total, u.* \
              FROM (SELECT CAST({total} AS BIGINT) AS total, CAST({online} AS BIGINT) AS online_total) t \
              LEFT JOIN (SELECT * FROM ({}) a ORDER BY {order} LIMIT {limit}) u ON TRUE ORDER BY {}",
+            found.with,
             pages.join(" UNION ALL "),
             order.replace("a.", "u."),
         ));
@@ -137,13 +143,15 @@ impl PageQuery {
         let count = |n: Option<i64>| n.and_then(|n| u64::try_from(n).ok()).unwrap_or(0);
         let (kind_total, online) =
             (count(rows.first().map(|r| r.total)), count(rows.first().map(|r| r.online_total)));
+        let at_least = self.filter.search.is_some() && kind_total > COUNTED;
+        let kind_total = if at_least { COUNTED } else { kind_total };
         let online = match (&self.filter.search, self.filter.role) {
-            (Some(_), _) => CountedOnline::Found(online),
+            (Some(_), _) => CountedOnline::Found(online.min(kind_total)),
             (None, Some(_)) => CountedOnline::Admins(online),
             (None, None) => CountedOnline::No,
         };
         let users = rows.into_iter().filter_map(Row::into_listed).collect::<Result<_, _>>()?;
-        Ok(Page { users, kind_total, online })
+        Ok(Page { users, kind_total, online, at_least })
     }
 
     /// The parts of the page: the branches, each as one where the order does not tell when somebody was seen.
@@ -161,7 +169,7 @@ impl PageQuery {
     }
 
     /// A part's first users.
-    fn select(&self, part: &Part, conditions: &str, limit: &str, statement: &mut Statement) -> String {
+    fn select(&self, part: &Part, source: &Source, limit: &str, statement: &mut Statement) -> String {
         let (rank, order) = match (self.sort, part.ranked) {
             (Sort::LastSeen, true) => ("p.last_seen_ms", self.by("p.last_seen_ms, p.user_id")),
             (Sort::LastSeen, false) => ("CAST(0 AS BIGINT)", self.by("a.id")),
@@ -169,8 +177,9 @@ impl PageQuery {
             (Sort::Username, _) => ("p.last_seen_ms", self.by("a.username_key")),
         };
         let (condition, place) = (&part.condition, self.place(part.ranked, statement));
+        let Source { tables, conditions } = source;
         format!(
-            "SELECT * FROM (SELECT {COLUMNS}, {rank} AS rank_ms FROM {TABLES} \
+            "SELECT * FROM (SELECT {COLUMNS}, {rank} AS rank_ms FROM {tables} \
              WHERE {conditions} AND {condition}{place} ORDER BY {order} LIMIT {limit}) branch"
         )
     }

@@ -125,9 +125,12 @@ end
 
 -- A user's sessions and profile: { reason, gone, sessions = { { id, timeout, mark, idle, deadline } }, choice, privacy,
 -- words, ends }, or nil where it has none. The mark is l where the session is leaving, and empty else. The sets that the
--- user is in, and the end that choices has of it, are kept beside, in sets and listed_end.
-local function held(user)
-  local value = redis.call('HGET', USERS, user)
+-- user is in, and the end that choices has of it, are kept beside, in sets and listed_end. `value` is the user's, where it
+-- has been read already: false where it has none.
+local function held(user, value)
+  if value == nil then
+    value = redis.call('HGET', USERS, user)
+  end
   if not value then
     return nil
   end

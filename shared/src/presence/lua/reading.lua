@@ -31,9 +31,20 @@ local function surveyed(found, now)
   return answer
 end
 
+-- What the database does not say yet of a user who holds no session, by its value in unprojected: as surveyed() answers,
+-- or { 0 } settled.
+local function lately(last)
+  if last then
+    local online, at, last_seen, reason = string.match(last, '^[^|]*|(%d)|(%d+)|(%d+)|(.*)$')
+    if online == '0' then
+      return { 2, tonumber(at), tonumber(last_seen), reason }
+    end
+  end
+  return { 0 }
+end
+
 -- What is known of a user: { 0 } settled, or as surveyed() answers; and the truth about one who is invisible.
 local function known(user, now, found)
-  found = found or held(user)
   local truth
   if found and #found.sessions > 0 then
     local public
@@ -42,23 +53,61 @@ local function known(user, now, found)
       return public
     end
   end
-  local last = redis.call('HGET', UNPROJECTED, user)
-  if last then
-    local online, at, last_seen, reason = string.match(last, '^[^|]*|(%d)|(%d+)|(%d+)|(.*)$')
-    if online == '0' then
-      return { 2, tonumber(at), tonumber(last_seen), reason }, truth
-    end
-  end
-  return { 0 }, truth
+  return lately(redis.call('HGET', UNPROJECTED, user)), truth
 end
 
--- The same as a reader is sent it: with the truth about an invisible user, { 9, what is known, what is true }.
-local function known_with_truth(user, now)
-  local public, truth = known(user, now)
-  if truth then
-    return { 9, public, truth }
+-- What is known of the users of a list from `from` on, in its order: as known() answers it, or { 9, that, what is true } of
+-- an invisible one; or, in short, 0 of one who is settled, and "value@deadline" of a plain one whose only session is live.
+-- Nearly everybody is one of these two. They are read all at once: a command for each, and a table, would cost more than
+-- all the rest. Where `settled` is given, it is called for each of the others who hold sessions, and answers what is left.
+local function known_of(users, from, now, settled)
+  local answer = {}
+  for first = from, #users, PART do
+    local values = redis.call('HMGET', USERS, part(users, first))
+    local members, plain, others, absent, gone = {}, {}, {}, {}, {}
+    for i, value in ipairs(values) do
+      -- In order, so that it grows as a list.
+      answer[first - from + i] = 0
+      local session = value and string.match(value, '^%a|%d*|(%d+:%d+)$')
+      if session then
+        members[#members + 1] = users[first + i - 1] .. ':' .. session
+        plain[#plain + 1] = i
+      elseif value then
+        others[#others + 1] = i
+      else
+        absent[#absent + 1] = users[first + i - 1]
+        gone[#gone + 1] = i
+      end
+    end
+    if #members > 0 then
+      for j, score in ipairs(redis.call('ZMSCORE', SESSIONS, unpack(members))) do
+        local i = plain[j]
+        if score and tonumber(score) > now then
+          answer[first - from + i] = values[i] .. '@' .. score
+        else
+          others[#others + 1] = i
+        end
+      end
+    end
+    if #absent > 0 then
+      for j, last in ipairs(redis.call('HMGET', UNPROJECTED, unpack(absent))) do
+        if last then
+          answer[first - from + gone[j]] = lately(last)
+        end
+      end
+    end
+    for _, i in ipairs(others) do
+      local user, found = users[first + i - 1], nil
+      if settled then
+        found = settled(user, now)
+      else
+        found = held(user, values[i])
+      end
+      local public, truth = known(user, now, found)
+      answer[first - from + i] = truth and { 9, public, truth } or public
+    end
   end
-  return public
+  return answer
 end
 
 -- Users with sessions past their deadline, the longest overdue first, or with a choice past its end, each once; the

@@ -51,26 +51,48 @@ pub(super) fn counts(value: &Value) -> Answer<Option<Counts>> {
     Ok(Some(Counts { online, limited, away, dnd }))
 }
 
-/// What is known of each of these users, and the truth about those that are answered as `{ 9, known, truth }`.
-pub(super) fn known_with_truth(users: &[UserId], answers: &[Value]) -> Answer<(Vec<Known>, HashMap<UserId, Known>)> {
+/// What is known of each of these users, as `known_of` in `reading.lua` answers it, and the truth about those who are
+/// invisible.
+pub(super) fn known_of(users: &[UserId], answers: &[Value]) -> Answer<(Vec<Known>, HashMap<UserId, Known>)> {
     if answers.len() != users.len() {
         return Err(unknown(answers));
     }
     let (mut all, mut hidden) = (Vec::with_capacity(users.len()), HashMap::new());
     for (user, answer) in users.iter().zip(answers) {
-        all.push(match array(answer)? {
-            [kind, public, truth] if integer(kind)? == 9 => {
-                hidden.insert(*user, known(truth)?);
-                known(public)?
-            }
-            _ => known(answer)?,
+        all.push(match answer {
+            Value::Int(0) => Known::Settled,
+            Value::BulkString(bytes) => plain(bytes).ok_or_else(|| unknown(answer))?,
+            _ => match array(answer)? {
+                [kind, public, truth] if integer(kind)? == 9 => {
+                    hidden.insert(*user, known(truth)?);
+                    known(public)?
+                }
+                _ => known(answer)?,
+            },
         });
     }
     Ok((all, hidden))
 }
 
+/// `reason|gone|session:timeout_ms@deadline`: a user who shows nothing in particular, of whom one session is live.
+fn plain(bytes: &[u8]) -> Option<Known> {
+    let (value, deadline) = std::str::from_utf8(bytes).ok()?.split_once('@')?;
+    let mut parts = value.split('|');
+    let (why, gone, session) = (parts.next()?, parts.next()?, parts.next()?);
+    let reason = match why {
+        "l" => Reason::Login,
+        "h" => Reason::Heartbeat,
+        _ => return None,
+    };
+    let until: i64 = deadline.parse().ok()?;
+    let timeout: i64 = session.split_once(':')?.1.parse().ok()?;
+    let gone = if gone.is_empty() { 0 } else { gone.parse().ok()? };
+    let last_seen = Timestamp(until.saturating_sub(timeout).max(gone).max(0));
+    Some(Known::Online { until: Deadline(Timestamp(until)), last_seen, reason, shown: Shown::default() })
+}
+
 /// `{ 0 }`, `{ 1, until, last_seen, reason, availability, words }` or `{ 2, at, last_seen, reason }`.
-pub(super) fn known(value: &Value) -> Answer<Known> {
+fn known(value: &Value) -> Answer<Known> {
     match array(value)? {
         [_] => Ok(Known::Settled),
         [_, until, last_seen, why, shown, said] => Ok(Known::Online {
@@ -162,4 +184,30 @@ fn entry(value: &Value) -> Answer<Entry> {
         _ => return Err(unknown(value)),
     };
     Ok(Entry { id: id(entry_id)?, event })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_plain_user_is_read_from_its_value() {
+        let read = |text: &str| match plain(text.as_bytes()) {
+            Some(Known::Online { until, last_seen, reason, shown }) if shown == Shown::default() => {
+                Some((until.0.0, last_seen.0, reason))
+            }
+            Some(other) => panic!("{other:?}"),
+            None => None,
+        };
+        assert_eq!(read("l||7:1000@5000"), Some((5_000, 4_000, Reason::Login)));
+        assert_eq!(
+            read("h|4500|7:1000@5000"),
+            Some((5_000, 4_500, Reason::Heartbeat)),
+            "a session that left was later"
+        );
+        assert_eq!(read("l||7:9000@5000"), Some((5_000, 0, Reason::Login)), "never before there was time");
+        for bad in ["", "l||7:1000", "x||7:1000@5000", "l||7@5000", "l||7:1000@x", "l|x|7:1000@5000", "l@5"] {
+            assert_eq!(read(bad), None, "{bad}");
+        }
+    }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use redis::aio::{ConnectionManager, MultiplexedConnection};
 use redis::{FromRedisValue, Script, ScriptInvocation, Value};
 
-use super::answers::{Answer, counts, id, integer, known, known_with_truth, text, unknown};
+use super::answers::{Answer, array, counts, id, integer, known_of, text, unknown};
 use super::connection::{CALL_WITHIN, Redis, unavailable};
 use super::scripts::{RedisClock, Scripts};
 use crate::ids::UserId;
@@ -16,7 +16,7 @@ use crate::presence::engine::{Delta, Lookup, PresenceEngine, Snapshot, Touch, To
 use crate::timestamp::{Deadline, Timestamp, millis};
 
 /// Past so many sessions that wait for the sweep, a reader that counts sweeps first: it bounds a script's time.
-pub(super) const OVERDUE_COUNTED: usize = 1_000;
+pub(super) const OVERDUE_COUNTED: usize = 500;
 /// What one call of the sweep may take, for that: about 5 ms of Redis's time.
 pub(super) const SWEEP_BATCH: usize = 500;
 /// Users of one lookup call: likewise.
@@ -223,12 +223,12 @@ impl RedisEngine {
                 call.arg(user.0);
             }
             let answer: Vec<Value> = self.invoke(&call).await?;
-            let (first, rest) = answer.split_first().ok_or_else(|| unknown("nothing"))?;
+            let [first, all] = answer.as_slice() else { return Err(unknown(answer)) };
             let Some(counts) = counts(first)? else {
                 self.make_countable(shard).await?;
                 continue;
             };
-            let (known, hidden) = known_with_truth(users, rest)?;
+            let (known, hidden) = known_of(users, array(all)?)?;
             return Ok(Lookup { known, hidden, counts });
         }
     }
@@ -243,11 +243,11 @@ impl RedisEngine {
                 call.arg(user.0);
             }
             let answer: Vec<Value> = self.invoke(&call).await?;
-            let [epoch, newest, rest @ ..] = answer.as_slice() else { return Err(unknown(answer)) };
+            let [epoch, newest, all_known] = answer.as_slice() else { return Err(unknown(answer)) };
             if all.places.is_empty() {
                 all.places.push((shard, Place { epoch: text(epoch)?, id: id(newest)? }));
             }
-            let (known, hidden) = known_with_truth(some, rest)?;
+            let (known, hidden) = known_of(some, array(all_known)?)?;
             all.known.extend(known);
             all.hidden.extend(hidden);
         }
@@ -262,15 +262,15 @@ impl RedisEngine {
             let mut call = self.script(&self.scripts.delta, keys);
             call.arg(OVERDUE_COUNTED).arg(&from);
             let answer: Vec<Value> = self.invoke(&call).await?;
-            let [first, next, rest @ ..] = answer.as_slice() else { return Err(unknown(answer)) };
+            let [first, next, users, all] = answer.as_slice() else { return Err(unknown(answer)) };
             let Some(counts) = counts(first)? else {
                 self.make_countable(shard).await?;
                 continue;
             };
             delta.counts = counts;
-            for pair in rest.chunks_exact(2) {
-                delta.users.push((UserId(integer(&pair[0])?), known(&pair[1])?));
-            }
+            let ids = array(users)?.iter().map(|user| integer(user).map(UserId)).collect::<Answer<Vec<_>>>()?;
+            let (known, _) = known_of(&ids, array(all)?)?;
+            delta.users.extend(ids.into_iter().zip(known));
             from = text(next)?;
             if from == "0" {
                 return Ok(delta);

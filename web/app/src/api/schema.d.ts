@@ -4997,6 +4997,8 @@ export interface components {
         };
         /** @description A page of users. */
         UsersAnswer: {
+            /** @description Whether there are more of both: a search is counted to ten thousand users. */
+            at_least: boolean;
             /** @description For the next page; null at the end. */
             next_cursor?: string | null;
             /**
