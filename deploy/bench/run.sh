@@ -4,3 +4,4 @@ set -euo pipefail
 bench=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 bash "$bench/heartbeat.sh"
 bash "$bench/history.sh"
+bash "$bench/engine.sh"

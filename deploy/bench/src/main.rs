@@ -2,10 +2,12 @@
 //!
 //! - `bare`: what actix-web does at best, to compare with.
 //! - `crowd`: users who are online, in the database and in the presence engine.
+//! - `engine`: what the memory engine costs, without API and database.
 //! - `tokens`: access tokens of theirs, a line each.
 
 mod bare;
 mod crowd;
+mod engine;
 
 use std::io::Write;
 
@@ -34,6 +36,7 @@ fn command() -> Command {
                 .arg(count())
                 .arg(number("timeout", "Their inactivity timeout, in seconds")),
         )
+        .subcommand(Command::new("engine").about("Measure the memory engine: one line of JSON").arg(count()))
         .subcommand(
             Command::new("tokens")
                 .about("Print access tokens of the first users, signed with LASTSEEN_JWT_SECRET")
@@ -54,6 +57,7 @@ async fn main() -> std::process::ExitCode {
             bare::serve(matches.get_one::<String>("bind").map(String::as_str).unwrap_or_default()).await
         }
         Some(("crowd", matches)) => crowd::make(of(matches, "count"), of(matches, "timeout")).await,
+        Some(("engine", matches)) => engine::measure(of(matches, "count")).await,
         Some(("tokens", matches)) => crowd::tokens(of(matches, "count"), of(matches, "timeout")),
         _ => Ok(()),
     };

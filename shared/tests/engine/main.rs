@@ -15,6 +15,7 @@ mod idling;
 mod invisible;
 mod journal;
 mod leaving;
+mod killed;
 mod limits;
 mod model;
 mod privacy;
