@@ -118,8 +118,7 @@ async fn in_memory(clock: &ManualClock, order: &[i64]) -> Result<(f64, f64, f64,
         beat(&engine, clock, order, BATCH).await?;
     }
     let bytes = resident()?.saturating_sub(before) as f64 / count as f64;
-    let (touch_ns, alone_ns) =
-        (beat(&engine, clock, order, BATCH).await?, beat(&engine, clock, order, 1).await?);
+    let (touch_ns, alone_ns) = (beat(&engine, clock, order, BATCH).await?, beat(&engine, clock, order, 1).await?);
     // Everybody falls silent, and is swept a second at a time.
     let (mut took, mut longest, mut gone) = (Duration::ZERO, Duration::ZERO, 0);
     while gone < count {
@@ -156,7 +155,9 @@ async fn in_journal(order: &[i64]) -> Result<String, Failed> {
     drop(open()?);
     // Rows as log-ins of a while ago left them.
     let deadline = Timestamp::now().plus(TIMEOUT).0;
-    let numbers = format!("(WITH RECURSIVE s(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM s WHERE n < {count}) SELECT n FROM s)");
+    let numbers = format!(
+        "(WITH RECURSIVE s(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM s WHERE n < {count}) SELECT n FROM s)"
+    );
     sqlite_connection(&path)?.batch_execute(&format!(
         "BEGIN; INSERT INTO engine_users (user_id, reason, gone_ms) SELECT n, 'login', 0 FROM {numbers}; \
          INSERT INTO engine_sessions (user_id, session_id, timeout_ms, deadline_ms) \
@@ -167,7 +168,8 @@ async fn in_journal(order: &[i64]) -> Result<String, Failed> {
     let before = of_process("io", "wchar:", 1)?;
     for _ in 0..ROUNDS {
         beat(&engine, &clock, order, BATCH).await?;
-        engine.flush().await?;
+        // It waits for some seconds only.
+        while engine.flush().await.is_err() {}
     }
     let written = of_process("io", "wchar:", 1)?.saturating_sub(before) as f64 / (ROUNDS * count) as f64;
     drop(engine);

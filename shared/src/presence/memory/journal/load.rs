@@ -57,11 +57,7 @@ pub(super) fn load(
     Ok((all, length))
 }
 
-fn states(
-    connection: &mut SqliteConnection,
-    shards: u32,
-    fresh: &Epoch,
-) -> Result<Vec<(Epoch, Kept)>, LoadError> {
+fn states(connection: &mut SqliteConnection, shards: u32, fresh: &Epoch) -> Result<Vec<(Epoch, Kept)>, LoadError> {
     use engine_state as s;
     let count = i32::try_from(shards).unwrap_or(i32::MAX);
     for shard in 0..count {
@@ -132,8 +128,7 @@ fn users(connection: &mut SqliteConnection, shards: u32, all: &mut [Shard]) -> R
         }
     };
     let mut last: Option<(UserId, Vec<HeldSession>)> = None;
-    let columns =
-        (s::user_id, s::session_id, s::timeout_ms, s::deadline_ms, s::leaving, s::idle, s::after_seq);
+    let columns = (s::user_id, s::session_id, s::timeout_ms, s::deadline_ms, s::leaving, s::idle, s::after_seq);
     let rows = s::table.select(columns).order((s::user_id, s::session_id));
     for row in rows.load_iter::<(i64, i64, i64, i64, bool, bool, i64), DefaultLoadingMode>(connection)? {
         let (user, session, timeout, deadline, leaving, idle, after) = row?;

@@ -126,7 +126,11 @@ impl Journal {
         let failing = Arc::new(AtomicBool::new(false));
         let handle = JournalHandle { ask, asked: Arc::default(), written, failing: Arc::clone(&failing) };
         let connection = self.connection;
-        Ok((shards, handle, Writer { connection, length, fold: None, folding: FOLDING, asks, written: written_tx, failing }))
+        Ok((
+            shards,
+            handle,
+            Writer { connection, length, fold: None, folding: FOLDING, asks, written: written_tx, failing },
+        ))
     }
 }
 

@@ -66,12 +66,7 @@ fn write_stream(connection: &mut SqliteConnection, shard: i32, part: &Unwritten)
     Ok(())
 }
 
-fn write_user(
-    connection: &mut SqliteConnection,
-    user: UserId,
-    held: Option<&HeldUser>,
-    seq: i64,
-) -> QueryResult<()> {
+fn write_user(connection: &mut SqliteConnection, user: UserId, held: Option<&HeldUser>, seq: i64) -> QueryResult<()> {
     use engine_sessions as s;
     use engine_users as u;
     diesel::delete(s::table.filter(s::user_id.eq(user.0))).execute(connection)?;

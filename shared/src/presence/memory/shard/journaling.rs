@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::{HeldUser, Moved, Shard, Unwritten};
 use crate::ids::{SessionId, UserId};
-use crate::timestamp::{Deadline, Timestamp};
 use crate::presence::transition::TransitionId;
+use crate::timestamp::{Deadline, Timestamp};
 
 /// Whether a collection has far more room than it needs.
 fn roomy(capacity: usize, length: usize) -> bool {

@@ -95,9 +95,17 @@ fn a_place_that_is_used_again_says_nothing_of_whom_it_was() {
 #[derive(Clone, Debug)]
 enum Step {
     /// Puts a user with so many sessions in, or takes it out and puts it back otherwise.
-    Put { user: i64, sessions: Vec<(i64, i64)>, private: bool, gone: bool },
+    Put {
+        user: i64,
+        sessions: Vec<(i64, i64)>,
+        private: bool,
+        gone: bool,
+    },
     Take(i64),
-    Touch { user: i64, session: i64 },
+    Touch {
+        user: i64,
+        session: i64,
+    },
     Pass(i64),
     TakeMoved(usize),
     Earliest,
