@@ -79,11 +79,12 @@ async fn what_was_answered_survives_kill_9_amid_folds() {
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        let mut told = BufReader::new(child.stdout.take().unwrap()).lines();
+        let told = BufReader::new(child.stdout.take().unwrap()).lines();
         let (mut beats, mut first) = (Vec::new(), None::<Instant>);
         // The pipe holds what was told before the kill, and is read to its end.
         let mut killed = None;
-        while let Some(Ok(line)) = told.next() {
+        for line in told {
+            let Ok(line) = line else { break };
             match line.split_whitespace().collect::<Vec<_>>()[..] {
                 ["BEAT", at] => beats.push(at.parse::<i64>().unwrap()),
                 ["LEFT", user, at] => {
