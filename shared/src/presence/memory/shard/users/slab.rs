@@ -54,6 +54,12 @@ impl Slab {
         u32::try_from(full + self.chunks.last().map_or(0, Vec::len)).unwrap_or(NONE)
     }
 
+    /// What it has allocated.
+    #[cfg(test)]
+    pub(super) fn bytes(&self) -> usize {
+        self.chunks.iter().map(|chunk| chunk.capacity() * size_of::<Record>()).sum()
+    }
+
     /// All that are held.
     pub(super) fn iter(&self) -> impl Iterator<Item = &Record> {
         self.chunks.iter().flatten().filter(|record| record.marks & HELD != 0)

@@ -57,6 +57,24 @@ fn heartbeats_move_nothing_in_the_wheel() {
 }
 
 #[test]
+fn a_session_of_a_million_takes_at_most_64_bytes() {
+    const USERS: i64 = 1_000_000;
+    let mut users = Users::new();
+    for user in 1..=USERS {
+        // Heartbeats each half minute, of users whose timeouts are up to an hour.
+        let timeout = if user % 10 == 0 { 3_600_000 } else { TIMEOUT };
+        users.put(UserId(user), plain(vec![session(1, user * 3 / 100 + timeout, timeout)]));
+    }
+    for user in (1..=USERS).step_by(60) {
+        users.touch(&beat(user, 1), Timestamp(30_000)).unwrap();
+    }
+    users.wheel.check(&users.slab);
+    let moved = users.moved.as_ref().map_or(0, |moved| moved.capacity() * size_of::<u32>());
+    let bytes = users.places.allocation_size() + users.slab.bytes() + users.wheel.bytes() + moved;
+    assert!(bytes <= 64 * USERS as usize, "{bytes}");
+}
+
+#[test]
 fn whoever_comes_and_goes_leaves_nothing_behind() {
     let mut users = Users::new();
     for now in 0..10_000 {

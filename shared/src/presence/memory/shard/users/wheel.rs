@@ -204,6 +204,13 @@ impl Wheel {
         }
     }
 
+    /// What it has allocated; of trees at most, whose nodes may be half empty.
+    #[cfg(test)]
+    pub(super) fn bytes(&self) -> usize {
+        let trees = self.buckets.len() * 2 * size_of::<(i64, u32)>() + self.soon.len() * 2 * 24;
+        trees + self.heads.capacity() * size_of::<Head>() + self.vacant.capacity() * size_of::<u32>()
+    }
+
     /// Holds it to what the module's docs say.
     #[cfg(test)]
     pub(super) fn check(&self, slab: &Slab) {
