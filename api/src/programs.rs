@@ -72,12 +72,15 @@ async fn serve(settings: &Settings) -> Result<(), StartError> {
 
 async fn standalone(settings: &Settings) -> Result<(), StartError> {
     let _alone = lock_data(settings)?;
+    // Certificates are read beside everything else: it takes as long as a hundred thousand users do.
+    let allow_private = settings.webhooks_allow_private;
+    let sender = tokio::task::spawn_blocking(move || Sender::new(SystemResolver, allow_private));
     let application = Application::build(settings).await?;
     let service = application.service.clone();
     let printed = standalone_admin(settings, &service).await?;
     let mut stop = stop_signal();
     let queue = service.queue.clone().ok_or_else(|| StartError::Refused("there is no queue".to_owned()))?;
-    let sender = Sender::new(SystemResolver, settings.webhooks_allow_private);
+    let sender = sender.await.map_err(|error| StartError::Refused(format!("TLS: {error}")))?;
     let sender = sender.map_err(|error| StartError::Refused(format!("TLS: {error}")))?;
     let context = Context {
         deliverer: Deliverer::new(service.db.clone(), Arc::clone(&application.metrics), sender),

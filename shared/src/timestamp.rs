@@ -48,9 +48,36 @@ impl Timestamp {
     /// # Errors
     /// A text that is no RFC 3339 time.
     pub fn parse(text: &str) -> Result<Self, time::error::Parse> {
+        // As it is always written here: a start reads a million of them.
+        if let Some(at) = text.as_bytes().try_into().ok().and_then(canonical) {
+            return Ok(at);
+        }
         let at = OffsetDateTime::parse(text, &time::format_description::well_known::Rfc3339)?;
         Ok(Self(i64::try_from(at.unix_timestamp_nanos() / 1_000_000).unwrap_or(i64::MAX)))
     }
+}
+
+/// Reads `2026-01-31T12:00:00.000Z`; `None` for everything else.
+fn canonical(text: &[u8; 24]) -> Option<Timestamp> {
+    let [_, _, _, _, b'-', _, _, b'-', _, _, b'T', _, _, b':', _, _, b':', _, _, b'.', _, _, _, b'Z'] = text else {
+        return None;
+    };
+    let number = |from: usize, to: usize| {
+        text[from..to]
+            .iter()
+            .try_fold(0, |sum: i64, digit| digit.is_ascii_digit().then(|| sum * 10 + i64::from(digit - b'0')))
+    };
+    let (year, month, day) = (number(0, 4)?, number(5, 7)?, number(8, 10)?);
+    let (hour, minute, second, ms) = (number(11, 13)?, number(14, 16)?, number(17, 19)?, number(20, 23)?);
+    // Days that not all months have are left to others.
+    if !(1..=12).contains(&month) || !(1..=28).contains(&day) || hour > 23 || minute > 59 || second > 59 {
+        return None;
+    }
+    // Years begin in March here, so that the day that some have more is a year's last.
+    let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
+    let leap_days = year.div_euclid(4) - year.div_euclid(100) + year.div_euclid(400);
+    let days = year * 365 + leap_days + (month * 153 + 2) / 5 + day - 719_469;
+    Some(Timestamp((((days * 24 + hour) * 60 + minute) * 60 + second) * 1_000 + ms))
 }
 
 impl Deadline {
@@ -142,6 +169,19 @@ mod tests {
             let at = OffsetDateTime::from_unix_timestamp_nanos(i128::from(ms) * 1_000_000).unwrap();
             assert_eq!(Timestamp(ms).to_string(), at.format(format).unwrap());
         }
+    }
+
+    #[test]
+    fn reads_days_of_a_thousand_years_as_they_were_written() {
+        for day in (-200_000..200_000_i64).step_by(13) {
+            let at = Timestamp(day * 86_400_000 + day.rem_euclid(86_400_000));
+            assert_eq!(Timestamp::parse(&at.to_string()).ok(), Some(at), "{at}");
+        }
+        for wrong in ["2023-02-30", "2023-13-01", "2023-00-01", "2023-01-00", "2023-01-0a", "2023-02-29"] {
+            assert!(Timestamp::parse(&format!("{wrong}T00:00:00.000Z")).is_err(), "{wrong}");
+        }
+        assert!(Timestamp::parse("2023-01-01T24:00:00.000Z").is_err());
+        assert_eq!(Timestamp::parse("2024-02-29T00:00:00.000Z").ok(), Some(Timestamp(1_709_164_800_000)));
     }
 
     #[test]

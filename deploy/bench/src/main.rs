@@ -4,6 +4,7 @@
 //! - `crowd`: users of whom some are online, in the database and in the presence engine.
 //! - `hash`: what bcrypt takes.
 //! - `reads`: one request again and again on one connection, and what it takes.
+//! - `engine`: what the memory engine costs, without API and database.
 //! - `tokens`: access tokens of theirs, a line each.
 //! - `sweep`: sessions that fall due at once, and how long their sweep takes.
 //! - `caught-up`: waits until the database has all transitions.
@@ -14,6 +15,7 @@ mod crowd;
 mod sockets;
 mod sweep;
 mod reads;
+mod engine;
 
 use std::io::Write;
 
@@ -51,6 +53,7 @@ fn command() -> Command {
         )
         .subcommand(Command::new("hash").about("What bcrypt takes, in ms").arg(number("cost", "Its cost")))
         .subcommand(reads::command())
+        .subcommand(Command::new("engine").about("Measure the memory engine: one line of JSON").arg(count()))
         .subcommand(
             Command::new("tokens")
                 .about("Print access tokens of the first users, signed with LASTSEEN_JWT_SECRET")
@@ -112,6 +115,7 @@ async fn main() -> std::process::ExitCode {
         }
         Some(("hash", matches)) => reads::hash(of(matches, "cost")),
         Some(("reads", matches)) => reads::run(matches),
+        Some(("engine", matches)) => engine::measure(of(matches, "count")).await,
         Some(("tokens", matches)) => crowd::tokens(of(matches, "count"), of(matches, "timeout")),
         Some(("sweep", matches)) => {
             sweep::run(of(matches, "first"), of(matches, "count"), of(matches, "within")).await

@@ -29,11 +29,14 @@ struct Inner {
     /// Hashes that run or wait.
     queued: Arc<AtomicUsize>,
     most_queued: usize,
-    /// Verified against where there is no such user, so that the answer takes the same time.
+    /// Verified against where there is no such user, so that the answer takes the same time: a salt and a hash of
+    /// nothing but zeros, of the same cost.
     dummy: String,
 }
 
 type Work = Box<dyn FnOnce() + Send>;
+/// What bcrypt allows.
+const COSTS: std::ops::RangeInclusive<u32> = 4..=31;
 
 /// Why no hash was made.
 #[derive(Debug, thiserror::Error)]
@@ -67,7 +70,11 @@ impl Hasher {
     /// # Errors
     /// A cost that bcrypt refuses; no threads to be had.
     pub fn new(cost: u32, threads: usize, most_queued: usize) -> Result<Self, HashError> {
-        let dummy = bcrypt::hash("nobody has this password", cost)?;
+        if !COSTS.contains(&cost) {
+            return Err(bcrypt::BcryptError::CostNotAllowed(cost).into());
+        }
+        // No hash is made for it: that would take a good part of the program's start.
+        let dummy = format!("$2b${cost:02}${}", ".".repeat(22 + 31));
         let (work, waiting) = channel();
         let waiting = Arc::new(Mutex::new(waiting));
         for _ in 0..threads.max(1) {
@@ -164,6 +171,17 @@ mod tests {
         assert!(!verify("battery staple", Some(&hash)).await.unwrap());
         assert!(!verify("nobody has this password", None).await.unwrap());
         assert!(!verify(&"x".repeat(100), Some(&hash)).await.unwrap());
+    }
+
+    #[test]
+    fn what_nobody_is_verified_against_is_a_hash_of_the_same_cost() {
+        for cost in [4, 12, 31] {
+            let dummy: bcrypt::HashParts = Hasher::new(cost, 1, 1).unwrap().inner.dummy.parse().unwrap();
+            assert_eq!(dummy.get_cost(), cost);
+        }
+        for cost in [0, 3, 32] {
+            assert!(matches!(Hasher::new(cost, 1, 1), Err(HashError::Bcrypt(_))));
+        }
     }
 
     #[tokio::test]

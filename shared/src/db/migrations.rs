@@ -11,7 +11,7 @@ const SQLITE: EmbeddedMigrations = embed_migrations!("../migrations/sqlite");
 const ADVISORY_LOCK: &str = "pg_advisory_lock(7234017283807667)";
 const ADVISORY_UNLOCK: &str = "pg_advisory_unlock(7234017283807667)";
 
-pub(super) fn run(connection: &mut AnyConnection) -> Result<Vec<String>, DbError> {
+pub(crate) fn run(connection: &mut AnyConnection) -> Result<Vec<String>, DbError> {
     use diesel::connection::SimpleConnection;
     let failed = |error: Box<dyn std::error::Error + Send + Sync>| DbError::Migration(error.to_string());
     match connection {

@@ -5,7 +5,7 @@
 
 mod connection;
 mod errors;
-mod migrations;
+pub(crate) mod migrations;
 pub mod schema;
 
 use std::ops::{Deref, DerefMut};

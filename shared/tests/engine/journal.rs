@@ -207,6 +207,38 @@ async fn a_journal_of_before_there_were_profiles_is_read() {
     assert_eq!(second.transitions(1).await, [came(1, 10, START, Reason::Login)]);
 }
 
+#[tokio::test]
+async fn a_journal_of_before_there_was_a_log_of_heartbeats_is_read() {
+    use lastseen_shared::db::{Address, Db};
+    let folder = Folder::new();
+    let first = open(&folder, secs(0)).await;
+    lead_a_life(&first).await;
+    flush(&first).await;
+    drop(first);
+    // As the program before this one left it: its last write put each deadline into its session's row.
+    let mut connection = SqliteConnection::establish(folder.journal().to_str().unwrap()).unwrap();
+    diesel::sql_query("PRAGMA busy_timeout = 5000").execute(&mut connection).unwrap();
+    let moved = START.plus(secs(5)).plus(TIMEOUT).0;
+    for statement in [
+        &format!("UPDATE engine_sessions SET deadline_ms = {moved} WHERE session_id = 30"),
+        include_str!("../../../migrations/sqlite/0005_moved_deadlines/down.sql"),
+        "DELETE FROM __diesel_schema_migrations WHERE version = '0005'",
+    ] {
+        diesel::connection::SimpleConnection::batch_execute(&mut connection, statement).unwrap();
+    }
+    drop(connection);
+    assert_eq!(Db::new(Address::Sqlite(folder.journal()), 1).unwrap().pending_migrations().await.unwrap(), 1);
+    let second = open(&folder, secs(10)).await;
+    assert_eq!(second.online().await, 3);
+    let sessions = second.engine.sessions(UserId(3)).await.unwrap();
+    assert_eq!(sessions[0].deadline.0.0, moved);
+    // And it goes on as any.
+    second.touch(3, 30).await.unwrap();
+    flush(&second).await;
+    let third = open(&folder, secs(10)).await;
+    assert_eq!(third.engine.sessions(UserId(3)).await.unwrap()[0].deadline, third.deadline(secs(10) + TIMEOUT));
+}
+
 #[derive(diesel::QueryableByName)]
 struct Stored {
     #[diesel(sql_type = diesel::sql_types::Nullable<diesel::sql_types::Text>)]
@@ -353,6 +385,6 @@ fn a_change_waits_for_the_journal_until_it_is_written() {
     assert_eq!(shard.entries(TransitionId::START, 10).len(), 1);
     shard.touch(&touch(1, 10), START.plus(secs(1)));
     assert!(!shard.is_changed(), "deadlines are written behind");
-    assert_eq!(shard.take_unwritten().users.len(), 1);
+    assert_eq!(shard.take_unwritten().moved.len(), 1);
     assert!(!shard.is_changed());
 }

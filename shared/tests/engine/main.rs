@@ -14,6 +14,7 @@ mod faults;
 mod idling;
 mod invisible;
 mod journal;
+mod killed;
 mod leaving;
 mod limits;
 mod model;

@@ -26,7 +26,7 @@ type Answer<T> = Result<T, EngineError>;
 /// The presence engine in memory. Cheap to clone; clones are the same engine.
 #[derive(Clone)]
 pub struct MemoryEngine {
-    inner: Arc<Inner>,
+    pub(super) inner: Arc<Inner>,
 }
 
 pub(super) struct Inner {
@@ -35,6 +35,11 @@ pub(super) struct Inner {
     /// Woken by every new transition, one a shard.
     news: Vec<Notify>,
     journal: Option<JournalHandle>,
+}
+
+fn held(shard: &Mutex<Shard>) -> MutexGuard<'_, Shard> {
+    // A panic under the lock leaves a state that is still one of the rule's: it is kept, not lost.
+    shard.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Inner {
@@ -46,8 +51,11 @@ impl Inner {
     }
 
     pub(super) fn shards(&self) -> impl Iterator<Item = MutexGuard<'_, Shard>> {
-        // A panic under the lock leaves a state that is still one of the rule's: it is kept, not lost.
-        self.shards.iter().map(|shard| shard.lock().unwrap_or_else(PoisonError::into_inner))
+        self.shards.iter().map(held)
+    }
+
+    pub(super) fn shard(&self, shard: usize) -> Option<MutexGuard<'_, Shard>> {
+        self.shards.get(shard).map(held)
     }
 }
 
@@ -68,27 +76,23 @@ impl MemoryEngine {
     ///
     /// # Errors
     /// A journal that can't be read or was written for another number of shards.
-    pub fn journaled(shards: u32, clock: Clock, mut journal: Journal) -> Answer<Self> {
+    pub fn journaled(shards: u32, clock: Clock, journal: Journal) -> Answer<Self> {
         let born = clock.now();
-        let kept = journal.load(shards, &new_epoch(shards, born))?;
-        let shards = kept.into_iter().map(|(epoch, kept)| Shard::new(epoch, kept)).collect();
-        let (handle, writer) = journal.into_parts();
+        let (shards, handle, writer) = journal.begin(shards, &new_epoch(shards, born))?;
         let engine = Self::of(shards, clock, Some(handle));
         let thread = writer.follow(Arc::downgrade(&engine.inner));
         thread.map_err(|error| EngineError::Unavailable(format!("no thread for the journal: {error}")))?;
         Ok(engine)
     }
 
-    fn of(shards: Vec<Shard>, clock: Clock, journal: Option<JournalHandle>) -> Self {
+    pub(super) fn of(shards: Vec<Shard>, clock: Clock, journal: Option<JournalHandle>) -> Self {
         let news = shards.iter().map(|_| Notify::new()).collect();
         let shards = shards.into_iter().map(Mutex::new).collect();
         Self { inner: Arc::new(Inner { clock, shards, news, journal }) }
     }
 
     fn shard(&self, shard: u32) -> Answer<MutexGuard<'_, Shard>> {
-        let shard = self.inner.shards.get(shard as usize);
-        let shard = shard.ok_or_else(|| EngineError::Protocol("no such shard".to_owned()))?;
-        Ok(shard.lock().unwrap_or_else(PoisonError::into_inner))
+        self.inner.shard(shard as usize).ok_or_else(|| EngineError::Protocol("no such shard".to_owned()))
     }
 
     fn shard_of(&self, user: UserId) -> u32 {
@@ -240,7 +244,7 @@ impl PresenceEngine for MemoryEngine {
     }
 
     async fn lookup(&self, users: &[UserId]) -> Answer<Lookup> {
-        let states: Vec<_> = self.inner.shards().collect();
+        let mut states: Vec<_> = self.inner.shards().collect();
         let now = self.inner.clock.now();
         let mut hidden = HashMap::new();
         let known = users
@@ -252,7 +256,7 @@ impl PresenceEngine for MemoryEngine {
             })
             .collect();
         let mut counts = Counts::default();
-        states.iter().for_each(|state| counts += state.counts(now));
+        states.iter_mut().for_each(|state| counts += state.counts(now));
         Ok(Lookup { known, hidden, counts })
     }
 
@@ -263,7 +267,7 @@ impl PresenceEngine for MemoryEngine {
     async fn delta(&self) -> Answer<Delta> {
         let now = self.inner.clock.now();
         let mut all = Delta::default();
-        for state in self.inner.shards() {
+        for mut state in self.inner.shards() {
             all.counts += state.counts(now);
             all.users.extend(state.delta(now));
         }

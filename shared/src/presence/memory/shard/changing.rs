@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Dirt, HeldUser, Shard};
+use super::{HeldUser, Shard};
 use crate::ids::{SessionId, UserId};
 use crate::presence::Reason;
 use crate::presence::availability::{Profile, Shown};
@@ -14,20 +14,7 @@ use crate::timestamp::{Deadline, Timestamp};
 impl Shard {
     /// See [`crate::presence::PresenceEngine::touch`].
     pub fn touch(&mut self, touch: &Touch, now: Timestamp) -> Option<Deadline> {
-        let session = self
-            .users
-            .get_mut(&touch.user)?
-            .sessions
-            .iter_mut()
-            .find(|s| s.session == touch.session && !s.leaving && s.deadline.is_ahead(now))?;
-        let deadline = Deadline(now.plus(session.timeout)).max(session.deadline);
-        if deadline != session.deadline {
-            self.due.remove(&(session.deadline, touch.user, touch.session));
-            self.due.insert((deadline, touch.user, touch.session));
-            session.deadline = deadline;
-            self.dirty.entry(touch.user).or_insert(Dirt::Deadlines);
-        }
-        Some(deadline)
+        self.users.touch(touch, now)
     }
 
     /// See [`crate::presence::PresenceEngine::connect`].
@@ -52,12 +39,10 @@ impl Shard {
         let (mut deadline, mut idle) = (Deadline(now.plus(timeout)), false);
         if let Some(place) = held.sessions.iter().position(|s| s.session == session) {
             let before = held.sessions.remove(place);
-            self.due.remove(&(before.deadline, user, session));
             deadline = deadline.max(Deadline(before.last_seen().plus(timeout)));
             idle = before.idle;
         }
         held.sessions.push(HeldSession { session, timeout, deadline, leaving: false, idle });
-        self.due.insert((deadline, user, session));
         let after = held.shown();
         match before {
             Some(before) => self.tell(user, &mut held, &before, after, now, now),
@@ -108,14 +93,13 @@ impl Shard {
     pub fn retime(&mut self, user: UserId, timeout: Duration, now: Timestamp) {
         self.timeouts.set(user, timeout, now);
         self.settle(user, now);
-        if let Some(held) = self.users.get_mut(&user) {
+        if let Some(mut held) = self.take(user) {
             // A session that is leaving keeps its grace: its next sign of life brings the new timeout.
             for session in held.sessions.iter_mut().filter(|session| !session.leaving) {
-                self.due.remove(&(session.deadline, user, session.session));
                 session.deadline = Deadline(session.last_seen().plus(timeout));
                 session.timeout = timeout;
-                self.due.insert((session.deadline, user, session.session));
             }
+            self.put_back(user, held);
             self.soil(user);
         }
         // A shorter timeout may have ended some of them already.
@@ -125,15 +109,16 @@ impl Shard {
     /// See [`crate::presence::PresenceEngine::leave`].
     pub fn leave(&mut self, user: UserId, id: SessionId, grace: Duration, now: Timestamp) -> Option<Deadline> {
         self.settle(user, now);
-        let session = self.users.get_mut(&user)?.sessions.iter_mut().find(|session| session.session == id)?;
-        let before = *session;
-        if session.leaving || session.timeout <= grace {
-            return Some(session.deadline);
+        let before = self.users.get(user)?.session(id)?;
+        if before.leaving || before.timeout <= grace {
+            return Some(before.deadline);
         }
         let deadline = Deadline(now.plus(grace));
-        *session = HeldSession { timeout: grace, deadline, leaving: true, ..before };
-        self.due.remove(&(before.deadline, user, id));
-        self.due.insert((deadline, user, id));
+        let mut held = self.take(user)?;
+        for session in held.sessions.iter_mut().filter(|session| session.session == id) {
+            *session = HeldSession { timeout: grace, deadline, leaving: true, ..before };
+        }
+        self.put_back(user, held);
         self.soil(user);
         Some(deadline)
     }
@@ -164,18 +149,20 @@ impl Shard {
     /// See [`crate::presence::PresenceEngine::idle`].
     pub fn idle(&mut self, user: UserId, id: SessionId, idle: bool, now: Timestamp) -> bool {
         self.settle(user, now);
-        let Some(mut held) = self.take(user) else { return false };
-        let before = held.shown();
-        let session = held.sessions.iter_mut().find(|session| session.session == id);
-        let (live, changes) = (session.is_some(), session.as_ref().is_some_and(|session| session.idle != idle));
-        if let Some(session) = session.filter(|_| changes) {
-            session.idle = idle;
+        let Some(session) = self.users.get(user).and_then(|held| held.session(id)) else { return false };
+        if session.idle != idle
+            && let Some(mut held) = self.take(user)
+        {
+            let before = held.shown();
+            for session in held.sessions.iter_mut().filter(|session| session.session == id) {
+                session.idle = idle;
+            }
             let after = held.shown();
             self.tell(user, &mut held, &before, after, now, now);
+            self.put_back(user, held);
             self.soil(user);
         }
-        self.put_back(user, held);
-        live
+        true
     }
 
     /// See [`crate::presence::PresenceEngine::relate`].
@@ -185,12 +172,13 @@ impl Shard {
 
     /// See [`crate::presence::PresenceEngine::expire`].
     pub fn expire(&mut self, most: usize, now: Timestamp) -> Expired {
-        let mut overdue: Vec<UserId> = self.overdue_sessions(now).take(most).collect();
+        self.users.turn(now);
+        let mut overdue: Vec<UserId> = self.users.overdue(now).take(most).collect();
         overdue.extend(self.overdue_choices(now).take(most - overdue.len()));
         for user in &overdue {
             self.settle(*user, now);
         }
-        let session = self.due.first().map(|(deadline, ..)| deadline.0);
+        let session = self.users.earliest().map(|deadline| deadline.0);
         let choice = self.choices.first().map(|(until, _)| *until);
         let due = session.into_iter().chain(choice).min();
         let next = due.map(|due| Duration::from_millis(due.0.saturating_sub(now.0).max(0).unsigned_abs()));
@@ -200,7 +188,8 @@ impl Shard {
     /// See [`crate::presence::PresenceEngine::restate`].
     pub fn restate(&mut self, user: UserId, projected_online: bool, offline: Restatement, now: Timestamp) -> bool {
         self.settle(user, now);
-        let held = self.users.get(&user);
+        let held = self.held(user);
+        let held = held.as_ref();
         // An invisible user is offline.
         let online = held.filter(|held| !held.is_hidden());
         if self.unprojected.contains_key(&user) || online.is_some() == projected_online {

@@ -1,25 +1,33 @@
 //! One shard's state, and what may happen to it. The twin of the scripts in `presence/lua`.
 //!
-//! - here: what is held, the stream, and what the journal is handed.
+//! - here: what is held, and the stream.
 //! - `passing`: what time does to a user, and who is told.
 //! - `changing`: the operations that change a user.
 //! - `reading`: what readers are answered.
+//! - `journaling`: the stream's end, and what the journal is handed and gives back.
+//! - `users`: all users, packed, and when they fall due.
+//! - `moved`: deadlines that heartbeats moved, for the journal.
 
 mod changing;
+mod journaling;
+mod moved;
 mod passing;
 mod reading;
+mod users;
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::time::Duration;
 
+pub use self::moved::Moved;
+use self::users::Users;
 use super::remembered::Memory;
 use crate::ids::{SessionId, UserId};
 use crate::presence::Reason;
 use crate::presence::availability::{Availability, Choice, Privacy, Profile, Shown, Visibility};
 use crate::presence::engine::Counts;
-use crate::presence::rule::{HeldSession, Holding, shown};
+use crate::presence::rule::{HeldSession, shown};
 use crate::presence::transition::{Entry, Epoch, Event, Transition, TransitionId};
-use crate::timestamp::{Deadline, Timestamp};
+use crate::timestamp::Timestamp;
 
 /// A user with unsettled sessions.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -70,11 +78,6 @@ impl HeldUser {
         self.sessions.iter().map(HeldSession::last_seen).chain(self.gone).max()
     }
 
-    fn holding(&self) -> Holding<'_> {
-        let Self { ref sessions, gone, reason, .. } = *self;
-        Holding { sessions, gone, reason, choice: &self.profile().choice }
-    }
-
     /// What it counts for, as long as nothing of it is overdue.
     fn counted(&self) -> Counts {
         counted(&self.shown(), self.profile().privacy)
@@ -95,21 +98,10 @@ fn counted(shown: &Shown, privacy: Privacy) -> Counts {
     }
 }
 
-/// How much of a user the journal has still to write.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Dirt {
-    /// Deadlines moved.
-    Deadlines,
-    /// Sessions came or went, or the profile or a mark changed.
-    Sessions,
-}
-
 /// One shard.
 #[derive(Debug)]
 pub struct Shard {
-    users: HashMap<UserId, HeldUser>,
-    /// All sessions by deadline: what the sweep reads from the low end.
-    due: BTreeSet<(Deadline, UserId, SessionId)>,
+    users: Users,
     /// All choices that end, by that.
     choices: BTreeSet<(Timestamp, UserId)>,
     /// What all users count for, as long as nothing is overdue.
@@ -125,21 +117,20 @@ pub struct Shard {
     durable: TransitionId,
     trimmed: TransitionId,
     epoch: Epoch,
-    /// For the journal: entries and users that it has not written.
+    journaled: bool,
+    /// For the journal: entries that it has not written, and users of whom more than deadlines has changed.
     fresh: Vec<Entry>,
-    dirty: HashMap<UserId, Dirt>,
+    dirty: HashSet<UserId>,
     trimmed_anew: bool,
-    /// Whether `fresh` or `dirty` hold more than moved deadlines.
+    /// Whether `fresh` or `dirty` hold anything.
     changed: bool,
     /// Whether the journal is writing such changes at this moment.
     writing: bool,
 }
 
-/// What a shard begins with after a restart.
+/// What a shard begins with after a restart, but for its users: see [`Shard::restore`].
 #[derive(Debug, Default)]
 pub struct Kept {
-    /// Users with their sessions.
-    pub users: Vec<(UserId, HeldUser)>,
     /// Transitions, oldest first.
     pub entries: Vec<Entry>,
     /// Transitions up to this one are gone.
@@ -153,8 +144,10 @@ pub struct Unwritten {
     pub newest: TransitionId,
     /// New transitions.
     pub entries: Vec<Entry>,
-    /// Changed users; `None` for one that holds no session any more.
-    pub users: Vec<(UserId, Dirt, Option<HeldUser>)>,
+    /// Users of whom more than deadlines has changed; `None` for one that holds no session any more.
+    pub users: Vec<(UserId, Option<HeldUser>)>,
+    /// Deadlines that heartbeats moved, as they are now.
+    pub moved: Moved,
     /// Transitions up to this one were forgotten.
     pub trimmed: Option<TransitionId>,
 }
@@ -163,7 +156,7 @@ impl Unwritten {
     /// Whether there is nothing to write.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.entries.is_empty() && self.users.is_empty() && self.trimmed.is_none()
+        self.entries.is_empty() && self.users.is_empty() && self.moved.is_empty() && self.trimmed.is_none()
     }
 }
 
@@ -172,8 +165,7 @@ impl Shard {
     #[must_use]
     pub fn new(epoch: Epoch, kept: Kept) -> Self {
         let mut shard = Self {
-            users: HashMap::with_capacity(kept.users.len()),
-            due: BTreeSet::new(),
+            users: Users::new(),
             choices: BTreeSet::new(),
             counted: Counts::default(),
             ended_users: Memory::new(),
@@ -186,8 +178,9 @@ impl Shard {
             log: VecDeque::new(),
             trimmed: kept.trimmed,
             epoch,
+            journaled: true,
             fresh: Vec::new(),
-            dirty: HashMap::new(),
+            dirty: HashSet::new(),
             trimmed_anew: false,
             changed: false,
             writing: false,
@@ -199,17 +192,13 @@ impl Shard {
             }
             shard.log.push_back(entry);
         }
-        for (user, held) in kept.users {
-            shard.due.extend(held.sessions.iter().map(|s| (s.deadline, user, s.session)));
-            shard.put_back(user, held);
-        }
         shard
     }
 
-    /// Takes a user's value, to change it and put it back: what the shard has beside it follows it. The sessions' places
-    /// in `due` are the caller's to keep.
+    /// Takes a user's value, to change it and put it back: what the shard has beside it follows it. Whoever changes it
+    /// says so with `soil`.
     fn take(&mut self, user: UserId) -> Option<HeldUser> {
-        let held = self.users.remove(&user)?;
+        let held = self.users.take(user)?;
         self.counted -= held.counted();
         if let Some(until) = held.profile().choice.until {
             self.choices.remove(&(until, user));
@@ -219,14 +208,17 @@ impl Shard {
 
     /// Puts a user's value back, unless no session is left.
     fn put_back(&mut self, user: UserId, held: HeldUser) {
-        if held.sessions.is_empty() {
-            return;
+        if !held.sessions.is_empty() {
+            self.count_in(user, &held);
+            self.users.put(user, held);
         }
+    }
+
+    fn count_in(&mut self, user: UserId, held: &HeldUser) {
         self.counted += held.counted();
         if let Some(until) = held.profile().choice.until {
             self.choices.insert((until, user));
         }
-        self.users.insert(user, held);
     }
 
     fn append(&mut self, event: Event, now: Timestamp) {
@@ -241,71 +233,18 @@ impl Shard {
         if let Event::Transition(transition) = &entry.event {
             self.unprojected.insert(transition.user, (entry.id, transition.clone()));
         }
-        self.log.push_back(entry.clone());
-        self.fresh.push(entry);
-        self.changed = true;
+        if self.journaled {
+            self.fresh.push(entry.clone());
+            self.changed = true;
+        }
+        self.log.push_back(entry);
     }
 
     /// A user's sessions came or went, or the like.
     fn soil(&mut self, user: UserId) {
-        self.dirty.insert(user, Dirt::Sessions);
-        self.changed = true;
-    }
-
-    /// See [`crate::presence::PresenceEngine::projected`].
-    pub fn projected(&mut self, up_to: TransitionId, users: &[UserId]) {
-        if users.is_empty() {
-            self.unprojected.retain(|_, (id, _)| *id > up_to);
-        }
-        for user in users {
-            if self.unprojected.get(user).is_some_and(|(id, _)| *id <= up_to) {
-                self.unprojected.remove(user);
-            }
-        }
-    }
-
-    /// See [`crate::presence::PresenceEngine::trim`].
-    pub fn trim(&mut self, projected: TransitionId, keep: Duration, now: Timestamp) -> u64 {
-        let oldest = now.minus(keep).0.max(0).unsigned_abs();
-        let mut forgotten = 0;
-        while let Some(entry) = self.log.front()
-            && entry.id.ms < oldest
-            && entry.id <= projected
-        {
-            self.trimmed = entry.id;
-            self.trimmed_anew = true;
-            self.log.pop_front();
-            forgotten += 1;
-        }
-        forgotten
-    }
-
-    /// Whether the journal lacks more than deadlines. An answer that rests on such a change waits for it too.
-    #[must_use]
-    pub fn is_changed(&self) -> bool {
-        self.changed || self.writing
-    }
-
-    /// Says that the journal has what was handed over last, and is complete up to `up_to`.
-    pub fn written(&mut self, up_to: TransitionId) {
-        self.writing = false;
-        self.durable = self.durable.max(up_to);
-    }
-
-    /// Says that there is no journal: everything is shown at once.
-    pub fn without_journal(&mut self) {
-        self.durable = TransitionId { ms: u64::MAX, seq: u64::MAX };
-    }
-
-    /// Hands over what the journal has not written yet.
-    pub fn take_unwritten(&mut self) -> Unwritten {
-        let dirty = std::mem::take(&mut self.dirty);
-        self.writing = std::mem::take(&mut self.changed);
-        Unwritten {
-            newest: self.newest,
-            entries: std::mem::take(&mut self.fresh),
-            users: dirty.into_iter().map(|(user, dirt)| (user, dirt, self.users.get(&user).cloned())).collect(),
-            trimmed: std::mem::take(&mut self.trimmed_anew).then_some(self.trimmed),
+        if self.journaled {
+            self.dirty.insert(user);
+            self.changed = true;
         }
     }
 }

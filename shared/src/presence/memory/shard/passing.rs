@@ -81,9 +81,6 @@ impl Shard {
         let Passing { mut leaving, at, reason, mut ends } = passing;
         leaving.sort_unstable_by_key(|session| (session.deadline, session.session));
         let mut awake = held.sessions.iter().filter(|session| !session.idle).count();
-        for session in &leaving {
-            self.due.remove(&(session.deadline, user, session.session));
-        }
         held.gone = leaving.iter().map(HeldSession::last_seen).chain(held.gone).max();
         // Both are sorted by then, so this is no search for each.
         held.sessions.retain(|session| {
@@ -141,16 +138,16 @@ impl Shard {
         at: Timestamp,
         reason: Reason,
     ) -> bool {
-        let Some(held) = self.users.get(&user) else { return false };
-        let leaving: Vec<HeldSession> = held.sessions.iter().copied().filter(leaves).collect();
+        let Some(held) = self.users.get(user) else { return false };
+        let leaving: Vec<HeldSession> = held.sessions(|all| all.iter().copied().filter(leaves).collect());
         !leaving.is_empty() && self.pass(user, Passing { leaving, at: Some(at), reason, ends: None }, at)
     }
 
     /// Takes out what has passed its deadline, and a choice that has ended, in the order of their times.
     pub fn settle(&mut self, user: UserId, now: Timestamp) {
-        let Some(held) = self.users.get(&user) else { return };
-        let leaving: Vec<HeldSession> =
-            held.sessions.iter().copied().filter(|session| !session.deadline.is_ahead(now)).collect();
+        let Some(held) = self.users.get(user) else { return };
+        let has_passed = |session: &HeldSession| !session.deadline.is_ahead(now);
+        let leaving: Vec<HeldSession> = held.sessions(|all| all.iter().copied().filter(has_passed).collect());
         let ends = held.profile().choice.until.filter(|until| *until <= now);
         if !leaving.is_empty() || ends.is_some() {
             self.pass(user, Passing { leaving, at: None, reason: Reason::Timeout, ends }, now);

@@ -1,4 +1,4 @@
-//! What readers are answered, without changing anything.
+//! What readers are answered. Nothing of it changes; only the wheel may turn.
 
 use std::collections::HashSet;
 
@@ -10,24 +10,20 @@ use crate::presence::transition::{Entry, Epoch, TransitionId};
 use crate::timestamp::Timestamp;
 
 impl Shard {
-    /// The user of each session past its deadline, the longest overdue first.
-    pub(super) fn overdue_sessions(&self, now: Timestamp) -> impl Iterator<Item = UserId> + '_ {
-        self.due.iter().take_while(move |(deadline, ..)| !deadline.is_ahead(now)).map(|(_, user, _)| *user)
-    }
-
     /// The user of each choice past its end, the longest overdue first.
     pub(super) fn overdue_choices(&self, now: Timestamp) -> impl Iterator<Item = UserId> + '_ {
         self.choices.iter().take_while(move |(until, _)| *until <= now).map(|(_, user)| *user)
     }
 
-    fn overdue(&self, now: Timestamp) -> HashSet<UserId> {
-        self.overdue_sessions(now).chain(self.overdue_choices(now)).collect()
+    fn overdue(&mut self, now: Timestamp) -> HashSet<UserId> {
+        self.users.turn(now);
+        self.users.overdue(now).chain(self.overdue_choices(now)).collect()
     }
 
     /// What is known of a user; and the truth about one who is invisible and has a live session.
     #[must_use]
     pub fn known(&self, user: UserId, now: Timestamp) -> (Known, Option<Known>) {
-        let truth = match self.users.get(&user).map(|held| survey(held.holding(), now)) {
+        let truth = match self.users.get(user).map(|held| held.holding(|holding| survey(holding, now))) {
             Some(Survey::Known(known)) => return (known, None),
             Some(Survey::Hidden(truth)) => Some(truth),
             Some(Survey::Nothing) | None => None,
@@ -41,11 +37,12 @@ impl Shard {
 
     /// How many users are online.
     #[must_use]
-    pub fn counts(&self, now: Timestamp) -> Counts {
+    pub fn counts(&mut self, now: Timestamp) -> Counts {
+        let overdue = self.overdue(now);
         let mut counts = self.counted;
-        for held in self.overdue(now).iter().filter_map(|user| self.users.get(user)) {
+        for held in overdue.into_iter().filter_map(|user| self.users.get(user)) {
             counts -= held.counted();
-            if let Survey::Known(Known::Online { shown, .. }) = survey(held.holding(), now) {
+            if let Survey::Known(Known::Online { shown, .. }) = held.holding(|holding| survey(holding, now)) {
                 counts += counted(&shown, held.profile().privacy);
             }
         }
@@ -54,9 +51,10 @@ impl Shard {
 
     /// See [`crate::presence::PresenceEngine::delta`].
     #[must_use]
-    pub fn delta(&self, now: Timestamp) -> Vec<(UserId, Known)> {
+    pub fn delta(&mut self, now: Timestamp) -> Vec<(UserId, Known)> {
+        let overdue = self.overdue(now);
         let known = |user: UserId| (user, self.known(user, now).0);
-        let overdue = self.overdue(now).into_iter().filter(|user| !self.unprojected.contains_key(user)).map(known);
+        let overdue = overdue.into_iter().filter(|user| !self.unprojected.contains_key(user)).map(known);
         // Of an invisible one it holds what the database says.
         let overdue = overdue.filter(|(_, known)| *known != Known::Settled);
         self.unprojected.keys().copied().map(known).chain(overdue).collect()
@@ -65,18 +63,18 @@ impl Shard {
     /// A user's sessions.
     #[must_use]
     pub fn sessions(&self, user: UserId) -> Vec<HeldSession> {
-        self.users.get(&user).map(|held| held.sessions.clone()).unwrap_or_default()
+        self.users.get(user).map(|held| held.sessions(<[_]>::to_vec)).unwrap_or_default()
     }
 
     /// What is held of a user.
     #[must_use]
-    pub fn held(&self, user: UserId) -> Option<&HeldUser> {
-        self.users.get(&user)
+    pub fn held(&self, user: UserId) -> Option<HeldUser> {
+        self.users.get(user).map(|record| record.held())
     }
 
     /// All users that are held.
     pub fn users(&self) -> impl Iterator<Item = UserId> {
-        self.users.keys().copied()
+        self.users.ids()
     }
 
     /// Entries after `after`.
