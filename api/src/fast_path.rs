@@ -10,7 +10,7 @@ use std::rc::Rc;
 use actix_http::body::{BoxBody, EitherBody, MessageBody};
 use actix_http::{HttpMessage, Request, Response};
 use actix_service::{Service, ServiceFactory};
-use actix_web::dev::always_ready;
+use actix_web::dev::{ServiceResponse, always_ready};
 use actix_web::http::{Method, StatusCode, header};
 use actix_web::{ResponseError, web};
 use lastseen_shared::presence::engine::Touch;
@@ -99,8 +99,7 @@ type Local<T> = Pin<Box<dyn Future<Output = T>>>;
 
 impl<F, B> ServiceFactory<Request> for First<F>
 where
-    F: ServiceFactory<Request>,
-    F::Response: Into<Response<B>>,
+    F: ServiceFactory<Request, Response = ServiceResponse<B>>,
     F::Service: 'static,
     F::Future: 'static,
     B: MessageBody,
@@ -120,8 +119,7 @@ where
 
 impl<S, B> Service<Request> for FirstService<S>
 where
-    S: Service<Request> + 'static,
-    S::Response: Into<Response<B>>,
+    S: Service<Request, Response = ServiceResponse<B>> + 'static,
     B: MessageBody,
 {
     type Response = Response<EitherBody<B>>;
@@ -146,6 +144,6 @@ where
     }
 }
 
-fn of_application<B: MessageBody>(answer: impl Into<Response<B>>) -> Response<EitherBody<B>> {
-    answer.into().map_body(|_, body| EitherBody::left(body))
+fn of_application<B: MessageBody>(answer: ServiceResponse<B>) -> Response<EitherBody<B>> {
+    Response::from(answer).map_body(|_, body| EitherBody::left(body))
 }

@@ -163,7 +163,8 @@ mod tests {
 
     #[test]
     fn is_written_as_the_library_writes_it() {
-        let format = time::macros::format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z");
+        let format =
+            time::macros::format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z");
         for n in -2_000..20_000_i64 {
             let ms = n * 12_345_678_901;
             let at = OffsetDateTime::from_unix_timestamp_nanos(i128::from(ms) * 1_000_000).unwrap();

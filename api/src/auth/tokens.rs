@@ -78,7 +78,6 @@ fn key_id(secret: &Secret) -> String {
     URL_SAFE_NO_PAD.encode(&Sha256::digest(secret.expose().as_bytes())[..6])
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "made for map_err")]
 fn unsigned(error: impl std::fmt::Display) -> Failure {
     Failure::Internal(format!("a token could not be signed: {error}"))
 }
@@ -92,7 +91,8 @@ impl Tokens {
         let header = |secret: &Secret| Header { kid: Some(key_id(secret)), ..Header::new(Algorithm::HS256) };
         let key = |secret: &Secret| {
             let bytes = secret.expose().as_bytes();
-            let token = jsonwebtoken::encode(&header(secret), &(), &EncodingKey::from_secret(bytes)).map_err(unsigned)?;
+            let token =
+                jsonwebtoken::encode(&header(secret), &(), &EncodingKey::from_secret(bytes)).map_err(unsigned)?;
             let head = token.split_inclusive('.').next().unwrap_or_default().to_owned();
             let mac = Hmac::new_from_slice(bytes).map_err(unsigned)?;
             Ok(Key { id: key_id(secret), decoding: DecodingKey::from_secret(bytes), head, mac })
@@ -166,7 +166,7 @@ impl Tokens {
                 _ => Code::TokenInvalid,
             })?
             .claims;
-        told(Told {
+        told(&Told {
             sub: &claims.sub,
             sid: claims.sid,
             role: claims.role,
@@ -182,19 +182,18 @@ impl Tokens {
 fn read_own(key: &Key, token: &str, rest: &str) -> Result<(Access, Timestamp), Code> {
     let (payload, signature) = rest.split_once('.').ok_or(Code::TokenInvalid)?;
     let mut buffer = [0; LONGEST];
-    let decode = |text: &str, into: &mut [u8]| {
-        URL_SAFE_NO_PAD.decode_slice(text, into).map_err(|_| Code::TokenInvalid)
-    };
+    let decode =
+        |text: &str, into: &mut [u8]| URL_SAFE_NO_PAD.decode_slice(text, into).map_err(|_| Code::TokenInvalid);
     let signed = &token.as_bytes()[..key.head.len() + payload.len()];
     let length = decode(signature, &mut buffer)?;
     // In constant time, and of the whole length.
     key.mac.clone().chain_update(signed).verify_slice(&buffer[..length]).map_err(|_| Code::TokenInvalid)?;
     let length = decode(payload, &mut buffer)?;
-    told(serde_json::from_slice(&buffer[..length]).map_err(|_| Code::TokenInvalid)?)
+    told(&serde_json::from_slice(&buffer[..length]).map_err(|_| Code::TokenInvalid)?)
 }
 
 /// What claims tell whose signature is good: who, and until when (RFC 7519 §4.1.4: from then on it is not accepted).
-fn told(claims: Told<'_>) -> Result<(Access, Timestamp), Code> {
+fn told(claims: &Told<'_>) -> Result<(Access, Timestamp), Code> {
     if claims.iss != ISSUER {
         return Err(Code::TokenInvalid);
     }

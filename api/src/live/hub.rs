@@ -359,15 +359,15 @@ mod tests {
         hub.watch(watcher.id, [UserId(7), UserId(8)]);
         hub.watch_all(watcher.id, true);
         hub.deliver(0, vec![entry(1, privacy(7)), entry(1, privacy(7)), entry(2, privacy(8))]);
-        assert_eq!((waiting(&mut own), waiting(&mut watcher), waiting(&mut other)), (1, 2, 0));
+        assert_eq!((waiting(&own), waiting(&watcher), waiting(&other)), (1, 2, 0));
         // What two are to each other, and a device that left, is their own.
         let left = Event::SessionLeft { user: UserId(7), session: SessionId(1), last_seen: Timestamp(0) };
         hub.deliver(0, vec![entry(3, Event::Relation { user: UserId(8), other: UserId(7) }), entry(4, left)]);
-        assert_eq!((waiting(&mut own), waiting(&mut watcher)), (2, 0));
+        assert_eq!((waiting(&own), waiting(&watcher)), (2, 0));
         hub.unwatch(watcher.id, [UserId(7)]);
         hub.watch_all(watcher.id, false);
         hub.deliver(0, vec![entry(5, privacy(7))]);
-        assert_eq!(waiting(&mut watcher), 0);
+        assert_eq!(waiting(&watcher), 0);
     }
 
     #[test]
@@ -379,10 +379,10 @@ mod tests {
         }
         for ms in 1..=MOST_WAITING as u64 + 1 {
             hub.deliver(0, vec![entry(ms, privacy(7))]);
-            assert_eq!(waiting(&mut reading), 1);
+            assert_eq!(waiting(&reading), 1);
         }
         assert_eq!(hub.len(), 1);
-        assert_eq!(waiting(&mut stalled), MOST_WAITING);
+        assert_eq!(waiting(&stalled), MOST_WAITING);
         assert!(matches!(stalled.waiting.next().now_or_never(), Some(None)));
         drop(reading);
         assert!(hub.is_empty());

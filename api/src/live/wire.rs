@@ -98,7 +98,7 @@ impl Wire {
     fn poll_receive(&mut self, context: &mut Context<'_>) -> Poll<Result<Received, End>> {
         loop {
             if !self.unread.is_empty() {
-                let frame = self.codec.decode(&mut self.unread).map_err(end_of)?;
+                let frame = self.codec.decode(&mut self.unread).map_err(|error| end_of(&error))?;
                 if self.unread.is_empty() {
                     self.unread = BytesMut::new();
                 }
@@ -243,7 +243,7 @@ impl Wire {
     }
 }
 
-fn end_of(error: ProtocolError) -> End {
+fn end_of(error: &ProtocolError) -> End {
     match error {
         ProtocolError::Overflow => End::TooLong,
         _ => End::Protocol,

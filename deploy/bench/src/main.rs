@@ -12,10 +12,10 @@
 
 mod bare;
 mod crowd;
+mod engine;
+mod reads;
 mod sockets;
 mod sweep;
-mod reads;
-mod engine;
 
 use std::io::Write;
 
