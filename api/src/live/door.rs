@@ -17,7 +17,7 @@ use lastseen_shared::service::Service;
 use lastseen_shared::telemetry::{End as EndLabel, Metrics};
 
 use super::Live;
-use super::socket::{Socket, upgrade_required};
+use super::socket::{Socket, close, upgrade_required};
 use super::wire::Wire;
 use crate::auth::tokens::Tokens;
 use crate::problem::Problem;
@@ -55,14 +55,15 @@ impl Door {
                 connection.send(h1::Message::Item((answer, BodySize::None))).await?;
                 let token = offered(request.headers()).token;
                 let parts = connection.into_parts();
-                let wire = Wire::new(parts.io, &parts.read_buf);
+                let mut wire = Wire::new(parts.io, &parts.read_buf);
                 actix_web::rt::spawn(async move {
                     self.metrics.sockets.inc();
                     let socket = Socket::new(self.live, self.service, self.tokens, self.pulse);
-                    let end = socket.live(wire, token).await;
+                    let (end, mailbox) = socket.live(&mut wire, token).await;
                     self.metrics.sockets.dec();
                     self.metrics.socket_ends.get_or_create(&EndLabel { why: end.word() }).inc();
                     log::debug!("a socket ends: {end:?}");
+                    Box::pin(close(wire, end, mailbox)).await;
                 });
             }
             Err(refusal) => {

@@ -354,7 +354,7 @@ mod tests {
     #[test]
     fn an_entry_wakes_those_concerned_and_once() {
         let hub = Hub::new(vec![place(0)]);
-        let (mut own, mut watcher, mut other) =
+        let (own, watcher, other) =
             (hub.register(UserId(7)).unwrap(), hub.register(ME).unwrap(), hub.register(ME).unwrap());
         hub.watch(watcher.id, [UserId(7), UserId(8)]);
         hub.watch_all(watcher.id, true);
@@ -373,7 +373,7 @@ mod tests {
     #[test]
     fn a_full_mailbox_is_dropped_and_slows_nobody() {
         let hub = Hub::new(vec![place(0)]);
-        let (mut reading, mut stalled) = (hub.register(ME).unwrap(), hub.register(ME).unwrap());
+        let (reading, stalled) = (hub.register(ME).unwrap(), hub.register(ME).unwrap());
         for mailbox in [&reading, &stalled] {
             hub.watch(mailbox.id, [UserId(7)]);
         }

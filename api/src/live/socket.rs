@@ -64,6 +64,18 @@ pub struct Socket {
     typing: TypingPace,
 }
 
+/// Tells the client why its socket ends, as far as that can be, and ends the connection. Until it was told its `mailbox`
+/// is registered: a server that stops waits for it.
+pub async fn close(mut wire: Wire, end: End, mailbox: Option<Mailbox>) {
+    // Behind what the client has not read yet, so it may take its time. The connection ends all the same.
+    let within = if end == End::Slow { CLOSE_SLOW_WITHIN } else { CLOSE_WITHIN };
+    let told = timeout(within, wire.say_end(end)).await;
+    drop(mailbox);
+    if let Ok(Ok(())) = told {
+        wire.hang_up().await;
+    }
+}
+
 impl Socket {
     /// A socket that nothing has come from yet.
     #[must_use]
@@ -72,11 +84,11 @@ impl Socket {
         Self { live, service, tokens, pulse, frames, typing: TypingPace::default() }
     }
 
-    /// Lives until the end, which the client has been told as far as that can be.
-    pub async fn live(mut self, mut wire: Wire, token: Option<String>) -> End {
+    /// Lives until the end, which the client has still to be told, by [`close`].
+    pub async fn live(mut self, wire: &mut Wire, token: Option<String>) -> (End, Option<Mailbox>) {
         let accepted = match token {
             Some(token) => self.accept(&token),
-            None => match Box::pin(timeout(TOKEN_WITHIN, self.await_token(&mut wire))).await {
+            None => match Box::pin(timeout(TOKEN_WITHIN, self.await_token(wire))).await {
                 Ok(accepted) => accepted,
                 Err(_) => Err(End::Token(Code::TokenInvalid)),
             },
@@ -84,23 +96,13 @@ impl Socket {
         // Registered until the end was told: a server that stops waits for it.
         let mut mailbox = None;
         let end = match accepted {
-            Ok((access, expires)) => match self.talk(&mut wire, &mut mailbox, access, expires).await {
+            Ok((access, expires)) => match self.talk(wire, &mut mailbox, access, expires).await {
                 Ok(never) => match never {},
                 Err(end) => end,
             },
             Err(end) => end,
         };
-        Box::pin(async move {
-            // Behind what the client has not read yet, so it may take its time. The connection ends all the same.
-            let within = if end == End::Slow { CLOSE_SLOW_WITHIN } else { CLOSE_WITHIN };
-            let told = timeout(within, wire.say_end(end)).await;
-            drop(mailbox);
-            if let Ok(Ok(())) = told {
-                wire.hang_up().await;
-            }
-        })
-        .await;
-        end
+        (end, mailbox)
     }
 
     fn accept(&self, token: &str) -> Result<(Access, Instant), End> {

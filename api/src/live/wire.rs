@@ -18,6 +18,8 @@ use super::frames::End;
 
 /// The longest frame, and the longest message of several: a thousand ids and some room.
 const LONGEST: usize = 64 * 1024;
+/// The most that stands before a frame's payload (RFC 6455 §5.2).
+const HEAD: usize = 14;
 /// How much is read at a time.
 const PIECE: usize = 4 * 1024;
 /// How long the client may take to close the connection, once it was told to.
@@ -102,11 +104,14 @@ impl Wire {
                 if self.unread.is_empty() {
                     self.unread = BytesMut::new();
                 }
-                if let Some(frame) = frame {
-                    match self.message(frame)? {
+                match frame {
+                    Some(frame) => match self.message(frame)? {
                         Some(message) => return Poll::Ready(Ok(message)),
                         None => continue,
-                    }
+                    },
+                    // The codec would wait for all of it before it says so.
+                    None if self.unread.len() > LONGEST + HEAD => return Poll::Ready(Err(End::TooLong)),
+                    None => {}
                 }
             }
             ready!(self.poll_read(context)).map_err(|_| End::Gone)?;
@@ -290,8 +295,8 @@ mod tests {
     async fn what_is_not_allowed_ends_the_socket() {
         let piece = vec![b'x'; LONGEST / 2];
         let many = [frame(0x01, &piece), frame(0x00, &piece), frame(0x80, b"x")].concat();
-        // A head alone, of a frame of 65,537 bytes.
-        let long = [&[0x81, 0x80 | 127][..], &65_537_u64.to_be_bytes(), &[0; 4]].concat();
+        // The beginning of a frame that never ends.
+        let long = [&[0x81, 0x80 | 127][..], &(1_u64 << 40).to_be_bytes(), &[0; 4], &piece, &piece, b"x"].concat();
         for (bytes, end) in [
             (many, End::TooLong),
             (long, End::TooLong),

@@ -229,7 +229,8 @@ export const texts = {
     table: "Accounts and whether they are online",
     columns: { name: "Name", role: "Role", status: "Account", presence: "Presence", seen: "Last seen", actions: "Actions" },
     sections: { online: "Online now", offline: "Offline" } as Record<Presence, string>,
-    matches: (total: number) => (total === 1 ? "1 account" : `${number(total)} accounts`),
+    matches: (total: number, atLeast: boolean) =>
+      total === 1 ? "1 account" : `${number(total)}${atLeast ? " or more" : ""} accounts`,
     updated: (words: string) => `Updated ${words}`,
     none: "Nobody matches this filter.",
     clear: "Clear the filter",

@@ -29,19 +29,19 @@ if #overdue > 0 then
 end
 
 local common = tonumber(ARGV[1])
--- A deadline as text is made once for each timeout, not for each member.
-local texts = setmetatable({}, { __index = function(made, timeout)
-  made[timeout] = string.format('%.0f', now + timeout)
-  return made[timeout]
-end })
-local function timeout_of(text)
-  return common or tonumber(string.match(text, '(%d+)$'))
-end
 local add, last = { KEYS[1], 'XX', 'GT', 'CH' }, 4
+-- A deadline is written out once for each timeout, not for each member.
+local texts = {}
+local function deadline_of(text)
+  local timeout = common or tonumber(string.match(text, '(%d+)$'))
+  texts[timeout] = texts[timeout] or string.format('%.0f', now + timeout)
+  return texts[timeout]
+end
+local deadline = common and deadline_of()
 for i = 2, count + 1 do
   local text = ARGV[i]
   if not (late and late[text]) then
-    add[last + 1], add[last + 2] = texts[timeout_of(text)], text
+    add[last + 1], add[last + 2] = deadline or deadline_of(text), text
     last = last + 2
   end
 end

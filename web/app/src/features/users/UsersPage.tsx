@@ -44,7 +44,7 @@ export default function UsersPage() {
       <Counts counts={counts.data} filter={filter} change={change} certain={!uncertain} />
       <Toolbar filter={filter} change={change} />
       <div className={classes.summary}>
-        <span role="status">{matching.data ? texts.users.matches(matching.data.total) : ""}</span>
+        <span role="status">{matching.data ? texts.users.matches(matching.data.total, matching.data.at_least) : ""}</span>
         <span data-testid="updated">{list.dataUpdatedAt && !stale ? <Updated at={list.dataUpdatedAt} /> : null}</span>
       </div>
       <RowMenu myId={me.id}>
@@ -53,8 +53,8 @@ export default function UsersPage() {
           filter={filter}
           change={change}
           clear={() => change(everyone)}
-          total={matching.data?.total}
-          online={matching.data?.online}
+          total={matching.data?.at_least ? undefined : matching.data?.total}
+          online={matching.data?.at_least ? undefined : matching.data?.online}
           myId={me.id}
           certain={!uncertain}
         />
