@@ -57,7 +57,7 @@ redis-cli -u "$REDIS_URL" CONFIG SET slowlog-log-slower-than 5000 >/dev/null
 for number in 1 2 4; do
   workers_are "$number"
   for ((round = 0; round < rounds; round++)); do
-    swept=$("$programs/lastseen-bench" sweep --first "$((sessions - some + 1))" --count "$some" --within 10)
+    swept=$("$programs/lastseen-bench" sweep --first "$((sessions - some + 1))" --count "$some" --within 5)
     say "  $number workers: $swept"
     printf '{"workers": %s, "online": %s, %s\n' "$number" "$sessions" "${swept#\{}" >>"$work/sweeps"
   done

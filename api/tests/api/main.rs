@@ -10,6 +10,7 @@ mod cost;
 mod directory;
 mod documented;
 mod every_reader;
+mod heartbeats;
 mod notifications;
 mod privacy;
 mod profile;

@@ -162,50 +162,53 @@ impl RedisEngine {
         Ok(())
     }
 
-    /// See [`crate::presence::Engine::touch_shards`]: one command a shard, all in one write and answered in one round trip.
+    /// See [`crate::presence::Engine::touch_shards`]: one command for all shards, which are on one server.
     pub(crate) async fn touch_shards(&self, batches: &[Vec<Touch>]) -> Vec<Option<Answer<Touched>>> {
-        let answers = self.touch_in_one_go(batches).await;
-        let Err(error) = answers else { return answers.unwrap_or_default() };
-        batches.iter().map(|batch| (!batch.is_empty()).then(|| Err(error.clone()))).collect()
-    }
-
-    async fn touch_in_one_go(&self, batches: &[Vec<Touch>]) -> Answer<Vec<Option<Answer<Touched>>>> {
-        let mut pipe = redis::Pipeline::with_capacity(batches.len());
-        for (batch, keys) in batches.iter().zip(self.keys.iter()).filter(|(batch, _)| !batch.is_empty()) {
-            pipe.add_command(self.touch_command(keys, batch));
-        }
-        let (pipe, touch) = (&pipe, &self.scripts.touch);
+        let command = self.touch_command(batches);
+        let (command, touch) = (&command, &self.scripts.touch);
         let call = self.within(|mut connection| async move {
-            match pipe.query_async::<Vec<Vec<i64>>>(&mut connection).await {
+            match command.query_async::<Vec<i64>>(&mut connection).await {
                 Err(error) if error.kind() == NO_SCRIPT => {
                     touch.load_async(&mut connection).await?;
-                    pipe.query_async(&mut connection).await
+                    command.query_async(&mut connection).await
                 }
                 answer => answer,
             }
         });
-        let mut answers = call.await?.into_iter();
-        let answer = |batch: &Vec<Touch>| {
-            let asked = !batch.is_empty();
-            asked.then(|| touched(&answers.next().unwrap_or_default(), batch.len()))
+        let all = call.await.and_then(|answer| touched(&answer, batches.iter().map(Vec::len).sum()));
+        let mut deadlines = all.as_ref().map(|all| all.deadlines.as_slice()).unwrap_or_default();
+        let mut answer_to = |batch: &Vec<Touch>| {
+            let (mine, rest) = deadlines.split_at_checked(batch.len()).unwrap_or_default();
+            deadlines = rest;
+            let answer = all.as_ref().map(|all| Touched { now: all.now, deadlines: mine.to_vec() });
+            (!batch.is_empty()).then(|| answer.map_err(EngineError::clone))
         };
-        Ok(batches.iter().map(answer).collect())
+        batches.iter().map(&mut answer_to).collect()
     }
 
     /// The call of `touch`, written once into one buffer: heartbeats are most of what is ever sent.
-    fn touch_command(&self, keys: &ShardKeys, batch: &[Touch]) -> redis::Cmd {
+    fn touch_command(&self, batches: &[Vec<Touch>]) -> redis::Cmd {
         use std::io::Write as _;
         /// Digits of a member and its timeout, or nearly.
         const MEMBER: usize = 40;
-        let mut command = redis::Cmd::with_capacity(batch.len() + 6, batch.len() * MEMBER + 200);
-        command.arg("EVALSHA").arg(self.scripts.touch.get_hash()).arg(2).arg(&keys.common[0]).arg(&keys.common[1]);
-        let first = batch.first().map(|touch| touch.timeout);
-        match first.filter(|first| batch.iter().all(|touch| touch.timeout == *first)) {
+        let all = || batches.iter().flatten();
+        let asked = || batches.iter().zip(self.keys.iter()).filter(|(batch, _)| !batch.is_empty());
+        let count = all().count();
+        let mut command = redis::Cmd::with_capacity(count + 3 * batches.len() + 4, count * MEMBER + 200);
+        command.arg("EVALSHA").arg(self.scripts.touch.get_hash()).arg(2 * asked().count());
+        for (_, keys) in asked() {
+            command.arg(&keys.common[0]).arg(&keys.common[1]);
+        }
+        let common = all().next().map(|touch| touch.timeout);
+        match common.filter(|common| all().all(|touch| touch.timeout == *common)) {
             Some(common) => command.arg(millis(common)),
             None => command.arg(""),
         };
+        for (batch, _) in asked() {
+            command.arg(batch.len());
+        }
         let mut member = Vec::with_capacity(MEMBER);
-        for touch in batch {
+        for touch in all() {
             member.clear();
             // Writing to a Vec does not fail.
             let _ = write!(member, "{}:{}:{}", touch.user, touch.session, millis(touch.timeout));
