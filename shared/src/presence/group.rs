@@ -1,4 +1,4 @@
-//! Group commit for heartbeats: all that wait in one thread go out together, one command a shard, in one write.
+//! Group commit for heartbeats: all that wait in one thread go out together, in one command.
 //!
 //! Whatever arrives while a batch is in flight goes out with the next. Nothing waits for a clock: a batch goes out as soon as
 //! a turn of the event loop has brought no further heartbeat, so a lone one leaves at once, and where they come in thick, all

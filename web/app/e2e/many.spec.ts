@@ -26,7 +26,7 @@ async function crowd(page: Page) {
     const from = Number(asked.get("cursor") ?? 0);
     const next = from + limit < list.length ? String(from + limit) : null;
     const total = asked.has("online_status") ? list.length : ONLINE + OFFLINE;
-    return route.fulfill({ headers: { etag }, json: { users: list.slice(from, from + limit), total, online: ONLINE, next_cursor: next } });
+    return route.fulfill({ headers: { etag }, json: { users: list.slice(from, from + limit), total, online: ONLINE, at_least: false, next_cursor: next } });
   });
 }
 

@@ -15,7 +15,7 @@ import {
 } from "../src/features/users/query";
 
 const filter = (part: Partial<Filter>): Filter => ({ ...everyone, ...part });
-const page = (next_cursor: string | null): UsersPage => ({ users: [], total: 0, online: 0, next_cursor });
+const page = (next_cursor: string | null): UsersPage => ({ users: [], total: 0, online: 0, at_least: false, next_cursor });
 
 describe("the filter in the address", () => {
   it("leaves out what is as usual", () => expect(toAddress(everyone).toString()).toBe(""));

@@ -6,6 +6,7 @@ const page = (checkedAt: number, ...users: ReturnType<typeof user>[]): LoadedPag
   users,
   total: 0,
   online: 0,
+  at_least: false,
   next_cursor: null,
   checkedAt,
   askedAt: checkedAt,
