@@ -1,7 +1,9 @@
 # shellcheck shell=bash
-# What the benchmarks share; sourced after ../scripts/lib.sh.
+# What the benchmarks share; sourced after ../scripts/lib.sh, which has root and scripts.
+# shellcheck disable=SC2154,SC2034
 bench=$root/deploy/bench
 results=$bench/results
+# shellcheck disable=SC2034 # read by those that source this
 programs=$(target_dir)/release
 work=$(mktemp -d)
 pids=()
@@ -14,6 +16,7 @@ trap clean_up EXIT
 # Builds the programs, and runs the script again beside private services, unless it already is: alone SCRIPT ARGUMENT…
 alone() {
   [ -z "${TEST_DATABASE_URL:-}" ] || return 0
+  # shellcheck disable=SC2154
   bash "$scripts/setup.sh" test bench
   (cd "$root" && cargo build --release -p lastseen-api -p lastseen-worker -p lastseen-bench)
   rm -rf "$work"
@@ -39,6 +42,7 @@ answers() {
 # Sends the heartbeats of $TOKENS for $seconds and prints a line of JSON: load PORT CONNECTIONS. With PACE_US each connection
 # waits so long before each heartbeat.
 load() {
+  # shellcheck disable=SC2154 # the script's own
   wrk -t2 -c"$2" -d"${seconds}s" -s "$bench/wrk/heartbeat.lua" "http://127.0.0.1:$1/" | sed -n 's/^RESULT //p'
 }
 

@@ -29,7 +29,10 @@ say "$sessions sessions…"
 workers=()
 workers_are() { # NUMBER
   local n
-  for pid in "${workers[@]}"; do kill -TERM "$pid" && wait "$pid" || true; done
+  for pid in "${workers[@]}"; do
+    kill -TERM "$pid"
+    wait "$pid" || true
+  done
   workers=()
   for ((n = 0; n < $1; n++)); do
     LASTSEEN_WORKER_BIND=127.0.0.1:$(random_port) "$programs/lastseen-worker" >>"$work/worker.log" 2>&1 &
