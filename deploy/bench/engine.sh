@@ -16,7 +16,7 @@ bench=$root/deploy/bench
 programs=$(target_dir)/release
 [ $# -gt 0 ] || set -- 1000 10000 100000 1000000
 
-(cd "$root" && cargo build --release -p lastseen-api -p lastseen-bench)
+(cd "$root" && cargo build --release -p lastseen-api -p lastseen-worker -p lastseen-bench)
 work=$(mktemp -d)
 pid=
 clean_up() {

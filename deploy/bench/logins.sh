@@ -20,7 +20,7 @@ programs=${PROGRAMS:-$(target_dir)/release}
 
 if [ -z "${TEST_DATABASE_URL:-}" ]; then
   bash "$scripts/setup.sh" test bench
-  [ -n "${PROGRAMS:-}" ] || (cd "$root" && cargo build --release -p lastseen-api -p lastseen-bench)
+  [ -n "${PROGRAMS:-}" ] || (cd "$root" && cargo build --release -p lastseen-api -p lastseen-worker -p lastseen-bench)
   exec bash "$scripts/services.sh" with-services --appendonly bash "$bench/logins.sh" "$users"
 fi
 

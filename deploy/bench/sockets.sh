@@ -19,7 +19,7 @@ programs=${PROGRAMS:-$(target_dir)/release}
 
 if [ -z "${TEST_DATABASE_URL:-}" ]; then
   bash "$scripts/setup.sh" test
-  (cd "$root" && cargo build --release -p lastseen-api -p lastseen-bench)
+  (cd "$root" && cargo build --release -p lastseen-api -p lastseen-worker -p lastseen-bench)
   exec bash "$scripts/services.sh" with-services bash "$bench/sockets.sh" "$sockets"
 fi
 
