@@ -12,36 +12,29 @@
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=../scripts/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../scripts/lib.sh"
-bench=$root/deploy/bench
-programs=$(target_dir)/release
+# shellcheck source-path=SCRIPTDIR source=lib.sh
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 [ $# -gt 0 ] || set -- 1000 10000 100000 1000000
 
 (cd "$root" && cargo build --release -p lastseen-api -p lastseen-worker -p lastseen-bench)
-work=$(mktemp -d)
-pid=
-clean_up() {
-  [ -z "$pid" ] || kill -KILL "$pid" 2>/dev/null || true
-  rm -rf "$work"
-}
-trap clean_up EXIT
 unset REDIS_URL
 export RUST_LOG=info LASTSEEN_ADMIN_PASSWORD="benchmark battery staple"
 export LASTSEEN_INACTIVITY_TIMEOUT=7200s LASTSEEN_TIMEOUT_MAX=14400s
 
-median() { sort -n | awk '{ v[NR] = $1 } END { print (NR % 2) ? v[(NR + 1) / 2] : (v[NR / 2] + v[NR / 2 + 1]) / 2 }'; }
 # Starts the program and prints how long it took to its first answer.
 start() { # PORT
   local began
   began=$(date +%s%3N)
   LASTSEEN_BIND=127.0.0.1:$1 "$programs/lastseen-api" standalone >>"$work/log" 2>&1 &
   pid=$!
+  pids=("$pid")
   until curl -s -o /dev/null "http://127.0.0.1:$1/healthz"; do sleep 0.005; done
   took=$(($(date +%s%3N) - began))
 }
 stop() {
   kill "$pid"
   wait "$pid" 2>/dev/null || true
-  pid=
+  pids=()
 }
 
 for sessions in "$@"; do

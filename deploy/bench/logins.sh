@@ -10,32 +10,19 @@
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=../scripts/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../scripts/lib.sh"
-bench=$root/deploy/bench
+# shellcheck source-path=SCRIPTDIR source=lib.sh
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 users=${1:-100000}
 rounds=${ROUNDS:-5}
 seconds=${LOAD_SECONDS:-8}
 timeout=7200
 cost=${COST:-12}
-programs=${PROGRAMS:-$(target_dir)/release}
 
-if [ -z "${TEST_DATABASE_URL:-}" ]; then
-  bash "$scripts/setup.sh" test bench
-  [ -n "${PROGRAMS:-}" ] || (cd "$root" && cargo build --release -p lastseen-api -p lastseen-worker -p lastseen-bench)
-  exec bash "$scripts/services.sh" with-services --appendonly bash "$bench/logins.sh" "$users"
-fi
+alone logins.sh "$users"
 
-work=$(mktemp -d)
-pids=()
-clean_up() {
-  for pid in "${pids[@]}"; do kill -KILL "$pid" 2>/dev/null || true; done
-  rm -rf "$work"
-}
-trap clean_up EXIT
 export LASTSEEN_JWT_SECRET=benchmarks-need-no-secret-of-their-own RUST_LOG=warn LASTSEEN_RATE_LIMITS=off
 export LASTSEEN_ACCESS_TTL=1d LASTSEEN_INACTIVITY_TIMEOUT=${timeout}s LASTSEEN_TIMEOUT_MAX=$((timeout * 2))s
 export REDIS_URL=$TEST_REDIS_URL TOKENS=$work/tokens USERS=$users PASSWORD="correct horse battery staple"
-median() { sort -n | awk '{ v[NR] = $1 } END { print (NR % 2) ? v[(NR + 1) / 2] : (v[NR / 2] + v[NR / 2 + 1]) / 2 }'; }
-of() { sed -n "s/.*\"$1\": *\([0-9.]*\).*/\1/p"; }
 redis=$(redis-cli -u "$REDIS_URL" INFO server | tr -d '\r' | sed -n 's/^process_id://p')
 data=$("$(postgres_bin)/psql" -qAtX "$TEST_DATABASE_URL" -c 'SHOW data_directory')
 postgres=$(head -n 1 "$data/postmaster.pid")
@@ -69,7 +56,7 @@ wait "$api" || true
 say "Heartbeats, quiet and beside log-ins at cost $cost…"
 serve usual "$cost"
 "$programs/lastseen-bench" tokens --count "$users" --timeout "$timeout" >"$TOKENS"
-heartbeats() { wrk -t2 -c64 -d"${seconds}s" -s "$bench/wrk/heartbeat.lua" "http://127.0.0.1:$port/" | sed -n 's/^RESULT //p'; }
+heartbeats() { load "$port" 64; }
 log_ins() { wrk -t1 -c16 -d"$1s" --timeout 60s -s "$bench/wrk/login.lua" "http://127.0.0.1:$port/" | sed -n 's/^RESULT //p'; }
 log_ins "$seconds" >"$work/login-quiet"
 say "  log-ins alone: $(cat "$work/login-quiet")"
@@ -87,7 +74,7 @@ kill "$api"
 wait "$api" || true
 
 mkdir -p "$bench/results"
-wrong=$(cat "$work/quiet" "$work/busy" "$work/login-busy" | awk -F'"not_200": |, "socket_errors": |}' '{ n += $2 + $3 } END { print n + 0 }')
+wrong=$(cat "$work/quiet" "$work/busy" "$work/login-busy" | wrong)
 quiet=$(of per_second <"$work/quiet" | median)
 busy=$(of per_second <"$work/busy" | median)
 {

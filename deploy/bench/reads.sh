@@ -10,28 +10,16 @@
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=../scripts/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../scripts/lib.sh"
-bench=$root/deploy/bench
-results=$bench/results
+# shellcheck source-path=SCRIPTDIR source=lib.sh
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 usual=1000000
 users=${1:-$usual}
 online=$((users * 3 / 10))
 requests=${REQUESTS:-300}
 timeout=7200
-programs=${PROGRAMS:-$(target_dir)/release}
 
-if [ -z "${TEST_DATABASE_URL:-}" ]; then
-  bash "$scripts/setup.sh" test
-  [ -n "${PROGRAMS:-}" ] || (cd "$root" && cargo build --release -p lastseen-api -p lastseen-worker -p lastseen-bench)
-  exec bash "$scripts/services.sh" with-services bash "$bench/reads.sh" "$users"
-fi
+alone reads.sh "$users"
 
-work=$(mktemp -d)
-pids=()
-clean_up() {
-  for pid in "${pids[@]}"; do kill -KILL "$pid" 2>/dev/null || true; done
-  rm -rf "$work"
-}
-trap clean_up EXIT
 bin=$(postgres_bin)
 export DATABASE_URL=${TEST_DATABASE_URL%/*}/bench REDIS_URL=$TEST_REDIS_URL RUST_LOG=warn
 export LASTSEEN_JWT_SECRET=benchmarks-need-no-secret-of-their-own LASTSEEN_ADMIN_PASSWORD="benchmark battery staple"

@@ -8,20 +8,16 @@
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=../scripts/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../scripts/lib.sh"
-bench=$root/deploy/bench
+# shellcheck source-path=SCRIPTDIR source=lib.sh
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 usual=20000
 sockets=${1:-$usual}
 idle=${IDLE_SECONDS:-60}
 rate=${RATE:-1000}
 seconds=${LOAD_SECONDS:-20}
 timeout=7200
-programs=${PROGRAMS:-$(target_dir)/release}
 
-if [ -z "${TEST_DATABASE_URL:-}" ]; then
-  bash "$scripts/setup.sh" test
-  (cd "$root" && cargo build --release -p lastseen-api -p lastseen-worker -p lastseen-bench)
-  exec bash "$scripts/services.sh" with-services bash "$bench/sockets.sh" "$sockets"
-fi
+alone sockets.sh "$sockets"
 
 result=$bench/results/sockets$([ "$sockets" = "$usual" ] || printf '%s' "-$sockets").json
 # What else has a file open in the API: connections to PostgreSQL and Redis, threads.
@@ -32,18 +28,8 @@ if [ "$(ulimit -n)" != unlimited ] && [ "$((sockets + spare))" -gt "$(ulimit -n)
   say "The limit of $(ulimit -n) open files allows $sockets sockets."
 fi
 
-work=$(mktemp -d)
-pids=()
-clean_up() {
-  for pid in "${pids[@]}"; do kill -KILL "$pid" 2>/dev/null || true; done
-  rm -rf "$work"
-}
-trap clean_up EXIT
 export LASTSEEN_JWT_SECRET=benchmarks-need-no-secret-of-their-own RUST_LOG=info
 export LASTSEEN_ACCESS_TTL=1d LASTSEEN_INACTIVITY_TIMEOUT=${timeout}s LASTSEEN_TIMEOUT_MAX=$((timeout * 2))s
-answers() { # PORT
-  until curl -s -o /dev/null "http://127.0.0.1:$1/healthz"; do sleep 0.2; done
-}
 measure() { # FORM PORT API_PID
   local line
   line=$("$programs/lastseen-bench" sockets --address "127.0.0.1:$2" --api "$3" --count "$sockets" --timeout "$timeout" \

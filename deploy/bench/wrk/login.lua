@@ -8,9 +8,4 @@ function request()
   local body = string.format('{"username":"user%d","password":"%s"}', 10000000 + at, password)
   return "POST /api/users/login/ HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\nContent-Length: " .. #body .. "\r\n\r\n" .. body
 end
-function done(summary, latency)
-  local errors = summary.errors
-  io.write(string.format('RESULT {"per_second": %.1f, "p50_ms": %.3f, "p99_ms": %.3f, "requests": %d, "not_200": %d, "socket_errors": %d}\n',
-    summary.requests / summary.duration * 1e6, latency:percentile(50) / 1000, latency:percentile(99) / 1000, summary.requests,
-    errors.status, errors.connect + errors.read + errors.write + errors.timeout))
-end
+dofile(debug.getinfo(1, "S").source:match("^@(.*/)") .. "result.lua")
