@@ -57,7 +57,7 @@ impl Heartbeats {
     /// The answer to a heartbeat, or `None` where the engine does not know the session to be live.
     async fn answer(&self, sender: Access) -> Option<Response<BoxBody>> {
         let claimed = sender.claimed;
-        let touch = Touch { user: claimed.user, session: claimed.session, timeout: claimed.timeout };
+        let touch = Touch { user: claimed.user, session: claimed.session };
         let mut answer = match self.pulse.beat(touch).await {
             Ok(beat) => plain(&HeartbeatAnswer::of(&Alive { last_seen: beat.now, until: beat.deadline? })),
             // Not to be asked again by the application.

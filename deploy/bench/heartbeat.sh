@@ -77,8 +77,8 @@ measure distributed "$port" "$api" "$redis"
 # Each session that has sent a heartbeat has a later deadline now, and no other has.
 moved=0
 while read -r key; do
-  moved=$((moved + $(redis-cli -u "$REDIS_URL" ZCOUNT "$key" "$((began + timeout * 1000))" +inf)))
-done < <(redis-cli -u "$REDIS_URL" --scan --pattern '*:sessions')
+  moved=$((moved + $(redis-cli -u "$REDIS_URL" HVALS "$key" | awk -F: -v from="$((began + timeout * 1000))" '$1 >= from' | wc -l)))
+done < <(redis-cli -u "$REDIS_URL" --scan --pattern '*:deadlines')
 say "  $moved sessions of $(wc -l <"$TOKENS") that were sent for have a later deadline"
 [ "$moved" = "$(wc -l <"$TOKENS")" ] || die "the engine does not hold what was answered"
 kill "$api"

@@ -73,7 +73,7 @@ impl FromRequest for Caller {
         Box::pin(async move {
             let Access { claimed, role } = access?;
             let (pulse, service) = pulse.zip(service).ok_or(Code::Internal)?;
-            let touch = Touch { user: claimed.user, session: claimed.session, timeout: claimed.timeout };
+            let touch = Touch { user: claimed.user, session: claimed.session };
             let beat = pulse.beat(touch).await?;
             let alive = match beat.deadline {
                 Some(until) => Alive { last_seen: beat.now, until },

@@ -201,7 +201,7 @@ impl Socket {
 
     /// A sign of life.
     async fn beat(&self, claimed: Claimed) -> Result<(), End> {
-        let touch = Touch { user: claimed.user, session: claimed.session, timeout: claimed.timeout };
+        let touch = Touch { user: claimed.user, session: claimed.session };
         let revived = match self.pulse.beat(touch).await {
             Ok(beat) if beat.deadline.is_some() => return Ok(()),
             Ok(beat) => self.service.revive(claimed, beat.now).await,

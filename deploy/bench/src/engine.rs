@@ -40,7 +40,7 @@ fn resident() -> Result<u64, Failed> {
 }
 
 fn touch(number: i64) -> Touch {
-    Touch { user: UserId(number), session: SessionId(number), timeout: TIMEOUT }
+    Touch { user: UserId(number), session: SessionId(number) }
 }
 
 /// The users in an order that no cache foresees: the same each time.

@@ -82,7 +82,9 @@ pub struct Conditions {
     pub online: String,
     /// It may see when it was last seen.
     pub last_seen: String,
-    /// Those whose last seen it may not see, as branches of which each user is in one at most.
+    /// Those of whom it may not see whether they are online, as branches of which each user is in one at most.
+    pub no_online: Vec<String>,
+    /// Those whose last seen it may not see, likewise.
     pub no_last_seen: Vec<String>,
 }
 
@@ -129,19 +131,24 @@ impl Conditions {
             true => "TRUE".to_owned(),
             false => format!("({online} AND {last_seen})"),
         };
-        let no_last_seen = if own.is_empty() {
-            Vec::new()
-        } else if own.iter().all(|(own, _)| *own == Visibility::Everyone) {
+        let hidden = |own: &[Visibility], seen: &str| {
+            if own.is_empty() {
+                return Vec::new();
+            }
+            if own.iter().any(|own| *own != Visibility::Everyone) {
+                // Nearly everybody.
+                return vec![format!("NOT {seen}")];
+            }
             // The few who hide it, and the few who are blocked.
-            let mut hidden = vec![format!("{PRIVATE} AND NOT {last_seen}")];
+            let mut hidden = vec![format!("{PRIVATE} AND NOT {seen}")];
             let blocked = is_blocked.as_ref();
-            hidden.extend(blocked.map(|is_blocked| format!("{is_blocked} AND NOT {PRIVATE} AND NOT {last_seen}")));
+            hidden.extend(blocked.map(|is_blocked| format!("{is_blocked} AND NOT {PRIVATE} AND NOT {seen}")));
             hidden
-        } else {
-            // Nearly everybody.
-            vec![format!("NOT {last_seen}")]
         };
-        Self { online, last_seen, no_last_seen }
+        let own_online: Vec<Visibility> = (!overrules.online).then_some(viewer.privacy.online).into_iter().collect();
+        let own: Vec<Visibility> = own.iter().map(|(own, _)| *own).collect();
+        let (no_online, no_last_seen) = (hidden(&own_online, &online), hidden(&own, &last_seen));
+        Self { online, last_seen, no_online, no_last_seen }
     }
 }
 

@@ -54,8 +54,6 @@ pub struct Touch {
     pub user: UserId,
     /// Which session.
     pub session: SessionId,
-    /// The user's inactivity timeout as the token knows it. If it has changed since, the engine's own holds.
-    pub timeout: Duration,
 }
 
 /// The answer to a batch of heartbeats.
@@ -137,7 +135,7 @@ pub struct Snapshot {
 /// The answer to a sweep.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Expired {
-    /// How many sessions and choices were taken out: fewer than asked for means that none is left.
+    /// Of how many users a session or a choice was taken out: fewer than asked for means that none is left.
     pub taken: usize,
     /// How long until the next one is due, as it stands; `None` where nothing is held.
     pub next: Option<Duration>,
@@ -326,21 +324,6 @@ impl Engine {
         match self {
             Self::Redis(engine) => engine.ping().await,
             Self::Memory(engine) => engine.check(),
-        }
-    }
-
-    /// Heartbeats of all shards, as [`PresenceEngine::touch`], in as few round trips as can be: `batches` by shard, the
-    /// answers likewise, `None` where there was nothing to ask.
-    pub async fn touch_shards(&self, batches: &[Vec<Touch>]) -> Vec<Option<Answer<Touched>>> {
-        match self {
-            Self::Redis(engine) => engine.touch_shards(batches).await,
-            Self::Memory(engine) => {
-                let mut answers = Vec::with_capacity(batches.len());
-                for (batch, shard) in batches.iter().zip(0..) {
-                    answers.push(if batch.is_empty() { None } else { Some(engine.touch(shard, batch).await) });
-                }
-                answers
-            }
         }
     }
 

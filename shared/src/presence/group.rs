@@ -11,6 +11,8 @@ use std::rc::Rc;
 use std::task::{Poll, Waker};
 
 use super::engine::{Touch, Touched};
+use super::memory::MemoryEngine;
+use super::redis::RedisEngine;
 use super::{Engine, EngineError, PresenceEngine};
 use crate::timestamp::{Deadline, Timestamp};
 
@@ -23,12 +25,17 @@ const TURNS: usize = 8;
 
 /// The heartbeats of one thread. Not to be shared between threads: that is the point of it.
 #[derive(Clone)]
-pub struct Pulse {
-    inner: Rc<Inner>,
+pub struct Pulse(Kind);
+
+#[derive(Clone)]
+enum Kind {
+    /// Nothing to share: there is no round trip.
+    Memory(MemoryEngine),
+    Redis(Rc<Inner>),
 }
 
 struct Inner {
-    engine: Engine,
+    engine: RedisEngine,
     lane: RefCell<Lane>,
 }
 
@@ -39,21 +46,12 @@ struct Lane {
     in_flight: bool,
 }
 
+#[derive(Default)]
 struct Batch {
-    /// By shard.
-    touches: RefCell<Vec<Vec<Touch>>>,
-    /// One for each heartbeat, in the order of their coming.
+    touches: RefCell<Vec<Touch>>,
+    /// One for each heartbeat, in their order.
     wakers: RefCell<Vec<Waker>>,
-    /// By shard, where there was something to ask.
-    answers: OnceCell<Vec<Option<Result<Touched, EngineError>>>>,
-}
-
-/// Where a heartbeat stands in its batch.
-struct Place {
-    shard: usize,
-    /// Among those of its shard.
-    of_shard: usize,
-    of_batch: usize,
+    answer: OnceCell<Result<Touched, EngineError>>,
 }
 
 /// The engine's answer to one heartbeat.
@@ -69,7 +67,10 @@ impl Pulse {
     /// A thread's heartbeats to this engine. Its [`Self::beat`] needs a runtime with a `LocalSet`.
     #[must_use]
     pub fn new(engine: Engine) -> Self {
-        Self { inner: Rc::new(Inner { engine, lane: RefCell::default() }) }
+        Self(match engine {
+            Engine::Memory(engine) => Kind::Memory(engine),
+            Engine::Redis(engine) => Kind::Redis(Rc::new(Inner { engine, lane: RefCell::default() })),
+        })
     }
 
     /// Sends one heartbeat.
@@ -77,66 +78,28 @@ impl Pulse {
     /// # Errors
     /// The engine's; [`EngineError::Overloaded`] where too many wait.
     pub async fn beat(&self, touch: Touch) -> Result<Beat, EngineError> {
-        let shard = touch.user.shard(self.inner.engine.shards());
-        if let Engine::Memory(engine) = &self.inner.engine {
-            // Nothing to share: there is no round trip.
-            let touched = engine.touch(shard, &[touch]).await?;
-            return Ok(beat_of(&touched, 0));
-        }
-        let (batch, place) = self.join(shard as usize, touch)?;
+        let inner = match &self.0 {
+            Kind::Memory(engine) => {
+                let touched = engine.touch(touch.user.shard(engine.shards()), &[touch]).await?;
+                return Ok(beat_of(&touched, 0));
+            }
+            Kind::Redis(inner) => inner,
+        };
+        let (batch, place) = inner.join(touch)?;
         poll_fn(|context| {
-            let Some(answers) = batch.answers.get() else {
-                batch.wakers.borrow_mut()[place.of_batch].clone_from(context.waker());
+            let Some(answer) = batch.answer.get() else {
+                batch.wakers.borrow_mut()[place].clone_from(context.waker());
                 return Poll::Pending;
             };
-            Poll::Ready(match answers.get(place.shard) {
-                Some(Some(Ok(touched))) => Ok(beat_of(touched, place.of_shard)),
-                Some(Some(Err(error))) => Err(error.clone()),
-                Some(None) | None => Err(EngineError::Protocol("a shard was not asked".to_owned())),
-            })
+            Poll::Ready(answer.as_ref().map(|touched| beat_of(touched, place)).map_err(EngineError::clone))
         })
         .await
-    }
-
-    /// Adds a heartbeat to the batch that goes out next.
-    fn join(&self, shard: usize, touch: Touch) -> Result<(Rc<Batch>, Place), EngineError> {
-        let mut lane = self.inner.lane.borrow_mut();
-        let open = lane.waiting.back().filter(|batch| batch.len() < BATCH).cloned();
-        let batch = match open {
-            Some(batch) => batch,
-            None if lane.waiting.len() >= MOST_WAITING => return Err(EngineError::Overloaded),
-            None => {
-                let batch = Rc::new(Batch::new(self.inner.engine.shards()));
-                lane.waiting.push_back(Rc::clone(&batch));
-                batch
-            }
-        };
-        let place = batch.add(shard, touch);
-        if !lane.in_flight {
-            lane.in_flight = true;
-            // A task of its own: a client that hangs up must not stop the others' batch.
-            tokio::task::spawn_local(fly(Rc::clone(&self.inner)));
-        }
-        Ok((batch, place))
     }
 }
 
 impl Batch {
-    fn new(shards: u32) -> Self {
-        let touches = RefCell::new(vec![Vec::new(); shards as usize]);
-        Self { touches, wakers: RefCell::default(), answers: OnceCell::new() }
-    }
-
     fn len(&self) -> usize {
         self.wakers.borrow().len()
-    }
-
-    fn add(&self, shard: usize, touch: Touch) -> Place {
-        let (mut touches, mut wakers) = (self.touches.borrow_mut(), self.wakers.borrow_mut());
-        let place = Place { shard, of_shard: touches[shard].len(), of_batch: wakers.len() };
-        touches[shard].push(touch);
-        wakers.push(Waker::noop().clone());
-        place
     }
 }
 
@@ -145,6 +108,30 @@ fn beat_of(touched: &Touched, place: usize) -> Beat {
 }
 
 impl Inner {
+    /// Adds a heartbeat to the batch that goes out next. Answers its place in it.
+    fn join(self: &Rc<Self>, touch: Touch) -> Result<(Rc<Batch>, usize), EngineError> {
+        let mut lane = self.lane.borrow_mut();
+        let open = lane.waiting.back().filter(|batch| batch.len() < BATCH).cloned();
+        let batch = match open {
+            Some(batch) => batch,
+            None if lane.waiting.len() >= MOST_WAITING => return Err(EngineError::Overloaded),
+            None => {
+                let batch = Rc::new(Batch::default());
+                lane.waiting.push_back(Rc::clone(&batch));
+                batch
+            }
+        };
+        let place = batch.len();
+        batch.touches.borrow_mut().push(touch);
+        batch.wakers.borrow_mut().push(Waker::noop().clone());
+        if !lane.in_flight {
+            lane.in_flight = true;
+            // A task of its own: a client that hangs up must not stop the others' batch.
+            tokio::task::spawn_local(fly(Rc::clone(self)));
+        }
+        Ok((batch, place))
+    }
+
     /// How many heartbeats the next batch has.
     fn next_has(&self) -> usize {
         self.lane.borrow().waiting.front().map_or(0, |batch| batch.len())
@@ -175,9 +162,9 @@ async fn fly(inner: Rc<Inner>) {
             }
         };
         let touches = batch.touches.take();
-        let answers = inner.engine.touch_shards(&touches).await;
+        let answer = inner.engine.touch_all(&touches).await;
         // Set once, here only.
-        let _ = batch.answers.set(answers);
+        let _ = batch.answer.set(answer);
         for waker in batch.wakers.take() {
             waker.wake();
         }

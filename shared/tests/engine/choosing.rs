@@ -2,7 +2,7 @@
 
 use lastseen_shared::ids::{SessionId, UserId};
 use lastseen_shared::presence::availability::{Availability, Profile, Shown, Words};
-use lastseen_shared::presence::engine::{Counts, Touch};
+use lastseen_shared::presence::engine::Counts;
 use lastseen_shared::presence::rule::Known;
 use lastseen_shared::presence::transition::Event;
 use lastseen_shared::presence::{PresenceEngine as _, Reason};
@@ -159,9 +159,7 @@ contract! {
             after.choice.shown.words = Words::of(Some(text.to_owned()), Some("🌴,|".to_owned()));
             h.present(1, &before, &after).await;
             assert_eq!(shown(h, 1).await, after.choice.shown);
-            let other = Touch { timeout: secs(5), ..touch(1, 12) };
-            let old = Touch { timeout: secs(60), ..touch(1, 11) };
-            assert_eq!(h.touch_all(&[other, old]).await, [None, Some(h.deadline(TIMEOUT))]);
+            assert_eq!(h.touch_all(&[touch(1, 12), touch(1, 11)]).await, [None, Some(h.deadline(TIMEOUT))]);
             let told = h.events(1).await.pop();
             assert!(matches!(&told, Some(Event::Shown(t)) if t.shown == after.choice.shown), "{told:?}");
             let scanned = h.engine.scan(1, 0).await.unwrap().users.remove(0);

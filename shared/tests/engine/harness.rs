@@ -343,7 +343,7 @@ fn redis_engine(url: &str, prefix: &str, shards: u32) -> RedisEngine {
 
 /// A heartbeat whose token knows the usual timeout.
 pub fn touch(user: i64, session: i64) -> Touch {
-    Touch { user: UserId(user), session: SessionId(session), timeout: TIMEOUT }
+    Touch { user: UserId(user), session: SessionId(session) }
 }
 
 /// An online transition of a session's.

@@ -6,7 +6,7 @@ use lastseen_shared::ids::{SessionId, UserId};
 use lastseen_shared::presence::rule::Known;
 use lastseen_shared::presence::{PresenceEngine as _, Reason};
 
-use crate::harness::{Harness, TIMEOUT, ms, offline, secs};
+use crate::harness::{Harness, TIMEOUT, ms, offline, secs, touch};
 
 /// Users of shard 1, each with one session.
 async fn crowd(h: &Harness, users: std::ops::Range<i64>) {
@@ -57,6 +57,40 @@ contract! {
         h.sweep().await;
         assert_eq!(h.online().await, 100);
         assert_eq!(h.entries(1).await.len(), 5_100);
+    }
+
+    async fn heartbeats_of_thousands_move_everybody_past_what_was_waited_for(h: &Harness) {
+        crowd(h, 0..2_600).await;
+        h.at(secs(60));
+        let batch: Vec<_> = (0..2_599).map(|user| touch(user * 2 + 1, user + 1)).collect();
+        assert!(h.touch_all(&batch).await.iter().all(Option::is_some));
+        h.at(TIMEOUT);
+        assert_eq!(h.online().await, 2_599);
+        let expired = h.engine.expire(1, 10_000).await.unwrap();
+        assert!(expired.taken <= 1 && expired.next == Some(secs(60)), "{expired:?}");
+        assert_eq!(h.engine.expire(1, 10_000).await.unwrap().taken, 0, "nobody is taken for expired twice");
+        assert_eq!(h.online().await, 2_599);
+        h.at(TIMEOUT + secs(60));
+        assert_eq!(h.online().await, 0);
+        h.sweep().await;
+        assert_eq!(h.entries(1).await.len(), 5_200);
+    }
+
+    async fn a_session_that_a_clock_set_back_brought_to_life_is_swept_in_its_time(h: &Harness) {
+        h.login(1, 11).await;
+        h.at(TIMEOUT);
+        assert_eq!(h.online().await, 0, "it was found ended");
+        h.at(TIMEOUT - ms(1));
+        let until = h.deadline(TIMEOUT * 2 - ms(1));
+        assert_eq!(h.touch(1, 11).await, Some(until));
+        assert_eq!(h.online().await, 1);
+        h.at(TIMEOUT);
+        assert_eq!(h.engine.expire(1, 10).await.unwrap().taken, 0);
+        assert_eq!(h.online().await, 1);
+        h.at(TIMEOUT * 2);
+        assert_eq!(h.online().await, 0);
+        assert_eq!(h.engine.expire(1, 10).await.unwrap().taken, 1);
+        assert_eq!(h.known(1).await, offline(until.0, h.moment(TIMEOUT - ms(1)), Reason::Timeout));
     }
 
     async fn users_with_a_silent_device_beside_another_count_once(h: &Harness) {

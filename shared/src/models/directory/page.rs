@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use super::rows::{ACTIVE, COLUMNS, Row, TABLES};
+use super::rows::{ACTIVE, BARRED, COLUMNS, Row, TABLES};
 use super::search::{COUNTED, Found, Sampling, Source};
 use super::{After, Corrections, CountedOnline, Filter, Page, PageQuery, Sort};
 use crate::db::{AnyConnection, DbError};
@@ -33,14 +33,14 @@ impl Filter {
 
 /// The conditions of the branches that together select the users of one presence, each user in one branch only.
 ///
-/// Online is who is so for the viewer: the last condition, `seen`, says whom it may see.
+/// Online is who is so for the viewer, of whom `sight` says whom it may see.
 fn presence_branches(
     wanted: OnlineStatus,
     corrections: &Corrections,
-    seen: &str,
+    sight: &Conditions,
     statement: &mut Statement,
 ) -> Vec<String> {
-    let (online, offline) = (&corrections.online, &corrections.offline);
+    let (online, offline, seen) = (&corrections.online, &corrections.offline, &sight.online);
     let all: Vec<i64> = online.iter().chain(offline).copied().collect();
     let untouched = if all.is_empty() { String::new() } else { format!(" AND a.id NOT IN {}", statement.list(all)) };
     let mut branches = Vec::new();
@@ -52,7 +52,11 @@ fn presence_branches(
             }
         }
         OnlineStatus::Offline => {
-            branches.push(format!("NOT (p.online AND {ACTIVE} AND {seen}){untouched}"));
+            branches.push(format!("NOT p.online{untouched}"));
+            // The few whom the database has online, and who are not for the viewer: each by an index of the few.
+            branches.push(format!("p.online AND {BARRED}{untouched}"));
+            let hidden = sight.no_online.iter();
+            branches.extend(hidden.map(|hidden| format!("p.online AND {ACTIVE} AND {hidden}{untouched}")));
             if !offline.is_empty() {
                 branches.push(format!("a.id IN {}", statement.list(offline.clone())));
             }
@@ -107,16 +111,15 @@ impl PageQuery {
         let online = match (&self.filter.search, self.filter.role) {
             (None, None) => "0".to_owned(),
             (Some(_), _) => count_of(
-                &presence_branches(OnlineStatus::Online, corrections, &sight.online, &mut statement),
+                &presence_branches(OnlineStatus::Online, corrections, &sight, &mut statement),
                 &found.counted,
             ),
-            (None, Some(_)) => count_of(
-                &presence_branches(OnlineStatus::Online, corrections, &sight.online, &mut statement),
-                &admins,
-            ),
+            (None, Some(_)) => {
+                count_of(&presence_branches(OnlineStatus::Online, corrections, &sight, &mut statement), &admins)
+            }
         };
         let branches = match self.filter.online_status {
-            Some(wanted) => presence_branches(wanted, corrections, &sight.online, &mut statement),
+            Some(wanted) => presence_branches(wanted, corrections, &sight, &mut statement),
             None => vec!["TRUE".to_owned()],
         };
         let total = match self.filter.search {

@@ -46,20 +46,24 @@ struct Id {
     id: i64,
 }
 
-/// Whom each of a viewer's conditions selects: online, last seen, then each branch of the hidden.
+/// A viewer's conditions in a row: online, last seen, then each branch of those of whom it may not see the one, and of those of
+/// whom it may not see the other.
+fn all_of(conditions: &Conditions) -> Vec<&String> {
+    let Conditions { online, last_seen, no_online, no_last_seen } = conditions;
+    [online, last_seen].into_iter().chain(no_online).chain(no_last_seen).collect()
+}
+
+/// Whom each of them selects.
 fn selected(c: &mut AnyConnection, viewer: &Viewer) -> Vec<BTreeSet<UserId>> {
-    let parts = Conditions::of(viewer, &mut Statement::on(c)).no_last_seen.len();
-    (0..2 + parts)
-        .map(|part| {
+    let all = all_of(&Conditions::of(viewer, &mut Statement::on(c))).len();
+    (0..all)
+        .map(|place| {
             let mut statement = Statement::on(c);
-            let Conditions { online, last_seen, no_last_seen } = Conditions::of(viewer, &mut statement);
+            let conditions = Conditions::of(viewer, &mut statement);
+            let (online, last_seen) = (&conditions.online, &conditions.last_seen);
             // Used somewhere, as in a page: PostgreSQL does not guess the type of a value that is used nowhere.
             let unused = format!("({online} OR {last_seen} OR NOT {last_seen})");
-            let condition = match part {
-                0 => &online,
-                1 => &last_seen,
-                hidden => &no_last_seen[hidden - 2],
-            };
+            let condition = all_of(&conditions)[place];
             statement.push(&format!("SELECT a.id FROM accounts a WHERE {condition} AND {unused}"));
             let rows: Vec<Id> = statement.load(c).unwrap();
             rows.into_iter().map(|row| UserId(row.id)).collect()
@@ -70,6 +74,7 @@ fn selected(c: &mut AnyConnection, viewer: &Viewer) -> Vec<BTreeSet<UserId>> {
 /// Holds the conditions of one viewer against the rule.
 fn check(c: &mut AnyConnection, viewer: &Viewer, everybody: &HashMap<UserId, Privacy>) {
     let found = selected(c, viewer);
+    let branches = Conditions::of(viewer, &mut Statement::on(c)).no_online.len();
     let expected = |part: fn(&Viewer, UserId, Privacy) -> bool| -> BTreeSet<UserId> {
         everybody.iter().filter(|(id, privacy)| part(viewer, **id, **privacy)).map(|(id, _)| *id).collect()
     };
@@ -77,11 +82,14 @@ fn check(c: &mut AnyConnection, viewer: &Viewer, everybody: &HashMap<UserId, Pri
     let last_seen = expected(|viewer, id, privacy| viewer.sight(id, privacy).last_seen);
     assert_eq!(found[0], online, "online: {viewer:?}");
     assert_eq!(found[1], last_seen, "last seen: {viewer:?}");
-    let hidden: Vec<UserId> = found[2..].iter().flatten().copied().collect();
-    let distinct: BTreeSet<UserId> = hidden.iter().copied().collect();
-    assert_eq!(distinct.len(), hidden.len(), "each in one branch: {viewer:?}");
-    let not_seen = everybody.keys().copied().filter(|id| !last_seen.contains(id)).collect();
-    assert_eq!(distinct, not_seen, "the hidden: {viewer:?}");
+    let (no_online, no_last_seen) = found[2..].split_at(branches);
+    for (hidden, seen) in [(no_online, &online), (no_last_seen, &last_seen)] {
+        let hidden: Vec<UserId> = hidden.iter().flatten().copied().collect();
+        let distinct: BTreeSet<UserId> = hidden.iter().copied().collect();
+        assert_eq!(distinct.len(), hidden.len(), "each in one branch: {viewer:?}");
+        let not_seen = everybody.keys().copied().filter(|id| !seen.contains(id)).collect();
+        assert_eq!(distinct, not_seen, "the hidden: {viewer:?}");
+    }
 }
 
 async fn conditions_say_what_the_rule_says(address: Address) {

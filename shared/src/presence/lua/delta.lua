@@ -1,5 +1,5 @@
 -- Users of whom the database may not yet say what is true for everybody.
--- ARGV 1 overdue sessions and choices to count at most, 2 where to go on in unprojected (0 first).
+-- ARGV 1 overdue users to count at most, 2 where to go on in unprojected (0 first).
 -- Answers { counts, next (0 at the end), users, known of each as known_of() answers it }; counts begin with -1 where too
 -- much is overdue.
 local now = clock()

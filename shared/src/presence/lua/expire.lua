@@ -1,25 +1,26 @@
 -- The sweep: settles users whose sessions have passed their deadline, or whose choice its end.
--- ARGV 1 shards, 2 at most so many sessions and choices.
--- Answers { how many were overdue, ms until the next one is due, or -1 where nothing is held }.
+-- ARGV 1 shards, 2 at most so many users.
+-- Answers { of how many users something was taken, whether more may be overdue (1 or 0), ms until the next one may be, or
+-- -1 where nothing is held }.
 local refused = guard(ARGV[1])
 if refused then
   return refused
 end
-local now = clock()
-local users, members, choosers = overdue(now, tonumber(ARGV[2]))
+local now, most = clock(), tonumber(ARGV[2])
+local users, more = overdue(now, most)
+local taken = 0
 for _, user in ipairs(users) do
-  settle(user, now)
+  local found, any = settle(user, now)
+  taken = taken + (any and 1 or 0)
+  if found then
+    -- Also where nothing was taken: a clock that was set back has heartbeats bring late sessions back to life.
+    watch(user, found)
+  end
 end
--- What is still there belongs to nobody: part of the data was lost. It would be found overdue for ever.
-for from = 1, #members, PART do
-  redis.call('ZREM', SESSIONS, part(members, from))
-end
-for from = 1, #choosers, PART do
-  redis.call('ZREM', CHOICES, part(choosers, from))
-end
+in_parts('ZREM', LATE, users)
 local due = math.huge
-for _, set in ipairs({ SESSIONS, CHOICES }) do
+for _, set in ipairs({ DUE, LATE }) do
   local first = redis.call('ZRANGE', set, 0, 0, 'WITHSCORES')
   due = math.min(due, tonumber(first[2] or math.huge))
 end
-return { #members + #choosers, due < math.huge and math.max(due - now, 0) or -1 }
+return { taken, more and 1 or 0, due < math.huge and math.max(due - now, 0) or -1 }

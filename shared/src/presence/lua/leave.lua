@@ -10,9 +10,8 @@ local found = settle(user, now)
 for _, session in ipairs(found and found.sessions or {}) do
   if session.id == id then
     if session.mark == '' and session.timeout > grace then
-      redis.call('ZREM', SESSIONS, member(user, session))
       session.timeout, session.mark, session.deadline = grace, 'l', now + grace
-      redis.call('ZADD', SESSIONS, session.deadline, member(user, session))
+      hold(user, session)
       keep(user, found)
     end
     return { now, session.deadline }

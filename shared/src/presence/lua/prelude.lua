@@ -1,11 +1,11 @@
 -- What every script but touch begins with: the keys, a user's value, and the stream. settling.lua and reading.lua follow
 -- it. KEYS of every such script:
---   1 sessions      sorted set  member "user:session:timeout_ms", score its deadline in ms; "…timeout_msl" where the
---                               session said that it is leaving, and has this grace for a timeout
---   2 users         hash        user -> "reason|gone|session:timeout_ms,..." while the user has unsettled sessions;
---                               reason: l (login) or h (heartbeat), gone: newest sign of life of sessions that left.
---                               Of a session, an l as above, and an i where its device is idle. After that, where the
---                               user's profile is not the plain one, "|choice privacy|ends|words"
+--   1 deadlines     hash        "user:session" -> "deadline:timeout", of 13 digits in ms, and in ms; with an l behind it
+--                               where the session said that it is leaving, and has this grace for a timeout
+--   2 users         hash        user -> "reason|gone|session,..." while the user has unsettled sessions; reason: l (login)
+--                               or h (heartbeat), gone: newest sign of life of sessions that left. Behind a session an i
+--                               where its device is idle. After that, where the user's profile is not the plain one,
+--                               "|choice privacy|ends|words"
 --   3 unprojected   hash        user -> "id|online|at|last_seen|reason", its last transition, until the database has it
 --   4 transitions   stream      every transition (u o a l r s, and x where the session's own last sign of life is not
 --                               the user's; v w p where what is shown, its words and who may see it are not the plain
@@ -17,12 +17,16 @@
 --   7 limited       set         the others who have, and whom not everyone may see to be online
 --   8 away          set         the others who have, and are away
 --   9 dnd           set         the others who have, and are not to be disturbed
---  10 choices       sorted set  user -> when its choice ends, of users who have unsettled sessions and such a choice
+--  10 groups        hash        group -> ",user,user,": all who have unsettled sessions, some in each group
+--  11 due           sorted set  group -> a lower bound of when one of its sessions or choices next ends: heartbeats do not
+--                               touch it, so whoever finds it passed looks at the group, and sets it anew
+--  12 late          sorted set  user -> when; those of whom a session or choice was found ended, until the sweep comes
 -- ARGV[1] of every such script that writes: the number of shards this process is set to.
 -- The function clock() stands before this text.
 
-local SESSIONS, USERS, UNPROJECTED, TRANSITIONS, EPOCH = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
-local HIDDEN, LIMITED, AWAY, DND, CHOICES = KEYS[6], KEYS[7], KEYS[8], KEYS[9], KEYS[10]
+local DEADLINES, USERS, UNPROJECTED, TRANSITIONS, EPOCH = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
+local HIDDEN, LIMITED, AWAY, DND = KEYS[6], KEYS[7], KEYS[8], KEYS[9]
+local GROUPS, DUE, LATE = KEYS[10], KEYS[11], KEYS[12]
 local REASONS = { l = 'login', h = 'heartbeat' }
 
 -- What is chosen and shown: a letter each.
@@ -48,19 +52,45 @@ local function guard(shards)
   end
 end
 
--- A session with the user before it as its member; the user's value has the same of it, and whether it is idle.
-local function text_of(session)
-  return session.id .. ':' .. int(session.timeout) .. session.mark
-end
-
-local function member(user, session)
-  return user .. ':' .. text_of(session)
-end
-
--- The part of a list that begins at `from`: Lua passes no more than some thousands of arguments to a command.
+-- Lua passes no more than some thousands of arguments to a command, so long lists go in parts.
 local PART = 1000
 local function part(list, from)
   return unpack(list, from, math.min(from + PART - 1, #list))
+end
+
+local function in_parts(command, key, list)
+  for from = 1, #list, PART do
+    redis.call(command, key, part(list, from))
+  end
+end
+
+-- What a hash has of all these fields, in their order: false where it has none.
+local function all_of(key, fields)
+  if #fields <= PART then
+    return #fields > 0 and redis.call('HMGET', key, unpack(fields)) or {}
+  end
+  local values = {}
+  for from = 1, #fields, PART do
+    for i, value in ipairs(redis.call('HMGET', key, part(fields, from))) do
+      values[from + i - 1] = value
+    end
+  end
+  return values
+end
+
+local function member(user, session)
+  return user .. ':' .. session.id
+end
+
+-- The deadline that stands in a value of deadlines. Of part of the data that was lost it is 0.
+local function deadline_in(value)
+  return value and tonumber(string.sub(value, 1, 13)) or 0
+end
+
+-- Writes a session's deadline. Whoever calls this calls keep() afterwards.
+local function hold(user, session)
+  local value = string.format('%013.0f', session.deadline) .. ':' .. int(session.timeout) .. session.mark
+  redis.call('HSET', DEADLINES, member(user, session), value)
 end
 
 -- Gives found the profile that this text tells, but for a choice that has ended by `now`: choice, privacy, words as they
@@ -125,8 +155,7 @@ end
 
 -- A user's sessions and profile: { reason, gone, sessions = { { id, timeout, mark, idle, deadline } }, choice, privacy,
 -- words, ends }, or nil where it has none. The mark is l where the session is leaving, and empty else. The sets that the
--- user is in, and the end that choices has of it, are kept beside, in sets and listed_end. `value` is the user's, where it
--- has been read already: false where it has none.
+-- user is in are kept beside, in sets. `value` is the user's, where it has been read already: false where it has none.
 local function held(user, value)
   if value == nil then
     value = redis.call('HGET', USERS, user)
@@ -139,17 +168,18 @@ local function held(user, value)
   found.gone = tonumber(gone) or 0
   adopt(found, profile, 0)
   local members = {}
-  for id, timeout, mark, idle in string.gmatch(list, '(%d+):(%d+)(l?)(i?)') do
-    local session = { id = id, timeout = tonumber(timeout), mark = mark, idle = idle == 'i', deadline = 0 }
-    found.sessions[#found.sessions + 1] = session
-    members[#members + 1] = member(user, session)
+  for id, idle in string.gmatch(list, '(%d+)(i?)') do
+    members[#members + 1] = user .. ':' .. id
+    found.sessions[#members] = { id = id, timeout = 0, mark = '', idle = idle == 'i', deadline = 0 }
   end
-  for from = 1, #members, PART do
-    for i, score in ipairs(redis.call('ZMSCORE', SESSIONS, part(members, from))) do
-      found.sessions[from + i - 1].deadline = tonumber(score or 0)
+  for i, held_of in ipairs(all_of(DEADLINES, members)) do
+    if held_of then
+      local session = found.sessions[i]
+      local deadline, timeout, mark = string.match(held_of, '^(%d+):(%d+)(l?)$')
+      session.deadline, session.timeout, session.mark = tonumber(deadline), tonumber(timeout), mark
     end
   end
-  found.sets, found.listed_end = sets_of(found), found.ends
+  found.sets = sets_of(found)
   return found
 end
 
@@ -166,21 +196,65 @@ local function newest_of(found)
   return newest
 end
 
+-- Users are spread over so many groups of a shard: some eight to each with a quarter of a million of them.
+local GROUP_COUNT = 32768
+local function group_of(user)
+  return int(math.floor(tonumber(user) * 0.6180339887498949 % 1 * GROUP_COUNT))
+end
+
+local function join(user)
+  local group = group_of(user)
+  local users = redis.call('HGET', GROUPS, group) or ','
+  if not string.find(users, ',' .. user .. ',', 1, true) then
+    redis.call('HSET', GROUPS, group, users .. user .. ',')
+  end
+end
+
+local function quit(user)
+  local group = group_of(user)
+  local users = redis.call('HGET', GROUPS, group)
+  local from, to = string.find(users or '', ',' .. user .. ',', 1, true)
+  if not from then
+    return
+  end
+  users = string.sub(users, 1, from) .. string.sub(users, to + 1)
+  if users == ',' then
+    redis.call('HDEL', GROUPS, group)
+    redis.call('ZREM', DUE, group)
+  else
+    redis.call('HSET', GROUPS, group, users)
+  end
+end
+
+-- Sees to it that somebody looks at this user when the first of its sessions, or its choice, may have ended.
+local function watch(user, found)
+  local first = found.ends or math.huge
+  for _, session in ipairs(found.sessions) do
+    first = math.min(first, session.deadline)
+  end
+  redis.call('ZADD', DUE, 'LT', first, group_of(user))
+end
+
 -- Writes a user's value and what follows from it, or removes it where no session is left: the one place that does.
 local function keep(user, found)
-  local sets, ends = NO_SETS, nil
+  local sets = NO_SETS
   if #found.sessions == 0 then
-    redis.call('HDEL', USERS, user)
+    if redis.call('HDEL', USERS, user) == 1 then
+      quit(user)
+    end
   else
-    local parts = {}
+    local ids = {}
     for i, session in ipairs(found.sessions) do
-      parts[i] = text_of(session) .. (session.idle and 'i' or '')
+      ids[i] = session.id .. (session.idle and 'i' or '')
     end
     local gone = found.gone > 0 and int(found.gone) or ''
-    local value = found.reason .. '|' .. gone .. '|' .. table.concat(parts, ',')
+    local value = found.reason .. '|' .. gone .. '|' .. table.concat(ids, ',')
     local profile = profile_of(found)
-    redis.call('HSET', USERS, user, profile == '' and value or value .. '|' .. profile)
-    sets, ends = sets_of(found), found.ends
+    if redis.call('HSET', USERS, user, profile == '' and value or value .. '|' .. profile) == 1 then
+      join(user)
+    end
+    watch(user, found)
+    sets = sets_of(found)
   end
   -- Nothing of it concerns a user who is and was a plain one.
   for _, set in ipairs({ HIDDEN, LIMITED, AWAY, DND }) do
@@ -190,14 +264,7 @@ local function keep(user, found)
       redis.call('SREM', set, user)
     end
   end
-  if ends ~= found.listed_end then
-    if ends then
-      redis.call('ZADD', CHOICES, ends, user)
-    else
-      redis.call('ZREM', CHOICES, user)
-    end
-  end
-  found.sets, found.listed_end = sets, ends
+  found.sets = sets
 end
 
 -- Appends an entry about a user's presence: { u, online, at, last_seen, reason, session, own }, with what is shown then.

@@ -57,7 +57,8 @@ local function known(user, now, found)
 end
 
 -- What is known of the users of a list from `from` on, in its order: as known() answers it, or { 9, that, what is true } of
--- an invisible one; or, in short, 0 of one who is settled, and "value@deadline" of a plain one whose only session is live.
+-- an invisible one; or, in short, 0 of one who is settled, and "value@deadline:timeout" of a plain one whose only session
+-- is live.
 -- Nearly everybody is one of these two. They are read all at once: a command for each, and a table, would cost more than
 -- all the rest. Where `settled` is given, it is called for each of the others who hold sessions, and answers what is left.
 local function known_of(users, from, now, settled)
@@ -68,7 +69,7 @@ local function known_of(users, from, now, settled)
     for i, value in ipairs(values) do
       -- In order, so that it grows as a list.
       answer[first - from + i] = 0
-      local session = value and string.match(value, '^%a|%d*|(%d+:%d+)$')
+      local session = value and string.match(value, '^%a|%d*|(%d+)$')
       if session then
         members[#members + 1] = users[first + i - 1] .. ':' .. session
         plain[#plain + 1] = i
@@ -80,10 +81,10 @@ local function known_of(users, from, now, settled)
       end
     end
     if #members > 0 then
-      for j, score in ipairs(redis.call('ZMSCORE', SESSIONS, unpack(members))) do
+      for j, held_of in ipairs(redis.call('HMGET', DEADLINES, unpack(members))) do
         local i = plain[j]
-        if score and tonumber(score) > now then
-          answer[first - from + i] = values[i] .. '@' .. score
+        if deadline_in(held_of) > now then
+          answer[first - from + i] = values[i] .. '@' .. held_of
         else
           others[#others + 1] = i
         end
@@ -110,32 +111,76 @@ local function known_of(users, from, now, settled)
   return answer
 end
 
--- Users with sessions past their deadline, the longest overdue first, or with a choice past its end, each once; the
--- members of those sessions, and the users of those choices. Of sessions and choices together at most `most`.
-local function overdue(now, most)
-  local members = redis.call('ZRANGE', SESSIONS, '-inf', now, 'BYSCORE', 'LIMIT', 0, most)
-  local choosers = redis.call('ZRANGE', CHOICES, '-inf', now, 'BYSCORE', 'LIMIT', 0, most - #members)
-  local users, met = {}, {}
-  local function add(user)
-    if not met[user] then
-      met[user] = true
+-- Looks at groups of which something may have ended, at most so many: notes who is late, and until when the others are
+-- not to be looked at. Answers whether more groups are to be looked at.
+local function look(now, most)
+  local groups = redis.call('ZRANGE', DUE, '-inf', now, 'BYSCORE', 'LIMIT', 0, most)
+  if #groups == 0 then
+    return false
+  end
+  local users, group_at = {}, {}
+  for i, text in ipairs(all_of(GROUPS, groups)) do
+    for user in string.gmatch(text or '', '%d+') do
       users[#users + 1] = user
+      group_at[#users] = i
     end
   end
-  for _, text in ipairs(members) do
-    add(string.match(text, '^(%d+):'))
+  local first_late, first_ahead = {}, {}
+  local function met(i, moment)
+    local group = group_at[i]
+    if moment <= now then
+      first_late[i] = math.min(first_late[i] or math.huge, moment)
+    else
+      first_ahead[group] = math.min(first_ahead[group] or math.huge, moment)
+    end
   end
-  for _, user in ipairs(choosers) do
-    add(user)
+  local members, user_at = {}, {}
+  for i, value in ipairs(all_of(USERS, users)) do
+    local list, profile = string.match(value or '', '^%a|%d*|([^|]*)|?(.*)$')
+    for id in string.gmatch(list or '', '%d+') do
+      members[#members + 1] = users[i] .. ':' .. id
+      user_at[#members] = i
+    end
+    local ends = tonumber(string.match(profile or '', '^%a+|(%d+)|') or nil)
+    if ends then
+      met(i, ends)
+    end
   end
-  return users, members, choosers
+  for i, held_of in ipairs(all_of(DEADLINES, members)) do
+    met(user_at[i], deadline_in(held_of))
+  end
+  local late, ahead, silent = {}, {}, {}
+  for i, moment in pairs(first_late) do
+    late[#late + 1] = moment
+    late[#late + 1] = users[i]
+  end
+  for i, group in ipairs(groups) do
+    if first_ahead[i] then
+      ahead[#ahead + 1] = first_ahead[i]
+      ahead[#ahead + 1] = group
+    else
+      silent[#silent + 1] = group
+    end
+  end
+  in_parts('ZADD', LATE, late)
+  in_parts('ZADD', DUE, ahead)
+  in_parts('ZREM', DUE, silent)
+  return #groups == most
+end
+
+-- Users with sessions past their deadline, or a choice past its end, the longest overdue first, at most so many; and
+-- whether there may be more.
+local function overdue(now, most)
+  local more = look(now, most)
+  local users = redis.call('ZRANGE', LATE, '-inf', now, 'BYSCORE', 'LIMIT', 0, most)
+  return users, more or #users >= most
 end
 
 -- How many users are online, and how many of them not everyone may see, are away, and are not to be disturbed: those who
--- hold sessions and are in the sets, corrected by whatever is overdue. { -1 } where that is `most` or more: sweep first.
+-- hold sessions and are in the sets, corrected by whatever is overdue. { -1 } where too much is, for `most`: sweep first.
 local function counts(now, most)
-  local users, members, choosers = overdue(now, most)
-  if #members + #choosers >= most then
+  local users, more = overdue(now, most)
+  if more then
     return { -1 }
   end
   local size = function(set)

@@ -1,10 +1,13 @@
--- A page of the users that the shard holds. ARGV 1 where to go on (0 first).
+-- A page of the users that the shard holds, of whom it is seen to that somebody looks at each in time, should that have been
+-- lost. ARGV 1 where to go on (0 first).
 -- Answers { next, user, { session, timeout, deadline, idle, … }, profile, … }.
 local page = redis.call('HSCAN', USERS, ARGV[1], 'COUNT', 500)
 local answer = { page[1] }
 for i = 1, #page[2], 2 do
   local user = page[2][i]
   local found = held(user)
+  join(user)
+  watch(user, found)
   answer[#answer + 1] = user
   answer[#answer + 1] = listed(found)
   answer[#answer + 1] = profile_of(found)

@@ -59,9 +59,7 @@ local function pass(user, found, leaving, left, at, reason, ends)
     gone_members[i] = member(user, session)
     found.gone = math.max(found.gone, seen(session))
   end
-  for from = 1, #gone_members, PART do
-    redis.call('ZREM', SESSIONS, part(gone_members, from))
-  end
+  in_parts('HDEL', DEADLINES, gone_members)
   found.sessions = left
   local i, offline = 1, false
   while leaving[i] or ends do
@@ -121,11 +119,11 @@ local function take_out(user, found, leaves, at, reason)
 end
 
 -- Takes out what has passed its deadline, and a choice that has ended, in the order of their times. Answers what is
--- left, or nil.
+-- left, or nil; and whether anything was taken.
 local function settle(user, now)
   local found = held(user)
   if not found then
-    return nil
+    return nil, false
   end
   local leaving, left = {}, {}
   for _, session in ipairs(found.sessions) do
@@ -133,11 +131,12 @@ local function settle(user, now)
     list[#list + 1] = session
   end
   local ends = found.ends and found.ends <= now and found.ends or nil
-  if #leaving > 0 or ends then
+  local any = #leaving > 0 or ends ~= nil
+  if any then
     pass(user, found, leaving, left, nil, 'timeout', ends)
   end
   if #left == 0 then
-    return nil
+    return nil, any
   end
-  return found
+  return found, any
 end

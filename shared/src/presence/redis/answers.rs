@@ -74,18 +74,20 @@ pub(super) fn known_of(users: &[UserId], answers: &[Value]) -> Answer<(Vec<Known
     Ok((all, hidden))
 }
 
-/// `reason|gone|session:timeout_ms@deadline`: a user who shows nothing in particular, of whom one session is live.
+/// `reason|gone|session@deadline:timeout`: a user who shows nothing in particular, of whom one session is live.
 fn plain(bytes: &[u8]) -> Option<Known> {
-    let (value, deadline) = std::str::from_utf8(bytes).ok()?.split_once('@')?;
+    let (value, held) = std::str::from_utf8(bytes).ok()?.split_once('@')?;
+    let (deadline, timeout) = held.split_once(':')?;
     let mut parts = value.split('|');
-    let (why, gone, session) = (parts.next()?, parts.next()?, parts.next()?);
+    let (why, gone) = (parts.next()?, parts.next()?);
     let reason = match why {
         "l" => Reason::Login,
         "h" => Reason::Heartbeat,
         _ => return None,
     };
     let until: i64 = deadline.parse().ok()?;
-    let timeout: i64 = session.split_once(':')?.1.parse().ok()?;
+    // A session that is leaving has an l behind its timeout.
+    let timeout: i64 = timeout.trim_end_matches('l').parse().ok()?;
     let gone = if gone.is_empty() { 0 } else { gone.parse().ok()? };
     let last_seen = Timestamp(until.saturating_sub(timeout).max(gone).max(0));
     Some(Known::Online { until: Deadline(Timestamp(until)), last_seen, reason, shown: Shown::default() })

@@ -15,7 +15,7 @@ use crate::presence::cursor::Place;
 use crate::presence::engine::{Delta, Lookup, PresenceEngine, Snapshot, Touch, Touched, Work};
 use crate::timestamp::{Deadline, Timestamp, millis};
 
-/// Past so many sessions that wait for the sweep, a reader that counts sweeps first: it bounds a script's time.
+/// Past so many users who wait for the sweep, a reader that counts sweeps first: it bounds a script's time.
 pub(super) const OVERDUE_COUNTED: usize = 500;
 /// What one call of the sweep may take, for that: about 5 ms of Redis's time.
 pub(super) const SWEEP_BATCH: usize = 500;
@@ -43,14 +43,26 @@ pub struct RedisEngine {
 const NO_SCRIPT: redis::ErrorKind = redis::ErrorKind::Server(redis::ServerErrorKind::NoScript);
 
 /// The keys of every script but `touch` and `lease`.
-const COMMON: [&str; 10] =
-    ["sessions", "users", "unprojected", "transitions", "epoch", "hidden", "limited", "away", "dnd", "choices"];
+const COMMON: [&str; 12] = [
+    "deadlines",
+    "users",
+    "unprojected",
+    "transitions",
+    "epoch",
+    "hidden",
+    "limited",
+    "away",
+    "dnd",
+    "groups",
+    "due",
+    "late",
+];
 
 /// One shard's keys, made once.
 pub(super) struct ShardKeys {
     pub(super) tag: String,
     /// What the scripts' prelude names, in its order.
-    pub(super) common: [String; 10],
+    pub(super) common: [String; 12],
     pub(super) trimmed: String,
 }
 
@@ -63,16 +75,16 @@ impl ShardKeys {
     }
 }
 
-/// What `touch` answers to so many heartbeats.
-fn touched(answer: &[i64], count: usize) -> Answer<Touched> {
+/// What `touch` answers to heartbeats that were sent in this order, in the order that they have among themselves.
+fn touched(answer: &[i64], order: &[usize]) -> Answer<Touched> {
     let [now, common, rest @ ..] = answer else { return Err(unknown(answer)) };
     let deadline = |at: i64| Timestamp(at).nonzero().map(Deadline);
-    let mut deadlines = vec![deadline(*common); count];
+    let mut deadlines = vec![deadline(*common); order.len()];
     for pair in rest.chunks(2) {
         // Lua counts from 1.
-        let slot = usize::try_from(pair[0] - 1).ok().and_then(|place| deadlines.get_mut(place));
-        let (Some(slot), Some(at)) = (slot, pair.get(1)) else { return Err(unknown(answer)) };
-        *slot = deadline(*at);
+        let place = usize::try_from(pair[0] - 1).ok().and_then(|sent| order.get(sent));
+        let (Some(place), Some(at)) = (place, pair.get(1)) else { return Err(unknown(answer)) };
+        deadlines[*place] = deadline(*at);
     }
     Ok(Touched { now: Timestamp(*now), deadlines })
 }
@@ -162,9 +174,11 @@ impl RedisEngine {
         Ok(())
     }
 
-    /// See [`crate::presence::Engine::touch_shards`]: one command for all shards, which are on one server.
-    pub(crate) async fn touch_shards(&self, batches: &[Vec<Touch>]) -> Vec<Option<Answer<Touched>>> {
-        let command = self.touch_command(batches);
+    /// At most a thousand heartbeats, of any shards, in one command: these are on one server.
+    pub(crate) async fn touch_all(&self, touches: &[Touch]) -> Answer<Touched> {
+        let mut order: Vec<usize> = (0..touches.len()).collect();
+        order.sort_by_key(|place| touches[*place].user.shard(self.shards));
+        let command = self.touch_command(touches, &order);
         let (command, touch) = (&command, &self.scripts.touch);
         let call = self.within(|mut connection| async move {
             match command.query_async::<Vec<i64>>(&mut connection).await {
@@ -175,43 +189,33 @@ impl RedisEngine {
                 answer => answer,
             }
         });
-        let all = call.await.and_then(|answer| touched(&answer, batches.iter().map(Vec::len).sum()));
-        let mut deadlines = all.as_ref().map(|all| all.deadlines.as_slice()).unwrap_or_default();
-        let mut answer_to = |batch: &Vec<Touch>| {
-            let (mine, rest) = deadlines.split_at_checked(batch.len()).unwrap_or_default();
-            deadlines = rest;
-            let answer = all.as_ref().map(|all| Touched { now: all.now, deadlines: mine.to_vec() });
-            (!batch.is_empty()).then(|| answer.map_err(EngineError::clone))
-        };
-        batches.iter().map(&mut answer_to).collect()
+        touched(&call.await?, &order)
     }
 
     /// The call of `touch`, written once into one buffer: heartbeats are most of what is ever sent.
-    fn touch_command(&self, batches: &[Vec<Touch>]) -> redis::Cmd {
+    fn touch_command(&self, touches: &[Touch], order: &[usize]) -> redis::Cmd {
         use std::io::Write as _;
-        /// Digits of a member and its timeout, or nearly.
-        const MEMBER: usize = 40;
-        let all = || batches.iter().flatten();
-        let asked = || batches.iter().zip(self.keys.iter()).filter(|(batch, _)| !batch.is_empty());
-        let count = all().count();
-        let mut command = redis::Cmd::with_capacity(count + 3 * batches.len() + 4, count * MEMBER + 200);
-        command.arg("EVALSHA").arg(self.scripts.touch.get_hash()).arg(2 * asked().count());
-        for (_, keys) in asked() {
-            command.arg(&keys.common[0]).arg(&keys.common[1]);
+        /// Digits of a member, or nearly.
+        const MEMBER: usize = 32;
+        let shards =
+            order.chunk_by(|a, b| touches[*a].user.shard(self.shards) == touches[*b].user.shard(self.shards));
+        let mut command = redis::Cmd::with_capacity(
+            order.len() + 2 * self.shards as usize + 3,
+            order.len() * MEMBER + self.shards as usize * 2 * MEMBER + 100,
+        );
+        command.arg("EVALSHA").arg(self.scripts.touch.get_hash()).arg(shards.clone().count());
+        for shard in shards.clone() {
+            command.arg(&self.keys[touches[shard[0]].user.shard(self.shards) as usize].common[0]);
         }
-        let common = all().next().map(|touch| touch.timeout);
-        match common.filter(|common| all().all(|touch| touch.timeout == *common)) {
-            Some(common) => command.arg(millis(common)),
-            None => command.arg(""),
-        };
-        for (batch, _) in asked() {
-            command.arg(batch.len());
+        for shard in shards {
+            command.arg(shard.len());
         }
         let mut member = Vec::with_capacity(MEMBER);
-        for touch in all() {
+        for place in order {
+            let touch = &touches[*place];
             member.clear();
             // Writing to a Vec does not fail.
-            let _ = write!(member, "{}:{}:{}", touch.user, touch.session, millis(touch.timeout));
+            let _ = write!(member, "{}:{}", touch.user, touch.session);
             command.arg(member.as_slice());
         }
         command

@@ -44,13 +44,9 @@ impl PresenceEngine for RedisEngine {
         }
         let mut all = Touched { now: Timestamp(0), deadlines: Vec::with_capacity(batch.len()) };
         for part in batch.chunks(TOUCH_BATCH) {
-            let mut batches = vec![Vec::new(); self.shards as usize];
-            batches[shard as usize] = part.to_vec();
-            for touched in self.touch_shards(&batches).await.into_iter().flatten() {
-                let touched = touched?;
-                all.now = touched.now;
-                all.deadlines.extend(touched.deadlines);
-            }
+            let touched = self.touch_all(part).await?;
+            all.now = touched.now;
+            all.deadlines.extend(touched.deadlines);
         }
         Ok(all)
     }
@@ -160,9 +156,9 @@ impl PresenceEngine for RedisEngine {
             let batch = SWEEP_BATCH.min(most - taken);
             let mut call = self.script(&self.scripts.expire, keys);
             call.arg(self.shards).arg(batch);
-            let (overdue, next): (usize, i64) = self.invoke(&call).await?;
-            taken += overdue;
-            if overdue < batch || taken >= most {
+            let (settled, more, next): (usize, i64, i64) = self.invoke(&call).await?;
+            taken += settled;
+            if more == 0 || taken >= most {
                 return Ok(Expired { taken, next: u64::try_from(next).ok().map(Duration::from_millis) });
             }
         }

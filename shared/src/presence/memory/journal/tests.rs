@@ -105,7 +105,7 @@ impl World {
             }
             Step::Touch { user, session } => {
                 let (user, session) = id(user, session);
-                let touch = Touch { user, session, timeout: Duration::ZERO };
+                let touch = Touch { user, session };
                 e.touch(user.shard(SHARDS), &[touch]).await.unwrap();
             }
             Step::Idle { user, session } => {

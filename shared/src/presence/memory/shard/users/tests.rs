@@ -28,7 +28,7 @@ fn plain(sessions: Vec<HeldSession>) -> HeldUser {
 }
 
 fn beat(user: i64, session: i64) -> Touch {
-    Touch { user: UserId(user), session: SessionId(session), timeout: Duration::ZERO }
+    Touch { user: UserId(user), session: SessionId(session) }
 }
 
 #[test]
