@@ -20,9 +20,10 @@ use lastseen_shared::presence::clock::Clock;
 use lastseen_shared::presence::group::Pulse;
 use lastseen_shared::presence::memory::MemoryEngine;
 use lastseen_shared::presence::memory::journal::Journal;
-use lastseen_shared::presence::redis::{Redis, RedisClock, RedisEngine};
+use lastseen_shared::presence::redis::{RedisClock, RedisEngine};
 use lastseen_shared::presence::{Engine, PresenceEngine};
 use lastseen_shared::queue::Queue;
+use lastseen_shared::redis_client::Redis;
 use lastseen_shared::refusal::{Code, Failure, Refusal};
 use lastseen_shared::service::Service;
 use lastseen_shared::settings::{HttpSettings, Secret, Settings};
@@ -119,7 +120,7 @@ async fn open_engine(settings: &Settings) -> Result<Engine, StartError> {
     let engine = match (&settings.redis, &settings.database.address) {
         (Some(redis), _) => {
             let redis = Redis::new(redis).map_err(|problem| StartError::Refused(format!("REDIS_URL {problem}")))?;
-            Engine::Redis(RedisEngine::new(redis, shards, &RedisClock::Server).map_err(refused)?)
+            Engine::Redis(RedisEngine::new(redis, shards, RedisClock::Server))
         }
         (None, Address::Sqlite(path)) => {
             let journal = Journal::open(path).map_err(refused)?;
@@ -136,14 +137,13 @@ async fn open_engine(settings: &Settings) -> Result<Engine, StartError> {
 fn open_signals(settings: &Settings) -> Result<Signals, StartError> {
     let Some(redis) = &settings.redis else { return Ok(Signals::local()) };
     let redis = Redis::new(redis).map_err(|problem| StartError::Refused(format!("REDIS_URL {problem}")))?;
-    Signals::redis(redis).map_err(|error| StartError::Refused(error.to_string()))
+    Ok(Signals::redis(redis))
 }
 
 fn open_queue(settings: &Settings) -> Result<Queue, StartError> {
     let Some(redis) = &settings.redis else { return Ok(Queue::memory(TICK_MEMORY)) };
     let redis = Redis::new(redis).map_err(|problem| StartError::Refused(format!("REDIS_URL {problem}")))?;
-    let connection = redis.shared().map_err(|error| StartError::Refused(error.to_string()))?;
-    Ok(Queue::redis(connection, redis.key_prefix(), TICK_MEMORY))
+    Ok(Queue::redis(redis.shared(), redis.key_prefix(), TICK_MEMORY))
 }
 
 /// The signing secret that was set, or the stand-alone program's own: made once, for its owner's eyes only.
@@ -207,10 +207,7 @@ fn listen(
     let threads = builder.workers(http.threads).shutdown_timeout(DRAIN).disable_signals();
     let listened = threads.listen("api", listener, move || {
         // Of its own for each thread: heartbeats that arrive on it share commands, on its own connection.
-        let engine = service.engine.for_thread().unwrap_or_else(|error| {
-            log::warn!("a thread shares the connection of all: {error}");
-            service.engine.clone()
-        });
+        let engine = service.engine.for_thread();
         let service = web::Data::new(service.on(engine.clone()));
         let pulse = Pulse::new(engine);
         let (live, tokens, metrics) = (live.clone(), tokens.clone(), metrics.clone());

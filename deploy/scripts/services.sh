@@ -1,17 +1,19 @@
 #!/usr/bin/env bash
 # Runs a command beside a private PostgreSQL and a private Redis:
 #
-#   services.sh with-services [--appendonly] COMMAND...
+#   services.sh with-services [--appendonly] [--cluster] COMMAND...
 #
 # Both listen on free ports of loopback, keep their data in a temporary folder and are gone when the
 # command has ended, whichever way it ended; its exit code is passed on. The command finds them by
 #
 #   TEST_DATABASE_URL           postgres://postgres@127.0.0.1:PORT/postgres
 #   TEST_REDIS_URL              redis://127.0.0.1:PORT
+#   TEST_REDIS_CLUSTER_URL      redis://127.0.0.1:PORT,redis://127.0.0.1:PORT,redis://127.0.0.1:PORT
 #   LASTSEEN_TEST_REDIS_SERVER  the redis-server program, for a test that needs a Redis of its own
 #
-# With --appendonly Redis writes its append-only file, as an installation does. The command has no
-# terminal to read from: it runs in a process group of its own, so that a signal can end all of it.
+# With --appendonly Redis writes its append-only file, as an installation does; with --cluster there is a
+# Redis Cluster of three masters too. The command has no terminal to read from: it runs in a process group
+# of its own, so that a signal can end all of it.
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
@@ -22,6 +24,7 @@ ready_seconds=60
 dir=
 postgres_pid=
 redis_pid=
+cluster_pids=()
 command_group=
 signals=0
 interrupted=
@@ -56,6 +59,7 @@ clean_up() {
   trap '' INT TERM HUP
   end "-$command_group" TERM KILL
   end "$redis_pid" INT KILL
+  for pid in "${cluster_pids[@]}"; do end "$pid" INT KILL; done
   end "$postgres_pid" INT QUIT KILL
   [ -z "$dir" ] || rm -rf "$dir"
 }
@@ -160,6 +164,42 @@ start_redis() { # yes|no: the append-only file
   give_up Redis "$log"
 }
 
+cluster_is() { # CHECK PORT...
+  local check=$1 port
+  shift
+  for port; do
+    [ -n "$(redis-cli -p "$port" CLUSTER INFO 2>/dev/null | grep -E "$check")" ] || return 1
+  done
+}
+
+# Three masters with a third of the slots each. Their ports among each other are 10,000 above.
+start_redis_cluster() {
+  local program port ports log
+  program=$(command -v redis-server)
+  for ((i = 0; i < attempts; i++)); do
+    ports=()
+    for n in 1 2 3; do
+      port=$(random_port)
+      log=$dir/cluster-$i-$n.log
+      mkdir -p "$dir/cluster-$i-$n"
+      [ -z "${user:-}" ] || chown "$user" "$dir/cluster-$i-$n"
+      start "$log" "$program" --port "$port" --bind 127.0.0.1 --dir "$dir/cluster-$i-$n" --save '' --appendonly no \
+        --cluster-enabled yes --cluster-node-timeout 2000 --cluster-config-file nodes.conf
+      cluster_pids+=("$!")
+      ports+=("$port")
+    done
+    if wait_until "${cluster_pids[-1]}" cluster_is cluster_state "${ports[@]}" &&
+      redis-cli --cluster create "${ports[@]/#/127.0.0.1:}" --cluster-yes >"$dir/cluster.log" 2>&1 &&
+      wait_until "${cluster_pids[-1]}" cluster_is cluster_state:ok "${ports[@]}"; then
+      export TEST_REDIS_CLUSTER_URL="redis://127.0.0.1:${ports[0]},redis://127.0.0.1:${ports[1]},redis://127.0.0.1:${ports[2]}"
+      return
+    fi
+    for pid in "${cluster_pids[@]}"; do end "$pid" KILL; done
+    cluster_pids=()
+  done
+  give_up "The Redis Cluster" "$log"
+}
+
 # In the background, so that a signal is heard at once; job control makes it the leader of a group.
 run() {
   local rc
@@ -175,14 +215,18 @@ run() {
   done
 }
 
-usage='usage: services.sh with-services [--appendonly] COMMAND...'
+usage='usage: services.sh with-services [--appendonly] [--cluster] COMMAND...'
 [ "${1:-}" = with-services ] || die "$usage"
 shift
-appendonly=no
-if [ "${1:-}" = --appendonly ]; then
-  appendonly=yes
+appendonly=no cluster=no
+while true; do
+  case ${1:-} in
+    --appendonly) appendonly=yes ;;
+    --cluster) cluster=yes ;;
+    *) break ;;
+  esac
   shift
-fi
+done
 [ $# -gt 0 ] || die "$usage"
 
 trap clean_up EXIT
@@ -195,5 +239,6 @@ unset PGHOST PGHOSTADDR PGPORT PGUSER PGPASSWORD PGDATABASE PGDATA PGOPTIONS PGS
 make_dir
 start_postgres
 start_redis "$appendonly"
-say "PostgreSQL: $TEST_DATABASE_URL, Redis: $TEST_REDIS_URL"
+[ $cluster = no ] || start_redis_cluster
+say "PostgreSQL: $TEST_DATABASE_URL, Redis: $TEST_REDIS_URL${TEST_REDIS_CLUSTER_URL:+, Cluster: $TEST_REDIS_CLUSTER_URL}"
 run "$@"

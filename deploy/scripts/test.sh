@@ -11,4 +11,4 @@ bash "$scripts/setup.sh" test
 for variable in DATABASE_URL REDIS_URL $(compgen -e LASTSEEN_ || true); do
   unset "$variable"
 done
-exec bash "$scripts/services.sh" with-services bash "$scripts/test-steps.sh"
+exec bash "$scripts/services.sh" with-services --cluster bash "$scripts/test-steps.sh"

@@ -9,6 +9,7 @@ pub mod models;
 pub mod presence;
 pub mod privacy;
 pub mod queue;
+pub mod redis_client;
 pub mod refusal;
 pub mod service;
 pub mod settings;

@@ -6,7 +6,6 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use futures_util::StreamExt;
-use redis::aio::ConnectionManager;
 use serde::{Deserialize, Serialize};
 use tokio::sync::broadcast;
 
@@ -14,7 +13,7 @@ use crate::ids::UserId;
 use crate::models::notification::Notification;
 use crate::presence::EngineError;
 use crate::presence::availability::Privacy;
-use crate::presence::redis::Redis;
+use crate::redis_client::{Connection, Redis};
 
 /// Signals that a slow follower may be behind before it misses some.
 const BACKLOG: usize = 4_096;
@@ -61,7 +60,7 @@ pub struct Signals {
 
 struct Remote {
     redis: Redis,
-    connection: ConnectionManager,
+    connection: Connection,
     channel: String,
     listening: OnceLock<()>,
 }
@@ -82,15 +81,13 @@ impl Signals {
     /// Among all processes on this Redis.
     ///
     /// # Panics
-    /// Outside of a Tokio runtime: the connection's task is started there.
-    ///
-    /// # Errors
-    /// [`EngineError::Unavailable`] where no connection can be prepared.
-    pub fn redis(redis: Redis) -> Result<Self, EngineError> {
-        let connection = redis.shared()?;
+    /// For a Cluster, outside of a Tokio runtime.
+    #[must_use]
+    pub fn redis(redis: Redis) -> Self {
+        let connection = redis.shared();
         let channel = format!("{}signals", redis.key_prefix());
         let remote = Remote { redis, connection, channel, listening: OnceLock::new() };
-        Ok(Self { local: broadcast::channel(BACKLOG).0, remote: Some(Arc::new(remote)) })
+        Self { local: broadcast::channel(BACKLOG).0, remote: Some(Arc::new(remote)) }
     }
 
     /// Says it. Nobody may be there to hear it.

@@ -6,9 +6,10 @@ use std::time::Duration;
 use clap::Command;
 use lastseen_shared::account::hashing::Hasher;
 use lastseen_shared::db::Db;
-use lastseen_shared::presence::redis::{Redis, RedisClock, RedisEngine};
+use lastseen_shared::presence::redis::{RedisClock, RedisEngine};
 use lastseen_shared::presence::{Engine, PresenceEngine};
 use lastseen_shared::queue::Queue;
+use lastseen_shared::redis_client::Redis;
 use lastseen_shared::service::Service;
 use lastseen_shared::settings::table::{flags, given};
 use lastseen_shared::settings::{Form, Settings};
@@ -46,7 +47,7 @@ pub async fn run() -> Result<(), StartError> {
     let redis = Redis::new(redis_settings).map_err(|problem| format!("REDIS_URL {problem}"))?;
     let db = Db::new(settings.database.address.clone(), settings.database.connections)?;
     db.migrate().await.map_err(|error| format!("DATABASE_URL: {error}"))?;
-    let engine = Engine::Redis(RedisEngine::new(redis.clone(), settings.presence.shards, &RedisClock::Server)?);
+    let engine = Engine::Redis(RedisEngine::new(redis.clone(), settings.presence.shards, RedisClock::Server));
     engine.start().await?;
     let metrics = Arc::new(Metrics::new());
     let sender = Sender::new(SystemResolver, settings.webhooks_allow_private)?;
@@ -54,8 +55,8 @@ pub async fn run() -> Result<(), StartError> {
         deliverer: Deliverer::new(db.clone(), Arc::clone(&metrics), sender),
         engine,
         db,
-        signals: Signals::redis(redis.clone())?,
-        queue: Queue::redis(redis.shared()?, redis.key_prefix(), TICK_MEMORY),
+        signals: Signals::redis(redis.clone()),
+        queue: Queue::redis(redis.shared(), redis.key_prefix(), TICK_MEMORY),
         presence: settings.presence,
         sessions_kept: startup::SESSIONS_KEPT,
         history_kept: settings.worker.history_retention,

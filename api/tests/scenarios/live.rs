@@ -290,7 +290,7 @@ pub async fn a_lost_redis_is_told_as_a_snapshot(form: Form) {
     socket.watch(&[bob.user]).await;
     let cursor = socket.cursor.clone();
     let mut redis = system.redis.as_ref().unwrap().connect();
-    redis::cmd("FLUSHALL").query::<()>(&mut redis).unwrap();
+    redis::cmd("FLUSHALL").query::<()>(redis.as_mut()).unwrap();
     // Everything that was watched is told anew: Bob is offline until his next heartbeat.
     let bob_now = socket.until("snapshot").await;
     assert_eq!(bob_now["presences"][0]["online_status"], "offline", "{bob_now}");

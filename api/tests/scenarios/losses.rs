@@ -65,7 +65,7 @@ pub async fn everybody_is_back_after_redis_was_emptied(form: Form) {
     let hearts: Vec<Heart> = sessions.iter().map(|session| Heart::of(session, INTERVAL)).collect();
     tokio::time::sleep(INTERVAL).await;
 
-    redis::cmd("FLUSHALL").query::<()>(&mut system.redis.as_ref().unwrap().connect()).unwrap();
+    redis::cmd("FLUSHALL").query::<()>(system.redis.as_ref().unwrap().connect().as_mut()).unwrap();
     let emptied = now();
     let back = eventually(Duration::from_secs(5), async || {
         let asked = now();

@@ -102,7 +102,7 @@ pub async fn kills_lose_nothing_that_was_to_be_told(form: Form) {
         // Amid the sending. What was sent was not taken.
         kill(&mut system);
         receiver.holds(false);
-        if form == Form::Distributed {
+        if form != Form::StandAlone {
             // Acknowledged while nobody is there to tell of it.
             user.log_out().await.done();
             system.start_workers_again().await;

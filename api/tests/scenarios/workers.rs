@@ -7,9 +7,10 @@ use futures_util::{StreamExt, stream};
 use lastseen_shared::ids::{SessionId, UserId};
 use lastseen_shared::presence::availability::Profile;
 use lastseen_shared::presence::engine::{Connect, Connected};
-use lastseen_shared::presence::redis::{RedisClock, RedisEngine, RedisSettings};
+use lastseen_shared::presence::redis::{RedisClock, RedisEngine};
 use lastseen_shared::presence::{PresenceEngine, Reason};
 use lastseen_shared::queue::{Job, Queue};
+use lastseen_shared::redis_client::{Redis, RedisSettings};
 
 use crate::harness::{Form, NO_SWEEP, PATIENT, Setup, System};
 use crate::sight::{all_offline, sights};
@@ -18,11 +19,11 @@ use crate::time::{eventually, now, stays, until};
 const USERS: usize = 5_000;
 
 /// The same Redis as the programs', for a test that does more than clients could in its time.
-fn engine(system: &System) -> (RedisEngine, lastseen_shared::presence::redis::Redis) {
+fn engine(system: &System) -> (RedisEngine, Redis) {
     let ours = system.redis.as_ref().unwrap();
     let settings = RedisSettings { url: ours.url(), key_prefix: ours.prefix().to_owned() };
-    let redis = lastseen_shared::presence::redis::Redis::new(&settings).unwrap();
-    (RedisEngine::new(redis.clone(), 1, &RedisClock::Server).unwrap(), redis)
+    let redis = Redis::new(&settings).unwrap();
+    (RedisEngine::new(redis.clone(), 1, RedisClock::Server), redis)
 }
 
 /// Brings a session of each user online, for a time so short that it is over when the last one is.
@@ -49,7 +50,8 @@ fn kill_amid_sweep(system: &mut System, users: usize) {
     let pids: Vec<u32> = system.workers.iter().map(crate::harness::process::Process::pid).collect();
     let start = now();
     while now() < start + 10_000 {
-        let held: usize = redis::cmd("HLEN").arg(format!("{prefix}{{p:0}}:users")).query(&mut connection).unwrap();
+        let held: usize =
+            redis::cmd("HLEN").arg(format!("{prefix}{{p:0}}:users")).query(connection.as_mut()).unwrap();
         assert_ne!(held, 0, "the sweep was over before it could be disturbed");
         if held == users {
             continue;
@@ -59,16 +61,17 @@ fn kill_amid_sweep(system: &mut System, users: usize) {
             .arg(format!("{prefix}{{core:apalis:queues:list}}:jobs:workers"))
             .arg(0)
             .arg(-1)
-            .query(&mut connection)
+            .query(connection.as_mut())
             .unwrap();
         let busy = workers.iter().find(|name| {
             let key = format!("{prefix}{{core:apalis:queues:list}}:jobs:inflight:{name}");
-            redis::cmd("SCARD").arg(key).query::<u64>(&mut connection).unwrap() > 0
+            redis::cmd("SCARD").arg(key).query::<u64>(connection.as_mut()).unwrap() > 0
         });
         let Some(busy) = busy else { continue };
         let place = pids.iter().position(|pid| busy.contains(&format!("-{pid}-"))).unwrap();
         system.workers[place].kill();
-        let left: usize = redis::cmd("HLEN").arg(format!("{prefix}{{p:0}}:users")).query(&mut connection).unwrap();
+        let left: usize =
+            redis::cmd("HLEN").arg(format!("{prefix}{{p:0}}:users")).query(connection.as_mut()).unwrap();
         assert!(left > 0, "the sweep was over before the kill");
         // Whoever is left has the other half to do.
         system.workers.remove(place);
@@ -99,7 +102,7 @@ pub async fn another_worker_finishes_a_sweep(form: Form) {
     })
     .await;
     until(*deadlines.values().max().unwrap()).await;
-    let queue = Queue::redis(redis.shared().unwrap(), redis.key_prefix(), Duration::from_secs(60));
+    let queue = Queue::redis(redis.shared(), redis.key_prefix(), Duration::from_secs(60));
     queue.push(Job::Sweep { shard: 0 }, 0).await.unwrap();
     kill_amid_sweep(&mut system, USERS);
 

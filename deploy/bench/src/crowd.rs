@@ -83,8 +83,8 @@ pub async fn make(crowd: Crowd) -> Result<(), Failed> {
     let shards = settings.presence.shards;
     let engine = match (&settings.redis, &settings.database.address) {
         (Some(redis), _) => {
-            let redis = lastseen_shared::presence::redis::Redis::new(redis)?;
-            Engine::Redis(RedisEngine::new(redis, shards, &RedisClock::Server)?)
+            let redis = lastseen_shared::redis_client::Redis::new(redis)?;
+            Engine::Redis(RedisEngine::new(redis, shards, RedisClock::Server))
         }
         (None, Address::Sqlite(path)) => {
             Engine::Memory(MemoryEngine::journaled(shards, Clock::System, Journal::open(path)?)?)

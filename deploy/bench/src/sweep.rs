@@ -9,9 +9,10 @@ use lastseen_shared::ids::{SessionId, UserId};
 use lastseen_shared::models::projection::Offset;
 use lastseen_shared::presence::availability::Profile;
 use lastseen_shared::presence::engine::{Connect, Connected};
-use lastseen_shared::presence::redis::{Redis, RedisClock, RedisEngine};
+use lastseen_shared::presence::redis::{RedisClock, RedisEngine};
 use lastseen_shared::presence::{PresenceEngine, Reason, TransitionId};
 use lastseen_shared::queue::{Job, Queue};
+use lastseen_shared::redis_client::{Connection, Redis};
 use lastseen_shared::settings::Settings;
 use lastseen_shared::timestamp::Timestamp;
 
@@ -26,7 +27,7 @@ struct Parts {
     engine: RedisEngine,
     db: Db,
     queue: Queue,
-    redis: redis::aio::ConnectionManager,
+    redis: Connection,
     prefix: String,
 }
 
@@ -35,9 +36,9 @@ impl Parts {
         let redis = Redis::new(settings.redis.as_ref().ok_or("REDIS_URL is not set")?)?;
         let prefix = redis.key_prefix().to_owned();
         Ok(Self {
-            queue: Queue::redis(redis.shared()?, &prefix, Duration::from_secs(600)),
-            redis: redis.shared()?,
-            engine: RedisEngine::new(redis, settings.presence.shards, &RedisClock::Server)?,
+            queue: Queue::redis(redis.shared(), &prefix, Duration::from_secs(600)),
+            redis: redis.shared(),
+            engine: RedisEngine::new(redis, settings.presence.shards, RedisClock::Server),
             db: Db::new(settings.database.address.clone(), 2)?,
             prefix,
         })

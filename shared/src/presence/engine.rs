@@ -295,7 +295,6 @@ pub enum Work {
 
 /// One of the two engines. A `match`, not a trait object: no heartbeat pays for an allocation.
 #[derive(Clone)]
-#[expect(clippy::large_enum_variant, reason = "there are a few of them in a process, none in a collection")]
 pub enum Engine {
     /// The distributed form's.
     Redis(RedisEngine),
@@ -329,12 +328,13 @@ impl Engine {
 
     /// The same engine for one thread that sends many heartbeats: on a connection of its own.
     ///
-    /// # Errors
-    /// [`EngineError::Unavailable`] where no connection can be prepared.
-    pub fn for_thread(&self) -> Answer<Self> {
+    /// # Panics
+    /// On a Redis Cluster, outside of a Tokio runtime.
+    #[must_use]
+    pub fn for_thread(&self) -> Self {
         match self {
-            Self::Redis(engine) => engine.with_own_connection().map(Self::Redis),
-            Self::Memory(_) => Ok(self.clone()),
+            Self::Redis(engine) => Self::Redis(engine.with_own_connection()),
+            Self::Memory(_) => self.clone(),
         }
     }
 }

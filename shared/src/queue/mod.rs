@@ -46,7 +46,7 @@ use std::time::Duration;
 
 pub use memory::{ActiveTask, MemoryQueue};
 pub use payload::{Envelope, Job, PayloadError};
-pub use redis::{Connection, RedisQueue};
+pub use redis::RedisQueue;
 
 /// How long the record of a task that ended well is kept.
 pub const KEEP_DONE: Duration = Duration::from_secs(60);
@@ -123,7 +123,7 @@ impl Queue {
     /// `idempotency_ttl` is how far apart replicas may enqueue the same job of the same tick and still make one of it. It is
     /// rounded up to whole seconds, and is at least one.
     #[must_use]
-    pub fn redis(connection: Connection, prefix: &str, idempotency_ttl: Duration) -> Self {
+    pub fn redis(connection: crate::redis_client::Connection, prefix: &str, idempotency_ttl: Duration) -> Self {
         Self::Redis(RedisQueue::new(connection, prefix, idempotency_ttl))
     }
 

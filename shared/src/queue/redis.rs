@@ -6,14 +6,11 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use apalis::prelude::TaskBuilder;
 use apalis_redis::{Config, RedisStorage};
-use redis::aio::ConnectionManager;
 use redis::{Script, pipe};
 use serde_json::Value;
 
 use super::{Depth, Envelope, Pushed, QueueError};
-
-/// The connection the queue works on.
-pub type Connection = ConnectionManager;
+use crate::redis_client::Connection;
 
 /// A tag that puts the queue in the slot of the one key apalis does not prefix; see the module's table.
 const HASH_TAG: &str = "{core:apalis:queues:list}";

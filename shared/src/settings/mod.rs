@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use crate::account::{Email, Password, Username};
 use crate::db::Address;
-use crate::presence::redis::RedisSettings;
+use crate::redis_client::{Redis, RedisSettings};
 
 use presence::presence;
 pub use presence::{AWAY_AFTER, PresenceSettings};
@@ -206,17 +206,8 @@ fn redis(r: &mut Reader<'_>) -> Option<Option<RedisSettings>> {
         }
     });
     let url = r.required("REDIS_URL", |text| {
-        if text.contains(',') {
-            return Err("names several addresses: a Redis Cluster is not supported yet".to_owned());
-        }
-        if text.starts_with("redis+sentinel://") {
-            return Err("names a Sentinel, which is not supported yet: name the master".to_owned());
-        }
-        if !["redis://", "rediss://", "redis+unix://"].iter().any(|scheme| text.starts_with(scheme)) {
-            return Err("must begin with redis:// or rediss://".to_owned());
-        }
         let settings = RedisSettings { url: text.to_owned(), key_prefix: String::new() };
-        crate::presence::redis::Redis::new(&settings).map(|_| text.to_owned())
+        Redis::new(&settings).map(|_| text.to_owned())
     })?;
     Some(Some(RedisSettings { url, key_prefix: key_prefix.unwrap_or_default() }))
 }

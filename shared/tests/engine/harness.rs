@@ -12,10 +12,11 @@ use lastseen_shared::presence::clock::{Clock, ManualClock};
 use lastseen_shared::presence::engine::{Connect, Connected, Counts, Touch};
 use lastseen_shared::presence::memory::MemoryEngine;
 use lastseen_shared::presence::memory::journal::Journal;
-use lastseen_shared::presence::redis::{Redis, RedisClock, RedisEngine, RedisSettings};
+use lastseen_shared::presence::redis::{RedisClock, RedisEngine};
 use lastseen_shared::presence::rule::Known;
 use lastseen_shared::presence::transition::{Entry, Event, Transition};
 use lastseen_shared::presence::{Engine, PresenceEngine as _, Reason, TransitionId};
+use lastseen_shared::redis_client::{Redis, RedisSettings};
 use lastseen_shared::timestamp::{Deadline, Timestamp};
 
 /// What most tests use as the inactivity timeout.
@@ -31,7 +32,8 @@ pub const fn ms(n: u64) -> Duration {
     Duration::from_millis(n)
 }
 
-/// Instantiates each test for every engine: `memory::name`, `journaled::name`, `redis::name`.
+/// Instantiates each test for every engine: `memory::name`, `journaled::name`, `redis::name`, and that on a Cluster,
+/// `cluster::name`.
 macro_rules! contract {
     ($($(#[doc = $doc:literal])* async fn $name:ident($harness:ident: &Harness) $body:block)+) => {
         $($(#[doc = $doc])* async fn $name($harness: &Harness) $body)+
@@ -44,6 +46,9 @@ macro_rules! contract {
         }
         mod redis {
             $(#[tokio::test] async fn $name() { super::$name(&$crate::harness::Harness::redis()).await; })+
+        }
+        mod cluster {
+            $(#[tokio::test] async fn $name() { super::$name(&$crate::harness::Harness::cluster()).await; })+
         }
     };
 }
@@ -63,9 +68,9 @@ enum Time {
     Redis(RedisTime),
 }
 
-/// A clock in a key of a Redis, and what else stands under its prefix.
+/// A clock in keys of a Redis, and what else stands under its prefix.
 struct RedisTime {
-    connection: Mutex<redis::Connection>,
+    connection: Mutex<Box<dyn redis::ConnectionLike + Send>>,
     url: String,
     prefix: String,
 }
@@ -73,14 +78,18 @@ struct RedisTime {
 impl Drop for RedisTime {
     fn drop(&mut self) {
         let Ok(connection) = self.connection.get_mut() else { return };
+        if self.url.contains(',') {
+            // A Cluster scans a node at a time; it ends with the run.
+            return;
+        }
         let mut from = 0_u64;
         loop {
             let mut scan = redis::cmd("SCAN");
             scan.arg(from).arg("MATCH").arg(format!("{}*", self.prefix)).arg("COUNT").arg(1_000);
             // A server that the test stopped has nothing left to remove.
-            let Ok((next, keys)) = scan.query::<(u64, Vec<String>)>(connection) else { return };
+            let Ok((next, keys)) = scan.query::<(u64, Vec<String>)>(connection.as_mut()) else { return };
             if !keys.is_empty() {
-                let _ = redis::cmd("DEL").arg(keys).query::<()>(connection);
+                let _ = redis::cmd("DEL").arg(keys).query::<()>(connection.as_mut());
             }
             if next == 0 {
                 return;
@@ -127,9 +136,16 @@ fn start() -> Timestamp {
     Timestamp(Timestamp::now().0 / 1_000 * 1_000)
 }
 
-/// The server that all tests share.
-fn shared_redis() -> String {
-    std::env::var("TEST_REDIS_URL").expect("TEST_REDIS_URL is not set: run `make test`, which starts a Redis for it")
+/// A server that all tests share.
+fn shared(variable: &str) -> String {
+    std::env::var(variable).unwrap_or_else(|_| panic!("{variable} is not set: run `make test`, which starts it"))
+}
+
+fn connect(url: &str) -> Box<dyn redis::ConnectionLike + Send> {
+    match url.contains(',') {
+        true => Box::new(redis::cluster::ClusterClient::new(url.split(',')).unwrap().get_connection().unwrap()),
+        false => Box::new(redis::Client::open(url).unwrap().get_connection().unwrap()),
+    }
 }
 
 /// Opens the journal at `path`, its tables made.
@@ -162,13 +178,17 @@ impl Harness {
     }
 
     pub fn redis() -> Self {
-        Self::on_redis(&shared_redis())
+        Self::on_redis(&shared("TEST_REDIS_URL"))
+    }
+
+    pub fn cluster() -> Self {
+        Self::on_redis(&shared("TEST_REDIS_CLUSTER_URL"))
     }
 
     /// An engine on the Redis at `url`, under a prefix of its own.
     pub fn on_redis(url: &str) -> Self {
         let (start, prefix) = (start(), format!("{}:", unique()));
-        let connection = Mutex::new(redis::Client::open(url).unwrap().get_connection().unwrap());
+        let connection = Mutex::new(connect(url));
         let engine = redis_engine(url, &prefix, SHARDS);
         let time = Time::Redis(RedisTime { connection, url: url.to_owned(), prefix });
         let harness = Self { engine: Engine::Redis(engine), start, time, folder: None };
@@ -204,20 +224,25 @@ impl Harness {
         let Time::Redis(time) = &self.time else { panic!("only Redis knows commands") };
         let mut command = redis::cmd(words[0]);
         command.arg(&words[1..]);
-        command.query(&mut *time.connection.lock().unwrap())
+        command.query(time.connection.lock().unwrap().as_mut())
     }
 
     /// Connects the harness itself anew after the server was restarted. Only on Redis.
     pub fn reconnect(&self) {
         let Time::Redis(time) = &self.time else { panic!("only Redis has a connection") };
-        *time.connection.lock().unwrap() = redis::Client::open(&*time.url).unwrap().get_connection().unwrap();
+        *time.connection.lock().unwrap() = connect(&time.url);
     }
 
     /// Moves the clock to `to`, forwards or back.
     pub fn set(&self, to: Timestamp) {
         match &self.time {
             Time::Manual(clock) => clock.set(to),
-            Time::Redis(time) => self.command(&["SET", &clock_key(&time.prefix), &to.0.to_string()]).unwrap(),
+            Time::Redis(_) => {
+                for shard in 0..SHARDS {
+                    let clock = self.key(&format!("{{p:{shard}}}:clock"));
+                    self.command::<()>(&["SET", &clock, &to.0.to_string()]).unwrap();
+                }
+            }
         }
     }
 
@@ -332,13 +357,9 @@ impl Harness {
     }
 }
 
-fn clock_key(prefix: &str) -> String {
-    format!("{prefix}clock")
-}
-
 fn redis_engine(url: &str, prefix: &str, shards: u32) -> RedisEngine {
     let redis = Redis::new(&RedisSettings { url: url.to_owned(), key_prefix: prefix.to_owned() }).unwrap();
-    RedisEngine::new(redis, shards, &RedisClock::Key(clock_key(prefix))).unwrap()
+    RedisEngine::new(redis, shards, RedisClock::Key)
 }
 
 /// A heartbeat whose token knows the usual timeout.

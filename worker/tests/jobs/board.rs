@@ -11,6 +11,7 @@ use lastseen_shared::ids::UserId;
 use lastseen_shared::models::account::AccountChanges;
 use lastseen_shared::models::{Account, NewAccount};
 use lastseen_shared::queue::{Job, Queue};
+use lastseen_shared::redis_client::{Redis, RedisSettings};
 use lastseen_shared::service::Service;
 use lastseen_shared::settings::{Form, Raw, Settings};
 use lastseen_worker::consume::{ConsumeSettings, consume};
@@ -101,12 +102,12 @@ impl Listening {
     }
 }
 
-async fn redis_queue() -> Queue {
-    let client = redis::Client::open(required("TEST_REDIS_URL")).unwrap();
+fn redis_queue() -> Queue {
     let mut random = [0; 8];
     getrandom::fill(&mut random).unwrap();
     let prefix = format!("board{:x}:", u64::from_ne_bytes(random));
-    Queue::redis(client.get_connection_manager().await.unwrap(), &prefix, Duration::from_secs(60))
+    let settings = RedisSettings { url: required("TEST_REDIS_URL"), key_prefix: String::new() };
+    Queue::redis(Redis::new(&settings).unwrap().shared(), &prefix, Duration::from_secs(60))
 }
 
 /// Fails until it is told otherwise.
@@ -203,7 +204,7 @@ async fn guesses_are_limited_as_log_ins_are() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_dead_job_is_put_back_by_hand() {
-    for queue in [redis_queue().await, Queue::memory(PATIENCE)] {
+    for queue in [redis_queue(), Queue::memory(PATIENCE)] {
         let listening = Listening::start(queue.clone(), "on").await;
         listening.account("admin", Role::Admin).await;
         let before = listening.board().await;
@@ -277,7 +278,7 @@ async fn a_dead_job_is_put_back_by_hand() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_tried_again_is_seen() {
-    for queue in [redis_queue().await, Queue::memory(PATIENCE)] {
+    for queue in [redis_queue(), Queue::memory(PATIENCE)] {
         let listening = Listening::start(queue.clone(), "on").await;
         listening.account("admin", Role::Admin).await;
         let policy = Policy { attempts: 2, backoff: Duration::from_secs(3_600), timeout: PATIENCE };

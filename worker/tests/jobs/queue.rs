@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use lastseen_shared::queue::{Job, Pushed, Queue};
+use lastseen_shared::redis_client::{Connection, Redis, RedisSettings};
 use lastseen_worker::attempt::Outcome;
 use lastseen_worker::consume::{ConsumeSettings, consume};
 use lastseen_worker::context::JobError;
@@ -112,20 +113,20 @@ fn start(queue: &Queue, concurrency: usize, runner: Fake) -> Worker {
     Worker { stop, task }
 }
 
-async fn connection() -> redis::aio::ConnectionManager {
-    let client = redis::Client::open(crate::world::required("TEST_REDIS_URL")).unwrap();
-    client.get_connection_manager().await.unwrap()
+fn connection() -> Connection {
+    let url = crate::world::required("TEST_REDIS_URL");
+    Redis::new(&RedisSettings { url, key_prefix: String::new() }).unwrap().shared()
 }
 
 async fn redis_queue() -> (Queue, String) {
     let mut random = [0; 8];
     getrandom::fill(&mut random).unwrap();
     let prefix = format!("test{:x}:", u64::from_ne_bytes(random));
-    (Queue::redis(connection().await, &prefix, Duration::from_secs(60)), prefix)
+    (Queue::redis(connection(), &prefix, Duration::from_secs(60)), prefix)
 }
 
 async fn keys(prefix: &str) -> Vec<String> {
-    let mut conn = connection().await;
+    let mut conn = connection();
     let mut keys: Vec<String> = redis::cmd("KEYS").arg(format!("{prefix}*")).query_async(&mut conn).await.unwrap();
     keys.sort();
     keys
@@ -329,7 +330,7 @@ async fn finished_tasks_leave_nothing_behind() {
     assert_eq!(queue.clean_finished_before(Duration::ZERO, Duration::ZERO).await.unwrap(), 16);
     let left: Vec<_> = keys(&prefix).await.into_iter().filter(|k| !k.contains(":idempotency:")).collect();
     println!("{left:#?}");
-    let mut conn = connection().await;
+    let mut conn = connection();
     for key in keys(&prefix).await {
         let ttl: i64 = redis::cmd("TTL").arg(&key).query_async(&mut conn).await.unwrap();
         if key.ends_with(":signal") {
@@ -352,7 +353,7 @@ async fn a_payload_of_another_version_is_given_up_and_harms_nothing() {
     let name = redis_queue.name().to_owned();
     assert!(name.starts_with(&prefix));
     let config = apalis_redis::Config::default().queue(&name);
-    let mut conn = connection().await;
+    let mut conn = connection();
     let task = apalis::prelude::TaskBuilder::new(br#"{"v":9,"job":"x"}"#.to_vec()).build();
     apalis_redis::queries::push_tasks(&mut conn, &config, &[task]).await.unwrap();
     let worker = start(&queue, 2, fake("a", Behaviour::Work(Duration::ZERO), 1, &log));

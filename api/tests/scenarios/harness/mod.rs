@@ -29,13 +29,15 @@ pub const NO_SWEEP: (&str, &str) = ("LASTSEEN_SWEEP_CRON", "0 0 0 1 1 *");
 /// A timeout that nobody reaches in a test's time.
 pub const PATIENT: (&str, &str) = ("LASTSEEN_INACTIVITY_TIMEOUT", "60s");
 
-/// The two forms of the service.
+/// The two forms of the service, the second on one Redis and on a Cluster of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Form {
     /// One process, with SQLite.
     StandAlone,
     /// One API and two workers, with PostgreSQL and Redis.
     Distributed,
+    /// The same with a Redis Cluster of three masters.
+    Cluster,
 }
 
 /// What is to be started.
@@ -100,11 +102,11 @@ impl Setup {
         let folder = Folder::new();
         let (database, redis) = match form {
             Form::StandAlone => (Database::Sqlite(folder.0.join("lastseen.db")), None),
-            Form::Distributed => {
+            Form::Distributed | Form::Cluster => {
                 let database = Database::postgres();
                 let redis = match private_redis {
                     true => Redis::Private(Server::start(folder.0.clone()).await),
-                    false => Redis::shared(),
+                    false => Redis::shared(form == Form::Cluster),
                 };
                 (database, Some(redis))
             }
@@ -119,7 +121,7 @@ impl Setup {
         let api = spawn_api(form, &settings, &folder);
         let workers = match form {
             Form::StandAlone => Vec::new(),
-            Form::Distributed => (0..workers).map(|_| spawn_worker(&settings, &folder)).collect(),
+            Form::Distributed | Form::Cluster => (0..workers).map(|_| spawn_worker(&settings, &folder)).collect(),
         };
         let mut system = System { form, settings, client: Client::new(), api, workers, redis, database, folder };
         system.wait_for_api().await;

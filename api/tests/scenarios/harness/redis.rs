@@ -7,7 +7,8 @@ use super::process::{Process, unique};
 
 /// Where presence is.
 pub enum Redis {
-    /// Keys of our own on `TEST_REDIS_URL`; deleted with this.
+    /// Keys of our own on `TEST_REDIS_URL`, or on `TEST_REDIS_CLUSTER_URL`; deleted with this, but for a Cluster's, which
+    /// ends with the run.
     Shared { url: String, prefix: String },
     /// A server of our own.
     Private(Server),
@@ -23,8 +24,9 @@ pub struct Server {
 
 impl Redis {
     /// A part of the shared one.
-    pub fn shared() -> Self {
-        Self::Shared { url: needed("TEST_REDIS_URL"), prefix: format!("scenario:{}:", unique()) }
+    pub fn shared(cluster: bool) -> Self {
+        let url = needed(if cluster { "TEST_REDIS_CLUSTER_URL" } else { "TEST_REDIS_URL" });
+        Self::Shared { url, prefix: format!("scenario:{}:", unique()) }
     }
 
     /// Its address.
@@ -44,8 +46,12 @@ impl Redis {
     }
 
     /// A connection.
-    pub fn connect(&self) -> redis::Connection {
-        redis::Client::open(self.url()).unwrap().get_connection().unwrap()
+    pub fn connect(&self) -> Box<dyn redis::ConnectionLike + Send> {
+        let url = self.url();
+        match url.contains(',') {
+            true => Box::new(redis::cluster::ClusterClient::new(url.split(',')).unwrap().get_connection().unwrap()),
+            false => Box::new(redis::Client::open(url).unwrap().get_connection().unwrap()),
+        }
     }
 
     /// The server, where it is the test's own.
@@ -99,6 +105,9 @@ async fn serve(program: &std::path::Path, folder: &std::path::Path, port: u16) -
 impl Drop for Redis {
     fn drop(&mut self) {
         let Self::Shared { url, prefix } = self else { return };
+        if url.contains(',') {
+            return;
+        }
         // A server that is gone has forgotten them with the rest.
         let Some(mut connection) = redis::Client::open(url.as_str()).ok().and_then(|c| c.get_connection().ok())
         else {

@@ -10,8 +10,9 @@ use futures_util::future::try_join_all;
 use lastseen_shared::ids::{SessionId, UserId};
 use lastseen_shared::presence::availability::Profile;
 use lastseen_shared::presence::engine::{Connect, Connected};
-use lastseen_shared::presence::redis::{Redis, RedisClock, RedisEngine};
+use lastseen_shared::presence::redis::{RedisClock, RedisEngine};
 use lastseen_shared::presence::{PresenceEngine, Reason};
+use lastseen_shared::redis_client::Redis;
 use lastseen_shared::timestamp::Timestamp;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -42,7 +43,7 @@ impl Changer {
     pub fn new(plan: &Plan, seen: &Rc<Seen>) -> Result<Self, Failed> {
         let settings = crate::crowd::settings()?;
         let engine = match &settings.redis {
-            Some(redis) => Some(RedisEngine::new(Redis::new(redis)?, settings.presence.shards, &RedisClock::Server)?),
+            Some(redis) => Some(RedisEngine::new(Redis::new(redis)?, settings.presence.shards, RedisClock::Server)),
             None => None,
         };
         let first = i64::try_from(plan.count)? + 1;

@@ -201,14 +201,16 @@ mod tests {
             Some(other) => panic!("{other:?}"),
             None => None,
         };
-        assert_eq!(read("l||7:1000@5000"), Some((5_000, 4_000, Reason::Login)));
+        assert_eq!(read("l||7@0000000005000:1000"), Some((5_000, 4_000, Reason::Login)));
         assert_eq!(
-            read("h|4500|7:1000@5000"),
+            read("h|4500|7@0000000005000:1000"),
             Some((5_000, 4_500, Reason::Heartbeat)),
             "a session that left was later"
         );
-        assert_eq!(read("l||7:9000@5000"), Some((5_000, 0, Reason::Login)), "never before there was time");
-        for bad in ["", "l||7:1000", "x||7:1000@5000", "l||7@5000", "l||7:1000@x", "l|x|7:1000@5000", "l@5"] {
+        assert_eq!(read("l||7@0000000005000:9000"), Some((5_000, 0, Reason::Login)), "never before there was time");
+        let leaving = read("l||7@0000000005000:1000l");
+        assert_eq!(leaving, Some((5_000, 4_000, Reason::Login)), "a session that is leaving");
+        for bad in ["", "l||7", "x||7@5000:1000", "l||7@5000", "l||7@x:1000", "l|x|7@5000:1000", "l@5:1"] {
             assert_eq!(read(bad), None, "{bad}");
         }
     }

@@ -3,16 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use redis::aio::{ConnectionManager, MultiplexedConnection};
 use redis::{FromRedisValue, Script, ScriptInvocation, Value};
 
 use super::answers::{Answer, array, counts, id, integer, known_of, text, unknown};
-use super::connection::{CALL_WITHIN, Redis, unavailable};
 use super::scripts::{RedisClock, Scripts};
 use crate::ids::UserId;
 use crate::presence::EngineError;
 use crate::presence::cursor::Place;
 use crate::presence::engine::{Delta, Lookup, PresenceEngine, Snapshot, Touch, Touched, Work};
+use crate::redis_client::{Blocking, CALL_WITHIN, Connection, Redis, unavailable};
 use crate::timestamp::{Deadline, Timestamp, millis};
 
 /// Past so many users who wait for the sweep, a reader that counts sweeps first: it bounds a script's time.
@@ -31,12 +30,12 @@ pub(super) const LONGEST_WAIT: Duration = Duration::from_secs(10);
 #[derive(Clone)]
 pub struct RedisEngine {
     pub(super) redis: Redis,
-    pub(super) connection: ConnectionManager,
+    pub(super) connection: Connection,
     pub(super) scripts: Arc<Scripts>,
     pub(super) shards: u32,
     pub(super) keys: Arc<Vec<ShardKeys>>,
     /// For blocking reads, kept one a shard, made when first waited on: they would hold up everybody else's.
-    pub(super) waiting: Arc<Vec<tokio::sync::Mutex<Option<MultiplexedConnection>>>>,
+    pub(super) waiting: Arc<Vec<tokio::sync::Mutex<Option<Blocking>>>>,
 }
 
 /// Redis was restarted, or its scripts were flushed.
@@ -75,45 +74,44 @@ impl ShardKeys {
     }
 }
 
-/// What `touch` answers to heartbeats that were sent in this order, in the order that they have among themselves.
-fn touched(answer: &[i64], order: &[usize]) -> Answer<Touched> {
+/// Puts what `touch` answers to the heartbeats at these places, sent in this order, into the answer to all.
+fn answer_to(answer: &[i64], order: &[usize], all: &mut Touched) -> Answer<()> {
     let [now, common, rest @ ..] = answer else { return Err(unknown(answer)) };
     let deadline = |at: i64| Timestamp(at).nonzero().map(Deadline);
-    let mut deadlines = vec![deadline(*common); order.len()];
+    all.now = Timestamp(*now);
+    for place in order {
+        all.deadlines[*place] = deadline(*common);
+    }
     for pair in rest.chunks(2) {
         // Lua counts from 1.
         let place = usize::try_from(pair[0] - 1).ok().and_then(|sent| order.get(sent));
         let (Some(place), Some(at)) = (place, pair.get(1)) else { return Err(unknown(answer)) };
-        deadlines[*place] = deadline(*at);
+        all.deadlines[*place] = deadline(*at);
     }
-    Ok(Touched { now: Timestamp(*now), deadlines })
+    Ok(())
 }
 
 impl RedisEngine {
     /// An engine on `redis` with `shards` shards. Connects at the first call.
     ///
     /// # Panics
-    /// Outside of a Tokio runtime: the connection's task is started there.
-    ///
-    /// # Errors
-    /// [`EngineError::Unavailable`] where no connection can be prepared.
-    pub fn new(redis: Redis, shards: u32, clock: &RedisClock) -> Answer<Self> {
+    /// For a Cluster, outside of a Tokio runtime.
+    #[must_use]
+    pub fn new(redis: Redis, shards: u32, clock: RedisClock) -> Self {
         let keys = (0..shards).map(|shard| ShardKeys::new(redis.key_prefix(), shard)).collect();
         let waiting = (0..shards).map(|_| tokio::sync::Mutex::default()).collect();
-        let connection = redis.shared()?;
+        let connection = redis.shared();
         let scripts = Arc::new(Scripts::new(clock));
-        Ok(Self { redis, connection, scripts, shards, keys: Arc::new(keys), waiting: Arc::new(waiting) })
+        Self { redis, connection, scripts, shards, keys: Arc::new(keys), waiting: Arc::new(waiting) }
     }
 
     /// The same engine on a connection of its own: what a thread that sends many heartbeats takes.
     ///
     /// # Panics
-    /// Outside of a Tokio runtime.
-    ///
-    /// # Errors
-    /// [`EngineError::Unavailable`] where no connection can be prepared.
-    pub fn with_own_connection(&self) -> Answer<Self> {
-        Ok(Self { connection: self.redis.shared()?, ..self.clone() })
+    /// For a Cluster, outside of a Tokio runtime.
+    #[must_use]
+    pub fn with_own_connection(&self) -> Self {
+        Self { connection: self.redis.shared(), ..self.clone() }
     }
 
     pub(super) fn keys(&self, shard: u32) -> Answer<&ShardKeys> {
@@ -135,7 +133,7 @@ impl RedisEngine {
 
     /// Runs a call within [`CALL_WITHIN`], and once more where the connection was found lost: the first to use it after
     /// Redis was away, however long ago, would be told of that otherwise. No call of ours does harm twice.
-    pub(super) async fn within<T, C>(&self, call: impl Fn(ConnectionManager) -> C) -> Answer<T>
+    pub(super) async fn within<T, C>(&self, call: impl Fn(Connection) -> C) -> Answer<T>
     where
         C: Future<Output = redis::RedisResult<T>>,
     {
@@ -174,11 +172,27 @@ impl RedisEngine {
         Ok(())
     }
 
-    /// At most a thousand heartbeats, of any shards, in one command: these are on one server.
+    /// At most a thousand heartbeats, of any shards: in one command, or in a Cluster in one for each shard. An answer's time
+    /// is that of one of these.
     pub(crate) async fn touch_all(&self, touches: &[Touch]) -> Answer<Touched> {
+        let shard = |place: &usize| touches[*place].user.shard(self.shards);
         let mut order: Vec<usize> = (0..touches.len()).collect();
-        order.sort_by_key(|place| touches[*place].user.shard(self.shards));
-        let command = self.touch_command(touches, &order);
+        order.sort_by_key(shard);
+        let mut all = Touched { now: Timestamp(0), deadlines: vec![None; touches.len()] };
+        if !self.redis.is_cluster() {
+            answer_to(&self.send_touches(touches, &order).await?, &order, &mut all)?;
+            return Ok(all);
+        }
+        let parts: Vec<&[usize]> = order.chunk_by(|a, b| shard(a) == shard(b)).collect();
+        let calls = parts.iter().map(|part| self.send_touches(touches, part));
+        for (answer, part) in futures_util::future::try_join_all(calls).await?.iter().zip(parts) {
+            answer_to(answer, part, &mut all)?;
+        }
+        Ok(all)
+    }
+
+    async fn send_touches(&self, touches: &[Touch], order: &[usize]) -> Answer<Vec<i64>> {
+        let command = self.touch_command(touches, order);
         let (command, touch) = (&command, &self.scripts.touch);
         let call = self.within(|mut connection| async move {
             match command.query_async::<Vec<i64>>(&mut connection).await {
@@ -189,7 +203,7 @@ impl RedisEngine {
                 answer => answer,
             }
         });
-        touched(&call.await?, &order)
+        call.await
     }
 
     /// The call of `touch`, written once into one buffer: heartbeats are most of what is ever sent.

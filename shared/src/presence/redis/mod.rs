@@ -28,12 +28,10 @@
 //! the top; they are loaded once and called by hash.
 
 mod answers;
-mod connection;
 mod engine;
 mod operations;
 mod profiles;
 mod scripts;
 
-pub use connection::{Redis, RedisSettings};
 pub use engine::RedisEngine;
 pub use scripts::RedisClock;

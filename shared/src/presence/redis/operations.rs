@@ -6,7 +6,6 @@ use std::time::Duration;
 use redis::{AsyncCommands, Value};
 
 use super::answers::{Answer, array, epoch, held_sessions, integer, stretch, text, unknown};
-use super::connection::unavailable;
 use super::engine::{LONGEST_WAIT, LOOKUP_BATCH, RedisEngine, SWEEP_BATCH, TOUCH_BATCH};
 use super::profiles::{privacy_text, profile, profile_text};
 use crate::ids::{SessionId, UserId};
@@ -18,6 +17,7 @@ use crate::presence::engine::{
 use crate::presence::rule::{HeldSession, Known};
 use crate::presence::transition::{Epoch, Stretch, TransitionId};
 use crate::presence::{EngineError, Reason};
+use crate::redis_client::unavailable;
 use crate::timestamp::{Deadline, Timestamp, millis};
 
 impl PresenceEngine for RedisEngine {
@@ -250,8 +250,7 @@ impl PresenceEngine for RedisEngine {
         let longest = longest.clamp(Duration::from_millis(1), LONGEST_WAIT);
         let mut command = redis::cmd("XREAD");
         command.arg("COUNT").arg(1).arg("BLOCK").arg(millis(longest)).arg("STREAMS").arg(key).arg(after.to_string());
-        let read: redis::RedisResult<Value> = command.query_async(&mut connection).await;
-        read.map_err(unavailable)?;
+        connection.query(&command).await.map_err(unavailable)?;
         *slot.lock().await = Some(connection);
         Ok(())
     }

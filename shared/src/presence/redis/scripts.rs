@@ -3,13 +3,13 @@
 use redis::Script;
 
 /// Where the scripts' time comes from.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum RedisClock {
     /// Redis's `TIME`.
     #[default]
     Server,
-    /// A string key that holds milliseconds: for tests, which move it by hand.
-    Key(String),
+    /// A key of each shard, `clock`, that holds milliseconds: for tests, which move it by hand.
+    Key,
 }
 
 /// All scripts of the engine.
@@ -43,16 +43,20 @@ local function clock()
 end
 ";
 
+const KEY_CLOCK: &str = "\
+local function clock()
+  return tonumber(redis.call('GET', string.match(KEYS[1], '^.*{p:%d+}:') .. 'clock'))
+end
+";
+
 impl Scripts {
-    pub(super) fn new(clock: &RedisClock) -> Self {
+    pub(super) fn new(clock: RedisClock) -> Self {
         let clock = match clock {
-            RedisClock::Server => SERVER_CLOCK.to_owned(),
-            RedisClock::Key(key) => {
-                format!("local function clock()\n  return tonumber(redis.call('GET', '{key}'))\nend\n")
-            }
+            RedisClock::Server => SERVER_CLOCK,
+            RedisClock::Key => KEY_CLOCK,
         };
         let prelude = [
-            clock.as_str(),
+            clock,
             include_str!("../lua/prelude.lua"),
             include_str!("../lua/settling.lua"),
             include_str!("../lua/reading.lua"),
