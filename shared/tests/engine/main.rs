@@ -11,6 +11,7 @@ mod choosing;
 mod devices;
 mod ending;
 mod faults;
+mod fleets;
 mod idling;
 mod invisible;
 mod journal;

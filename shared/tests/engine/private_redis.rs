@@ -10,15 +10,23 @@ use crate::harness::Folder;
 pub struct PrivateRedis {
     port: u16,
     folder: Folder,
+    /// What it is started with beside its port and folder.
+    arguments: Vec<String>,
     child: Option<Child>,
 }
 
 impl PrivateRedis {
+    /// One that keeps nothing on the disk.
     pub fn start() -> Self {
+        Self::start_with(&["--save", "", "--appendonly", "no"])
+    }
+
+    pub fn start_with(arguments: &[&str]) -> Self {
+        let arguments: Vec<String> = arguments.iter().map(|argument| (*argument).to_owned()).collect();
         // Free at this moment; a server that meets it taken ends at once, and the next one is tried.
         for _ in 0..10 {
-            let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-            let mut server = Self { port, folder: Folder::new(), child: None };
+            let port = free_port();
+            let mut server = Self { port, folder: Folder::new(), arguments: arguments.clone(), child: None };
             if server.run() {
                 return server;
             }
@@ -30,6 +38,21 @@ impl PrivateRedis {
         format!("redis://127.0.0.1:{}", self.port)
     }
 
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// The port that a node of a Cluster talks to others by.
+    pub fn bus_port(&self) -> String {
+        self.arguments.iter().skip_while(|argument| *argument != "--cluster-port").nth(1).unwrap().clone()
+    }
+
+    /// Runs a command on a connection of its own.
+    pub fn command<T: redis::FromRedisValue>(&self, words: &[&str]) -> redis::RedisResult<T> {
+        let mut connection = redis::Client::open(self.url())?.get_connection()?;
+        redis::cmd(words[0]).arg(&words[1..]).query(&mut connection)
+    }
+
     /// Kills it.
     pub fn stop(&mut self) {
         if let Some(mut child) = self.child.take() {
@@ -38,7 +61,7 @@ impl PrivateRedis {
         }
     }
 
-    /// Starts it again on the same port, empty.
+    /// Starts it again on the same port: empty, unless it keeps something on the disk.
     pub fn restart(&mut self) {
         assert!(self.run(), "the Redis server did not start again on port {}", self.port);
     }
@@ -57,7 +80,12 @@ impl PrivateRedis {
 
     fn run(&mut self) -> bool {
         let mut command = Command::new(program());
-        command.args(["--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--port", &self.port.to_string()]);
+        // A Sentinel writes to the file that it is configured by.
+        let file = self.folder.path().join("redis.conf");
+        if !file.exists() {
+            std::fs::write(&file, "").unwrap();
+        }
+        command.arg(&file).args(["--bind", "127.0.0.1", "--port", &self.port.to_string()]).args(&self.arguments);
         command.arg("--dir").arg(self.folder.path()).stdout(Stdio::null()).stderr(Stdio::null());
         let mut child = command.spawn().unwrap_or_else(|error| {
             panic!("{} does not start ({error}): install redis-server, or name it in {VARIABLE}", program())
@@ -84,6 +112,11 @@ impl Drop for PrivateRedis {
     fn drop(&mut self) {
         self.stop();
     }
+}
+
+/// A port that is free at this moment.
+pub fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
 const VARIABLE: &str = "LASTSEEN_TEST_REDIS_SERVER";
