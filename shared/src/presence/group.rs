@@ -10,7 +10,7 @@ use std::future::poll_fn;
 use std::rc::Rc;
 use std::task::{Poll, Waker};
 
-use super::engine::{Touch, Touched};
+use super::engine::Touch;
 use super::memory::MemoryEngine;
 use super::redis::RedisEngine;
 use super::{Engine, EngineError, PresenceEngine};
@@ -51,7 +51,8 @@ struct Batch {
     touches: RefCell<Vec<Touch>>,
     /// One for each heartbeat, in their order.
     wakers: RefCell<Vec<Waker>>,
-    answer: OnceCell<Result<Touched, EngineError>>,
+    /// One for each heartbeat, in their order.
+    answers: OnceCell<Vec<Result<Beat, EngineError>>>,
 }
 
 /// The engine's answer to one heartbeat.
@@ -81,17 +82,18 @@ impl Pulse {
         let inner = match &self.0 {
             Kind::Memory(engine) => {
                 let touched = engine.touch(touch.user.shard(engine.shards()), &[touch]).await?;
-                return Ok(beat_of(&touched, 0));
+                return Ok(Beat { now: touched.now, deadline: touched.deadlines.first().copied().flatten() });
             }
             Kind::Redis(inner) => inner,
         };
         let (batch, place) = inner.join(touch)?;
         poll_fn(|context| {
-            let Some(answer) = batch.answer.get() else {
+            let Some(answers) = batch.answers.get() else {
                 batch.wakers.borrow_mut()[place].clone_from(context.waker());
                 return Poll::Pending;
             };
-            Poll::Ready(answer.as_ref().map(|touched| beat_of(touched, place)).map_err(EngineError::clone))
+            let unanswered = || Err(EngineError::Protocol("a heartbeat was not answered".to_owned()));
+            Poll::Ready(answers.get(place).cloned().unwrap_or_else(unanswered))
         })
         .await
     }
@@ -101,10 +103,6 @@ impl Batch {
     fn len(&self) -> usize {
         self.wakers.borrow().len()
     }
-}
-
-fn beat_of(touched: &Touched, place: usize) -> Beat {
-    Beat { now: touched.now, deadline: touched.deadlines.get(place).copied().flatten() }
 }
 
 impl Inner {
@@ -162,9 +160,9 @@ async fn fly(inner: Rc<Inner>) {
             }
         };
         let touches = batch.touches.take();
-        let answer = inner.engine.touch_all(&touches).await;
+        let answers = inner.engine.touch_all(&touches).await;
         // Set once, here only.
-        let _ = batch.answer.set(answer);
+        let _ = batch.answers.set(answers);
         for waker in batch.wakers.take() {
             waker.wake();
         }

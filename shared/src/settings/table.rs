@@ -66,7 +66,7 @@ pub const SETTINGS: &[Setting] = &[
     secret("DATABASE_URL", "postgres://… or sqlite://path [stand-alone: sqlite://data/lastseen.db; else required]"),
     secret(
         "REDIS_URL",
-        "redis:// or rediss:// (TLS), then [user:password@]host[:port][/db] [stand-alone: not used; else required]",
+        "redis:// or rediss:// (TLS), then [user:password@]host[:port][/db]; several with commas between for a Cluster; or redis+sentinel://[user:password@]host[:port][,host…]/master[/db] [stand-alone: not used; else required]",
     ),
     plain("LASTSEEN_BIND", "127.0.0.1:8000", "Where the API and the page listen"),
     plain("LASTSEEN_WORKER_BIND", "127.0.0.1:8001", "Where the worker's health and metrics are"),

@@ -8,9 +8,10 @@ use std::time::{Duration, Instant};
 use lastseen_shared::ids::{SessionId, UserId};
 use lastseen_shared::presence::availability::{Privacy, Profile};
 use lastseen_shared::presence::engine::{Connect, Connected, EngineError, Touch};
+use lastseen_shared::presence::group::Pulse;
 use lastseen_shared::presence::redis::{RedisClock, RedisEngine};
 use lastseen_shared::presence::rule::Known;
-use lastseen_shared::presence::{PresenceEngine as _, Reason, TransitionId};
+use lastseen_shared::presence::{Engine, PresenceEngine as _, Reason, TransitionId};
 use lastseen_shared::redis_client::{Redis, RedisSettings};
 use lastseen_shared::signals::{Signal, Signals};
 
@@ -196,6 +197,12 @@ async fn a_killed_master_of_a_cluster_is_followed_by_its_replica() {
     // Redis acknowledges before its replicas have it: what is not there yet would be lost, and be missed for an interval.
     wait_for("a replica in step", || cluster.masters[0].command::<i64>(&["WAIT", "1", "1000"]).unwrap() == 1);
     cluster.masters[0].stop();
+    // Heartbeats of one thread go out together, and each fails with its own server alone.
+    let pulse = Pulse::new(Engine::Redis(engine.clone()));
+    let beats = (0..60).map(|user| pulse.beat(Touch { user: UserId(user), session: SessionId(user) }));
+    let beats = tokio::task::LocalSet::new().run_until(futures_util::future::join_all(beats)).await;
+    let answered = beats.iter().filter(|beat| beat.as_ref().is_ok_and(|beat| beat.deadline.is_some())).count();
+    assert!((1..60).contains(&answered), "{beats:?}");
     wait_for("another master", || {
         let info: String = cluster.replica.command(&["INFO", "replication"]).unwrap();
         info.contains("role:master")

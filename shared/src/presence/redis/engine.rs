@@ -10,7 +10,8 @@ use super::scripts::{RedisClock, Scripts};
 use crate::ids::UserId;
 use crate::presence::EngineError;
 use crate::presence::cursor::Place;
-use crate::presence::engine::{Delta, Lookup, PresenceEngine, Snapshot, Touch, Touched, Work};
+use crate::presence::engine::{Delta, Lookup, PresenceEngine, Snapshot, Touch, Work};
+use crate::presence::group::Beat;
 use crate::redis_client::{Blocking, CALL_WITHIN, Connection, Redis, unavailable};
 use crate::timestamp::{Deadline, Timestamp, millis};
 
@@ -74,21 +75,28 @@ impl ShardKeys {
     }
 }
 
-/// Puts what `touch` answers to the heartbeats at these places, sent in this order, into the answer to all.
-fn answer_to(answer: &[i64], order: &[usize], all: &mut Touched) -> Answer<()> {
-    let [now, common, rest @ ..] = answer else { return Err(unknown(answer)) };
-    let deadline = |at: i64| Timestamp(at).nonzero().map(Deadline);
-    all.now = Timestamp(*now);
-    for place in order {
-        all.deadlines[*place] = deadline(*common);
+/// Puts what `touch` answers to the heartbeats at these places, sent in this order, into the answers to all.
+fn answer_to(sent: Answer<Vec<i64>>, order: &[usize], all: &mut [Answer<Beat>]) {
+    let read = sent.and_then(|answer| {
+        let [now, common, rest @ ..] = answer.as_slice() else { return Err(unknown(&answer)) };
+        let now = Timestamp(*now);
+        let beat = |at: i64| Beat { now, deadline: Timestamp(at).nonzero().map(Deadline) };
+        for place in order {
+            all[*place] = Ok(beat(*common));
+        }
+        for pair in rest.chunks(2) {
+            // Lua counts from 1.
+            let place = usize::try_from(pair[0] - 1).ok().and_then(|sent| order.get(sent));
+            let (Some(place), Some(at)) = (place, pair.get(1)) else { return Err(unknown(&answer)) };
+            all[*place] = Ok(beat(*at));
+        }
+        Ok(())
+    });
+    if let Err(error) = read {
+        for place in order {
+            all[*place] = Err(error.clone());
+        }
     }
-    for pair in rest.chunks(2) {
-        // Lua counts from 1.
-        let place = usize::try_from(pair[0] - 1).ok().and_then(|sent| order.get(sent));
-        let (Some(place), Some(at)) = (place, pair.get(1)) else { return Err(unknown(answer)) };
-        all.deadlines[*place] = deadline(*at);
-    }
-    Ok(())
 }
 
 impl RedisEngine {
@@ -172,23 +180,23 @@ impl RedisEngine {
         Ok(())
     }
 
-    /// At most a thousand heartbeats, of any shards: in one command, or in a Cluster in one for each shard. An answer's time
-    /// is that of one of these.
-    pub(crate) async fn touch_all(&self, touches: &[Touch]) -> Answer<Touched> {
+    /// At most a thousand heartbeats, of any shards: in one command, or in a Cluster in one for each shard, so that one
+    /// server's failure is its own users'.
+    pub(crate) async fn touch_all(&self, touches: &[Touch]) -> Vec<Answer<Beat>> {
         let shard = |place: &usize| touches[*place].user.shard(self.shards);
         let mut order: Vec<usize> = (0..touches.len()).collect();
         order.sort_by_key(shard);
-        let mut all = Touched { now: Timestamp(0), deadlines: vec![None; touches.len()] };
+        let mut all = vec![Ok(Beat { now: Timestamp(0), deadline: None }); touches.len()];
         if !self.redis.is_cluster() {
-            answer_to(&self.send_touches(touches, &order).await?, &order, &mut all)?;
-            return Ok(all);
+            answer_to(self.send_touches(touches, &order).await, &order, &mut all);
+            return all;
         }
         let parts: Vec<&[usize]> = order.chunk_by(|a, b| shard(a) == shard(b)).collect();
         let calls = parts.iter().map(|part| self.send_touches(touches, part));
-        for (answer, part) in futures_util::future::try_join_all(calls).await?.iter().zip(parts) {
-            answer_to(answer, part, &mut all)?;
+        for (answer, part) in futures_util::future::join_all(calls).await.into_iter().zip(&parts) {
+            answer_to(answer, part, &mut all);
         }
-        Ok(all)
+        all
     }
 
     async fn send_touches(&self, touches: &[Touch], order: &[usize]) -> Answer<Vec<i64>> {

@@ -44,9 +44,11 @@ impl PresenceEngine for RedisEngine {
         }
         let mut all = Touched { now: Timestamp(0), deadlines: Vec::with_capacity(batch.len()) };
         for part in batch.chunks(TOUCH_BATCH) {
-            let touched = self.touch_all(part).await?;
-            all.now = touched.now;
-            all.deadlines.extend(touched.deadlines);
+            for beat in self.touch_all(part).await {
+                let beat = beat?;
+                all.now = beat.now;
+                all.deadlines.push(beat.deadline);
+            }
         }
         Ok(all)
     }
