@@ -9,14 +9,17 @@ end
 local now, most = clock(), tonumber(ARGV[2])
 local users, more = overdue(now, most)
 local taken = 0
-for _, user in ipairs(users) do
-  local found, any = settle(user, now)
+later = { put = {}, drop = {}, quitting = {} }
+for i, held_of in ipairs(all_held(users)) do
+  local user = users[i]
+  local found, any = settle(user, now, held_of)
   taken = taken + (any and 1 or 0)
   if found then
     -- Also where nothing was taken: a clock that was set back has heartbeats bring late sessions back to life.
     watch(user, found)
   end
 end
+flush()
 in_parts('ZREM', LATE, users)
 local due = math.huge
 for _, set in ipairs({ DUE, LATE }) do

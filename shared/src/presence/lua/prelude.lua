@@ -78,6 +78,33 @@ local function all_of(key, fields)
   return values
 end
 
+-- While this is a table, what is put into hashes and dropped from them waits for flush(): a script that settles many users
+-- writes it in a few commands. It reads nothing of a user whom it has settled.
+local later
+
+local function put(key, field, value)
+  if not later then
+    redis.call('HSET', key, field, value)
+    return
+  end
+  local list = later.put[key] or {}
+  later.put[key] = list
+  list[#list + 1] = field
+  list[#list + 1] = value
+end
+
+local function drop(key, fields)
+  if not later then
+    in_parts('HDEL', key, fields)
+    return
+  end
+  local list = later.drop[key] or {}
+  later.drop[key] = list
+  for _, field in ipairs(fields) do
+    list[#list + 1] = field
+  end
+end
+
 local function member(user, session)
   return user .. ':' .. session.id
 end
@@ -150,12 +177,37 @@ end
 local function newcomer(reason)
   return {
     reason = reason, gone = 0, sessions = {}, sets = NO_SETS, choice = AVAILABLE, privacy = EVERYONE, words = '',
+    kept = false,
   }
+end
+
+-- A user's sessions and profile as its value tells them, and the sessions' members, whose deadlines are not known yet.
+local function parsed(user, value)
+  local reason, gone, list, profile = string.match(value, '^(%a)|(%d*)|([^|]*)|?(.*)$')
+  local found = newcomer(reason)
+  found.gone, found.kept = tonumber(gone) or 0, true
+  adopt(found, profile, 0)
+  local members = {}
+  for id, idle in string.gmatch(list, '(%d+)(i?)') do
+    members[#members + 1] = user .. ':' .. id
+    found.sessions[#members] = { id = id, timeout = 0, mark = '', idle = idle == 'i', deadline = 0 }
+  end
+  found.sets = sets_of(found)
+  return found, members
+end
+
+-- Gives a session what deadlines has of it: nothing, where part of the data was lost.
+local function date(session, value)
+  if value then
+    local deadline, timeout, mark = string.match(value, '^(%d+):(%d+)(l?)$')
+    session.deadline, session.timeout, session.mark = tonumber(deadline), tonumber(timeout), mark
+  end
 end
 
 -- A user's sessions and profile: { reason, gone, sessions = { { id, timeout, mark, idle, deadline } }, choice, privacy,
 -- words, ends }, or nil where it has none. The mark is l where the session is leaving, and empty else. The sets that the
--- user is in are kept beside, in sets. `value` is the user's, where it has been read already: false where it has none.
+-- user is in, and whether it has a value, are kept beside, in sets and kept. `value` is the user's, where it has been read
+-- already: false where it has none.
 local function held(user, value)
   if value == nil then
     value = redis.call('HGET', USERS, user)
@@ -163,24 +215,31 @@ local function held(user, value)
   if not value then
     return nil
   end
-  local reason, gone, list, profile = string.match(value, '^(%a)|(%d*)|([^|]*)|?(.*)$')
-  local found = newcomer(reason)
-  found.gone = tonumber(gone) or 0
-  adopt(found, profile, 0)
-  local members = {}
-  for id, idle in string.gmatch(list, '(%d+)(i?)') do
-    members[#members + 1] = user .. ':' .. id
-    found.sessions[#members] = { id = id, timeout = 0, mark = '', idle = idle == 'i', deadline = 0 }
-  end
+  local found, members = parsed(user, value)
   for i, held_of in ipairs(all_of(DEADLINES, members)) do
-    if held_of then
-      local session = found.sessions[i]
-      local deadline, timeout, mark = string.match(held_of, '^(%d+):(%d+)(l?)$')
-      session.deadline, session.timeout, session.mark = tonumber(deadline), tonumber(timeout), mark
+    date(found.sessions[i], held_of)
+  end
+  return found
+end
+
+-- The same of each of these users, in two commands: false where one has none.
+local function all_held(users)
+  local all, sessions, members = {}, {}, {}
+  for i, value in ipairs(all_of(USERS, users)) do
+    local found, mine = false, {}
+    if value then
+      found, mine = parsed(users[i], value)
+    end
+    all[i] = found
+    for j, text in ipairs(mine) do
+      members[#members + 1] = text
+      sessions[#members] = found.sessions[j]
     end
   end
-  found.sets = sets_of(found)
-  return found
+  for i, held_of in ipairs(all_of(DEADLINES, members)) do
+    date(sessions[i], held_of)
+  end
+  return all
 end
 
 local function seen(session)
@@ -210,20 +269,50 @@ local function join(user)
   end
 end
 
-local function quit(user)
-  local group = group_of(user)
-  local users = redis.call('HGET', GROUPS, group)
-  local from, to = string.find(users or '', ',' .. user .. ',', 1, true)
-  if not from then
-    return
+-- Takes users out of their groups.
+local function quit(users)
+  local places, groups, quitting = {}, {}, {}
+  for _, user in ipairs(users) do
+    local group = group_of(user)
+    if not places[group] then
+      groups[#groups + 1] = group
+      places[group], quitting[#groups] = #groups, {}
+    end
+    local list = quitting[places[group]]
+    list[#list + 1] = user
   end
-  users = string.sub(users, 1, from) .. string.sub(users, to + 1)
-  if users == ',' then
-    redis.call('HDEL', GROUPS, group)
-    redis.call('ZREM', DUE, group)
-  else
-    redis.call('HSET', GROUPS, group, users)
+  local left, empty = {}, {}
+  for i, text in ipairs(all_of(GROUPS, groups)) do
+    text = text or ','
+    for _, user in ipairs(quitting[i]) do
+      local from, to = string.find(text, ',' .. user .. ',', 1, true)
+      if from then
+        text = string.sub(text, 1, from) .. string.sub(text, to + 1)
+      end
+    end
+    if text == ',' then
+      empty[#empty + 1] = groups[i]
+    else
+      left[#left + 1] = groups[i]
+      left[#left + 1] = text
+    end
   end
+  in_parts('HSET', GROUPS, left)
+  in_parts('HDEL', GROUPS, empty)
+  in_parts('ZREM', DUE, empty)
+end
+
+-- Writes what has waited.
+local function flush()
+  local waited = later
+  later = nil
+  for key, list in pairs(waited.put) do
+    in_parts('HSET', key, list)
+  end
+  for key, list in pairs(waited.drop) do
+    in_parts('HDEL', key, list)
+  end
+  quit(waited.quitting)
 end
 
 -- Sees to it that somebody looks at this user when the first of its sessions, or its choice, may have ended.
@@ -239,8 +328,13 @@ end
 local function keep(user, found)
   local sets = NO_SETS
   if #found.sessions == 0 then
-    if redis.call('HDEL', USERS, user) == 1 then
-      quit(user)
+    if found.kept then
+      drop(USERS, { user })
+      if later then
+        later.quitting[#later.quitting + 1] = user
+      else
+        quit({ user })
+      end
     end
   else
     local ids = {}
@@ -250,7 +344,8 @@ local function keep(user, found)
     local gone = found.gone > 0 and int(found.gone) or ''
     local value = found.reason .. '|' .. gone .. '|' .. table.concat(ids, ',')
     local profile = profile_of(found)
-    if redis.call('HSET', USERS, user, profile == '' and value or value .. '|' .. profile) == 1 then
+    put(USERS, user, profile == '' and value or value .. '|' .. profile)
+    if not found.kept then
       join(user)
     end
     watch(user, found)
@@ -264,7 +359,7 @@ local function keep(user, found)
       redis.call('SREM', set, user)
     end
   end
-  found.sets = sets
+  found.sets, found.kept = sets, #found.sessions > 0
 end
 
 -- Appends an entry about a user's presence: { u, online, at, last_seen, reason, session, own }, with what is shown then.
@@ -300,7 +395,6 @@ local function emit(user, found, told, stays)
   end
   local id = redis.call('XADD', TRANSITIONS, '*', unpack(entry))
   if not stays then
-    redis.call('HSET', UNPROJECTED, user,
-      id .. '|' .. entry[4] .. '|' .. entry[6] .. '|' .. last_seen .. '|' .. told.reason)
+    put(UNPROJECTED, user, id .. '|' .. entry[4] .. '|' .. entry[6] .. '|' .. last_seen .. '|' .. told.reason)
   end
 end

@@ -100,7 +100,7 @@ local function known_of(users, from, now, settled)
     for _, i in ipairs(others) do
       local user, found = users[first + i - 1], nil
       if settled then
-        found = settled(user, now)
+        found = settled(user, now, nil)
       else
         found = held(user, values[i])
       end

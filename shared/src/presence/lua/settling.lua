@@ -59,7 +59,7 @@ local function pass(user, found, leaving, left, at, reason, ends)
     gone_members[i] = member(user, session)
     found.gone = math.max(found.gone, seen(session))
   end
-  in_parts('HDEL', DEADLINES, gone_members)
+  drop(DEADLINES, gone_members)
   found.sessions = left
   local i, offline = 1, false
   while leaving[i] or ends do
@@ -119,9 +119,12 @@ local function take_out(user, found, leaves, at, reason)
 end
 
 -- Takes out what has passed its deadline, and a choice that has ended, in the order of their times. Answers what is
--- left, or nil; and whether anything was taken.
-local function settle(user, now)
-  local found = held(user)
+-- left, or nil; and whether anything was taken. `found` is the user's, where it has been read already: false where it has
+-- none.
+local function settle(user, now, found)
+  if found == nil then
+    found = held(user)
+  end
   if not found then
     return nil, false
   end
