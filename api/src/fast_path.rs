@@ -20,6 +20,7 @@ use lastseen_shared::telemetry::Metrics;
 
 use crate::auth::bearer_token;
 use crate::auth::tokens::{Access, Tokens};
+use crate::flood::Flood;
 use crate::problem::Problem;
 use crate::shapes::HeartbeatAnswer;
 
@@ -29,6 +30,8 @@ pub struct Heartbeats {
     pub tokens: web::Data<Tokens>,
     /// Takes them to the engine.
     pub pulse: Pulse,
+    /// Refuses those who send too many.
+    pub flood: web::Data<Flood>,
     /// The process's metrics.
     pub metrics: web::Data<Metrics>,
     /// Origins whose pages are to be told that they may read the answer.
@@ -58,10 +61,14 @@ impl Heartbeats {
     async fn answer(&self, sender: Access) -> Option<Response<BoxBody>> {
         let claimed = sender.claimed;
         let touch = Touch { user: claimed.user, session: claimed.session };
-        let mut answer = match self.pulse.beat(touch).await {
+        let beat = match self.flood.take(claimed.session) {
+            Ok(()) => self.pulse.beat(touch).await.map_err(Problem::from),
+            Err(refused) => Err(refused.into()),
+        };
+        let mut answer = match beat {
             Ok(beat) => plain(&HeartbeatAnswer::of(&Alive { last_seen: beat.now, until: beat.deadline? })),
             // Not to be asked again by the application.
-            Err(error) => Problem::from(error).error_response().into(),
+            Err(problem) => problem.error_response().into(),
         };
         answer.headers_mut().insert(header::X_CONTENT_TYPE_OPTIONS, header::HeaderValue::from_static("nosniff"));
         self.metrics.count_answer(answer.status().as_u16(), true);

@@ -14,6 +14,7 @@ pub mod body;
 pub mod cli;
 pub mod csv;
 pub mod fast_path;
+pub mod flood;
 pub mod handlers;
 pub mod live;
 pub mod openapi;

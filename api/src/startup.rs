@@ -16,6 +16,7 @@ use actix_web::rt::net::TcpStream;
 use actix_web::{App, web};
 use lastseen_shared::account::hashing::Hasher;
 use lastseen_shared::db::{Address, Db};
+use lastseen_shared::limits::Limits;
 use lastseen_shared::presence::clock::Clock;
 use lastseen_shared::presence::group::Pulse;
 use lastseen_shared::presence::memory::MemoryEngine;
@@ -26,13 +27,15 @@ use lastseen_shared::queue::Queue;
 use lastseen_shared::redis_client::Redis;
 use lastseen_shared::refusal::{Code, Failure, Refusal};
 use lastseen_shared::service::Service;
-use lastseen_shared::settings::{HttpSettings, Secret, Settings};
+use lastseen_shared::settings::{Secret, Settings};
 use lastseen_shared::signals::Signals;
 use lastseen_shared::telemetry::Metrics;
 use lastseen_worker::board::{self, Board};
 
+use crate::auth::TrustedProxies;
 use crate::auth::tokens::Tokens;
 use crate::fast_path::{First, Heartbeats};
+use crate::flood::Flood;
 use crate::live::Live;
 use crate::live::door::Door;
 use crate::routes::{routes, without_last_slash};
@@ -87,19 +90,29 @@ impl Application {
     /// [`StartError`], with a sentence that says what to do.
     pub async fn build(settings: &Settings) -> Result<Self, StartError> {
         let db = open_database(settings).await?;
-        let engine = open_engine(settings).await?;
+        let redis = open_redis(settings)?;
+        let engine = open_engine(settings, redis.as_ref()).await?;
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         // Waiting longer than a client does is in vain: at cost 12 a core hashes some four passwords a second.
         let hasher = Hasher::new(settings.accounts.bcrypt_cost, cores, cores * 32).map_err(Failure::from)?;
-        let signals = open_signals(settings)?;
-        let service = Service::new(db, engine, hasher, settings.presence, settings.accounts.clone());
-        let service =
-            service.with_signals(signals).with_webhooks(open_queue(settings)?, settings.webhooks_allow_private);
+        let limited = settings.accounts.rate_limits;
+        let (signals, queue, limits) = match &redis {
+            None => (Signals::local(), Queue::memory(TICK_MEMORY), Limits::local(limited)),
+            Some(redis) => (
+                Signals::redis(redis.clone()),
+                Queue::redis(redis.shared(), redis.key_prefix(), TICK_MEMORY),
+                Limits::shared(limited, redis),
+            ),
+        };
+        let service = Service::new(db, engine, hasher, settings.presence, settings.accounts.clone())
+            .with_signals(signals)
+            .with_webhooks(queue, settings.webhooks_allow_private)
+            .with_limits(limits);
         let secret = signing_secret(settings)?;
         let tokens = Tokens::new(&secret, &settings.accounts.previous_jwt_secrets, settings.accounts.access_ttl)?;
         let metrics = Arc::new(Metrics::new());
         let live = web::Data::new(Live::start(&service).await?);
-        let (server, address) = listen(&settings.http, &service, tokens, &metrics, &live)?;
+        let (server, address) = listen(settings, &service, tokens, &metrics, &live)?;
         Ok(Self { service, metrics, address, live, server })
     }
 }
@@ -114,14 +127,16 @@ async fn open_database(settings: &Settings) -> Result<Db, StartError> {
     Ok(db)
 }
 
-async fn open_engine(settings: &Settings) -> Result<Engine, StartError> {
+fn open_redis(settings: &Settings) -> Result<Option<Redis>, StartError> {
+    let open = |redis| Redis::new(redis).map_err(|problem| StartError::Refused(format!("REDIS_URL {problem}")));
+    settings.redis.as_ref().map(open).transpose()
+}
+
+async fn open_engine(settings: &Settings, redis: Option<&Redis>) -> Result<Engine, StartError> {
     let shards = settings.presence.shards;
     let refused = |error: lastseen_shared::presence::EngineError| StartError::Refused(error.to_string());
-    let engine = match (&settings.redis, &settings.database.address) {
-        (Some(redis), _) => {
-            let redis = Redis::new(redis).map_err(|problem| StartError::Refused(format!("REDIS_URL {problem}")))?;
-            Engine::Redis(RedisEngine::new(redis, shards, RedisClock::Server))
-        }
+    let engine = match (redis, &settings.database.address) {
+        (Some(redis), _) => Engine::Redis(RedisEngine::new(redis.clone(), shards, RedisClock::Server)),
         (None, Address::Sqlite(path)) => {
             let journal = Journal::open(path).map_err(refused)?;
             Engine::Memory(MemoryEngine::journaled(shards, Clock::System, journal).map_err(refused)?)
@@ -132,18 +147,6 @@ async fn open_engine(settings: &Settings) -> Result<Engine, StartError> {
     };
     engine.start().await.map_err(refused)?;
     Ok(engine)
-}
-
-fn open_signals(settings: &Settings) -> Result<Signals, StartError> {
-    let Some(redis) = &settings.redis else { return Ok(Signals::local()) };
-    let redis = Redis::new(redis).map_err(|problem| StartError::Refused(format!("REDIS_URL {problem}")))?;
-    Ok(Signals::redis(redis))
-}
-
-fn open_queue(settings: &Settings) -> Result<Queue, StartError> {
-    let Some(redis) = &settings.redis else { return Ok(Queue::memory(TICK_MEMORY)) };
-    let redis = Redis::new(redis).map_err(|problem| StartError::Refused(format!("REDIS_URL {problem}")))?;
-    Ok(Queue::redis(redis.shared(), redis.key_prefix(), TICK_MEMORY))
 }
 
 /// The signing secret that was set, or the stand-alone program's own: made once, for its owner's eyes only.
@@ -188,13 +191,16 @@ pub fn random_text(bytes: usize) -> Result<String, StartError> {
 }
 
 fn listen(
-    http: &HttpSettings,
+    settings: &Settings,
     service: &Service,
     tokens: Tokens,
     metrics: &Arc<Metrics>,
     live: &web::Data<Live>,
 ) -> Result<(Server, SocketAddr), StartError> {
+    let http = &settings.http;
     let bind = |error| StartError::Bind(http.bind, error);
+    let (proxies, limited) =
+        (web::Data::new(TrustedProxies(http.trusted_proxies.clone())), settings.accounts.rate_limits);
     let listener = TcpListener::bind(http.bind).map_err(bind)?;
     let address = listener.local_addr().map_err(bind)?;
     let (service, tokens, metrics) = (service.clone(), web::Data::new(tokens), web::Data::from(Arc::clone(metrics)));
@@ -218,9 +224,11 @@ fn listen(
             pulse: pulse.clone(),
             metrics: metrics.clone(),
         };
+        let flood = web::Data::new(Flood::new(limited));
         let heartbeats = Rc::new(Heartbeats {
             tokens: tokens.clone(),
             pulse: pulse.clone(),
+            flood: flood.clone(),
             metrics: metrics.clone(),
             origins: origins.clone(),
         });
@@ -230,6 +238,8 @@ fn listen(
             .app_data(tokens)
             .app_data(metrics)
             .app_data(pulse)
+            .app_data(flood)
+            .app_data(proxies.clone())
             // A worker has it on a listener of its own; where there is none it is here.
             .configure(|config| {
                 if let Some(board) = board {

@@ -5,6 +5,7 @@ pub mod account;
 pub mod db;
 pub mod demo;
 pub mod ids;
+pub mod limits;
 pub mod models;
 pub mod presence;
 pub mod privacy;

@@ -130,9 +130,3 @@ impl Admin {
         Ok(Actor { id: Some(account.id), name: account.username })
     }
 }
-
-/// Where a request comes from, for limits.
-#[must_use]
-pub fn client_address(request: &HttpRequest) -> String {
-    request.peer_addr().map_or_else(|| "unknown".to_owned(), |address| address.ip().to_string())
-}

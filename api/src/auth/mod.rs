@@ -1,6 +1,8 @@
 //! Who calls: access tokens, and the callers that they tell of.
 
+mod address;
 mod caller;
 pub mod tokens;
 
-pub use caller::{Admin, Bearer, Caller, bearer_token, client_address};
+pub use address::{TrustedProxies, client_address};
+pub use caller::{Admin, Bearer, Caller, bearer_token};

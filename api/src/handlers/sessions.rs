@@ -12,6 +12,7 @@ use super::me::duration;
 use crate::auth::tokens::{Access, Tokens};
 use crate::auth::{Bearer, Caller, client_address};
 use crate::body::Body;
+use crate::flood::Flood;
 use crate::problem::{Answer, ProblemBody};
 use crate::shapes::{HeartbeatAnswer, LoginAnswer, MeAnswer, MeShape, Seconds, TokensAnswer};
 
@@ -109,7 +110,7 @@ pub async fn log_in(
 /// Turn a refresh token into a new pair. Is no sign of life.
 #[utoipa::path(post, path = "/api/users/token/refresh/", tag = "sessions", request_body = RefreshBody, responses(
     (status = 200, body = TokensAnswer), (status = 401, body = ProblemBody), (status = 403, body = ProblemBody),
-    (status = 422, body = ProblemBody), (status = 503, body = ProblemBody)))]
+    (status = 422, body = ProblemBody), (status = 429, body = ProblemBody), (status = 503, body = ProblemBody)))]
 pub async fn refresh(service: web::Data<Service>, tokens: web::Data<Tokens>, body: Body) -> Answer {
     let RefreshBody { refresh } = body.json().await?;
     let refreshed = service.refresh(&refresh).await?;
@@ -139,8 +140,9 @@ pub async fn log_out(bearer: Bearer, service: web::Data<Service>, body: Body) ->
 #[utoipa::path(post, path = "/api/users/heartbeat/", tag = "sessions", request_body = Option<HeartbeatBody>,
     security(("bearer" = [])), responses(
     (status = 200, body = HeartbeatAnswer), (status = 401, body = ProblemBody), (status = 403, body = ProblemBody),
-    (status = 422, body = ProblemBody), (status = 503, body = ProblemBody)))]
-pub async fn heartbeat(caller: Caller, service: web::Data<Service>, body: Body) -> Answer {
+    (status = 422, body = ProblemBody), (status = 429, body = ProblemBody), (status = 503, body = ProblemBody)))]
+pub async fn heartbeat(caller: Caller, service: web::Data<Service>, flood: web::Data<Flood>, body: Body) -> Answer {
+    flood.take(caller.claimed.session)?;
     let HeartbeatBody { leaving, idle_seconds } = body.json_or_nothing().await?;
     let mut alive = caller.alive;
     if let Some(idle) = duration("idle_seconds", idle_seconds)? {

@@ -26,7 +26,7 @@ use lastseen_shared::timestamp::Timestamp;
 use crate::Failed;
 
 /// Log-ins in hand at a time.
-pub const AT_A_TIME: usize = 1_000;
+const AT_A_TIME: usize = 1_000;
 
 /// An environment variable.
 pub fn setting(name: &str) -> Result<String, Failed> {

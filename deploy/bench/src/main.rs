@@ -3,6 +3,7 @@
 //! - `bare`: what actix-web does at best, to compare with.
 //! - `crowd`: users of whom some are online, in the database and in the presence engine.
 //! - `hash`: what bcrypt takes.
+//! - `plot`: a picture of how numbers grow.
 //! - `reads`: one request again and again on one connection, and what it takes.
 //! - `engine`: what the memory engine costs, without API and database.
 //! - `tokens`: access tokens of theirs, a line each.
@@ -13,6 +14,7 @@
 mod bare;
 mod crowd;
 mod engine;
+mod plot;
 mod reads;
 mod sockets;
 mod sweep;
@@ -52,6 +54,12 @@ fn command() -> Command {
                 .arg(number("timeout", "Their inactivity timeout, in seconds")),
         )
         .subcommand(Command::new("hash").about("What bcrypt takes, in ms").arg(number("cost", "Its cost")))
+        .subcommand(
+            Command::new("plot")
+                .about("Draw how numbers grow with the users")
+                .arg(text("results", "The folder of the results"))
+                .arg(text("picture", "The SVG to write")),
+        )
         .subcommand(reads::command())
         .subcommand(Command::new("engine").about("Measure the memory engine: one line of JSON").arg(count()))
         .subcommand(
@@ -114,6 +122,10 @@ async fn main() -> std::process::ExitCode {
             crowd::make(crowd::Crowd { count, online, timeout, password }).await
         }
         Some(("hash", matches)) => reads::hash(of(matches, "cost")),
+        Some(("plot", matches)) => {
+            let path = |name| matches.get_one::<String>(name).map(std::path::PathBuf::from).unwrap_or_default();
+            plot::make(&path("results"), &path("picture"))
+        }
         Some(("reads", matches)) => reads::run(matches),
         Some(("engine", matches)) => engine::measure(of(matches, "count")).await,
         Some(("tokens", matches)) => crowd::tokens(of(matches, "count"), of(matches, "timeout")),

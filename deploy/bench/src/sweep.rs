@@ -17,7 +17,10 @@ use lastseen_shared::settings::Settings;
 use lastseen_shared::timestamp::Timestamp;
 
 use crate::Failed;
-use crate::crowd::{AT_A_TIME, settings};
+use crate::crowd::settings;
+
+/// Log-ins at a time.
+const IN_FLIGHT: usize = 200;
 
 /// How often is looked how far it is.
 const LOOK: Duration = Duration::from_millis(5);
@@ -107,7 +110,7 @@ pub async fn run(first: i64, count: i64, within: i64) -> Result<(), Failed> {
                 engine.connect(Connect { user, session, timeout, profile, reason: Reason::Login, read_at }).await
             }
         })
-        .buffer_unordered(AT_A_TIME);
+        .buffer_unordered(IN_FLIGHT);
     while let Some(connected) = log_ins.next().await {
         if !matches!(connected?, Connected::Live { .. }) {
             return Err("a session is not live".into());
@@ -118,8 +121,8 @@ pub async fn run(first: i64, count: i64, within: i64) -> Result<(), Failed> {
         return Err("the log-ins took too long: give them more time".into());
     }
     let (before, entries) = (parts.newest().await?, parts.entries().await?);
-    // The commands between took some milliseconds, each session's deadline likewise.
-    let wait = due.plus(Duration::from_millis(50)).0 - Timestamp::now().0;
+    // A deadline is later than that by as long as its log-in took.
+    let wait = due.plus(Duration::from_millis(500)).0 - Timestamp::now().0;
     tokio::time::sleep(Duration::from_millis(wait.max(0).unsigned_abs())).await;
     let pushed = Timestamp::now();
     for shard in parts.shards() {

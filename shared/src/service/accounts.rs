@@ -8,6 +8,7 @@ use super::{Outcome, Service};
 use crate::account::{Email, Password, Role, Standing, Status, Username};
 use crate::db::{AnyConnection, write_transaction};
 use crate::ids::{SessionId, UserId};
+use crate::limits;
 use crate::models::account::WriteError;
 use crate::models::{Account, AccountChanges, Actor, AuditEntry, NewAccount, Session};
 use crate::presence::{PresenceEngine, Reason};
@@ -82,8 +83,7 @@ impl Service {
             Registration::Approval => Status::Pending,
             Registration::Closed => return Err(Code::RegistrationClosed.into()),
         };
-        self.inner.registrations.check(address)?;
-        self.inner.registrations.count(address);
+        self.limits.take(&limits::REGISTER, address).await?;
         let standing = Standing { status, is_active: true };
         let new = self.prepare(create, Role::User, standing).await?;
         let write = move |connection: &mut AnyConnection| {

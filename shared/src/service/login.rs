@@ -5,6 +5,7 @@ use super::{Outcome, RefreshToken, Service};
 use crate::account::{Password, names};
 use crate::db::write_transaction;
 use crate::ids::{SessionId, UserId};
+use crate::limits;
 use crate::models::{Account, NewSession, Session};
 use crate::presence::engine::{Connect, Connected};
 use crate::presence::rule::{Known, Projected, presence};
@@ -75,7 +76,10 @@ impl Service {
         // By name and address together: nobody can lock another out from elsewhere.
         // A name that is too long to be one is not kept whole.
         let tries = format!("{} from {}", key.chars().take(LONGEST_LOGIN).collect::<String>(), address);
-        self.inner.failures.check(&tries)?;
+        tokio::try_join!(
+            self.limits.check(&limits::LOG_IN, &tries),
+            self.limits.check(&limits::LOG_IN_ADDRESS, address)
+        )?;
         // Nobody's name or address: not asked for, since PostgreSQL takes no NUL, but verified like any other.
         let possible = !key.contains('\0') && key.chars().nth(LONGEST_LOGIN).is_none();
         let account = match possible {
@@ -85,9 +89,11 @@ impl Service {
         let hash = account.as_ref().map(|account| account.password_hash.clone());
         let right = self.inner.hasher.verify(password, hash).await?;
         let Some(account) = account.filter(|_| right) else {
-            self.inner.failures.count(&tries);
+            self.limits.failed(&limits::LOG_IN, &tries).await;
+            self.limits.failed(&limits::LOG_IN_ADDRESS, address).await;
             return Err(Code::InvalidCredentials.into());
         };
+        self.limits.succeeded(&limits::LOG_IN, &tries).await;
         Ok(account)
     }
 

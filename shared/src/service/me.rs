@@ -8,6 +8,7 @@ use super::{Outcome, Service};
 use crate::account::Password;
 use crate::db::{AnyConnection, write_transaction};
 use crate::ids::{SessionId, UserId};
+use crate::limits;
 use crate::models::directory::by_ids;
 use crate::models::{Account, AccountChanges, Actor};
 use crate::presence::{PresenceEngine, Reason};
@@ -88,9 +89,9 @@ impl Service {
         let account = self.account(user).await?;
         let new = password(new, "new", &account.username)?;
         let tries = format!("password of {user}");
-        self.inner.failures.check(&tries)?;
+        self.limits.check(&limits::LOG_IN, &tries).await?;
         if !self.inner.hasher.verify(old, Some(account.password_hash)).await? {
-            self.inner.failures.count(&tries);
+            self.limits.failed(&limits::LOG_IN, &tries).await;
             return Err(Refusal::new(Code::InvalidCredentials, "old is not the password").about("old").into());
         }
         let password_hash = Some(self.inner.hasher.hash(new).await?);

@@ -11,7 +11,6 @@ mod devices;
 mod directory;
 mod export;
 mod history;
-pub mod limiter;
 mod live;
 mod login;
 mod me;
@@ -49,13 +48,13 @@ pub use webhooks::{CreateWebhook, DeliveryPage, WebhookEdit};
 
 use crate::account::hashing::Hasher;
 use crate::db::Db;
+use crate::limits::Limits;
 use crate::models::Account;
 use crate::presence::Engine;
 use crate::queue::Queue;
 use crate::refusal::Failure;
 use crate::settings::{AccountSettings, PresenceSettings};
 use crate::signals::Signals;
-use limiter::Limiter;
 
 /// The answer of a service.
 pub type Outcome<T> = Result<T, Failure>;
@@ -71,6 +70,8 @@ pub struct Service {
     pub signals: Signals,
     /// Where jobs are pushed to; `None` where workers find what there is to do without.
     pub queue: Option<Queue>,
+    /// What may be tried how often.
+    limits: Arc<Limits>,
     /// Whether webhooks may go to private addresses.
     webhooks_allow_private: bool,
     inner: Arc<Inner>,
@@ -80,12 +81,8 @@ struct Inner {
     hasher: Hasher,
     presence: PresenceSettings,
     accounts: AccountSettings,
-    /// Failed log-ins, by name and address together.
-    failures: Limiter,
     /// Admins who have shown their password.
     remembered: operator::Remembered,
-    /// Registrations, by address.
-    registrations: Limiter,
     rows: rows::RowReader,
 }
 
@@ -101,17 +98,22 @@ impl Service {
         accounts: AccountSettings,
     ) -> Self {
         let rows = rows::RowReader::start(db.clone());
-        let failures = Limiter::new(accounts.rate_limits, 10, std::time::Duration::from_secs(60));
-        let registrations = Limiter::new(accounts.rate_limits, 1_000, std::time::Duration::from_secs(60));
+        let limits = Arc::new(Limits::local(accounts.rate_limits));
         let remembered = operator::Remembered::new();
-        let inner = Arc::new(Inner { hasher, presence, accounts, failures, remembered, registrations, rows });
-        Self { db, engine, signals: Signals::local(), queue: None, webhooks_allow_private: false, inner }
+        let inner = Arc::new(Inner { hasher, presence, accounts, remembered, rows });
+        Self { db, engine, signals: Signals::local(), queue: None, limits, webhooks_allow_private: false, inner }
     }
 
     /// The same services with these signals.
     #[must_use]
     pub fn with_signals(self, signals: Signals) -> Self {
         Self { signals, ..self }
+    }
+
+    /// The same services with these limits: those that other processes count with.
+    #[must_use]
+    pub fn with_limits(self, limits: Limits) -> Self {
+        Self { limits: Arc::new(limits), ..self }
     }
 
     /// The same services with this queue, and webhooks that may or may not go to private addresses.

@@ -13,6 +13,7 @@ use sha2::{Digest, Sha256};
 
 use super::{Outcome, Service};
 use crate::ids::SessionId;
+use crate::limits;
 use crate::models::session::Turn;
 use crate::models::{Account, Session};
 use crate::presence::{PresenceEngine, Reason};
@@ -108,9 +109,10 @@ impl Service {
     /// Turns a refresh token. Is no sign of life.
     ///
     /// # Errors
-    /// `token_invalid` for what is none of ours, `refresh_reused`, `session_ended`, `account_…`.
+    /// `token_invalid` for what is none of ours, `refresh_reused`, `session_ended`, `account_…`, `too_many_requests`.
     pub async fn refresh(&self, token: &str) -> Outcome<Refreshed> {
         let token = RefreshToken::decode(token).ok_or(Code::TokenInvalid)?;
+        self.limits.take(&limits::REFRESH, &token.session.to_string()).await?;
         // A second time where another turned it between the reading and the turning.
         for _ in 0..2 {
             let id = token.session;

@@ -12,6 +12,8 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use ipnet::IpNet;
+
 use crate::account::{Email, Password, Username};
 use crate::db::Address;
 use crate::redis_client::{Redis, RedisSettings};
@@ -113,6 +115,8 @@ pub struct HttpSettings {
     pub bind: SocketAddr,
     /// Which pages of other origins may call it.
     pub cors_origins: Vec<String>,
+    /// Proxies whose word about their clients' addresses is taken.
+    pub trusted_proxies: Vec<IpNet>,
     /// Event loops.
     pub threads: usize,
 }
@@ -292,12 +296,16 @@ fn http(r: &mut Reader<'_>) -> Option<HttpSettings> {
     let cors_origins = r.required("LASTSEEN_CORS_ORIGINS", |text| {
         text.split(',').map(|origin| origin_of(origin.trim())).collect::<Result<Vec<_>, _>>()
     });
+    let trusted_proxies = r.optional("LASTSEEN_TRUSTED_PROXIES", |text| {
+        text.split(',').map(|network| network_of(network.trim())).collect::<Result<Vec<_>, _>>()
+    });
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let threads = match r.given("LASTSEEN_THREADS") {
         None => Some(cores),
         Some(_) => r.number("LASTSEEN_THREADS", 1, 1_024),
     };
-    Some(HttpSettings { bind: bind?, cors_origins: cors_origins?, threads: threads? })
+    let trusted_proxies = trusted_proxies.unwrap_or_default();
+    Some(HttpSettings { bind: bind?, cors_origins: cors_origins?, trusted_proxies, threads: threads? })
 }
 
 fn worker(r: &mut Reader<'_>) -> Option<WorkerSettings> {
@@ -320,6 +328,12 @@ fn socket_address(text: &str) -> Result<SocketAddr, String> {
     use std::net::ToSocketAddrs;
     let resolved = text.to_socket_addrs().ok().and_then(|mut all| all.next());
     resolved.ok_or_else(|| format!("must be an address and a port, such as 127.0.0.1:8000, not {text:?}"))
+}
+
+/// An address is a network of one.
+fn network_of(text: &str) -> Result<IpNet, String> {
+    let network = text.parse().ok().or_else(|| text.parse::<std::net::IpAddr>().ok().map(IpNet::from));
+    network.ok_or_else(|| format!("must hold addresses or networks such as 10.0.0.0/8, not {text:?}"))
 }
 
 fn origin_of(text: &str) -> Result<String, String> {

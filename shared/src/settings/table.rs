@@ -103,6 +103,10 @@ pub const SETTINGS: &[Setting] = &[
     plain("LASTSEEN_REFRESH_TTL", "14d", "How long a refresh token lives"),
     plain("LASTSEEN_REGISTRATION", "open", "Who may register: open, approval or closed"),
     plain("LASTSEEN_CORS_ORIGINS", "http://localhost:5173", "Origins whose pages may call the API, comma-separated"),
+    depends(
+        "LASTSEEN_TRUSTED_PROXIES",
+        "Addresses or networks of proxies, comma-separated, whose X-Forwarded-For is believed [none]",
+    ),
     plain("LASTSEEN_BCRYPT_COST", "12", "bcrypt's cost, 4 to 15; below 10 only stand-alone"),
     plain(
         "LASTSEEN_HISTORY_RETENTION",

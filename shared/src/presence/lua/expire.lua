@@ -8,10 +8,30 @@ if refused then
 end
 local now, most = clock(), tonumber(ARGV[2])
 local users, more = overdue(now, most)
-local taken = 0
 later = { put = {}, drop = {}, quitting = {} }
-for i, held_of in ipairs(all_held(users)) do
-  local user = users[i]
+local plain, ids, members, others = {}, {}, {}, {}
+for i, value in ipairs(all_of(USERS, users)) do
+  local id = value and string.match(value, '^%a||(%d+)$')
+  if id then
+    plain[#plain + 1] = users[i]
+    ids[#plain], members[#plain] = id, users[i] .. ':' .. id
+  else
+    others[#others + 1] = users[i]
+  end
+end
+local gone, gone_members = {}, {}
+for i, held_of in ipairs(all_of(DEADLINES, members)) do
+  if lapse(plain[i], ids[i], held_of, now) then
+    gone[#gone + 1], gone_members[#gone + 1] = plain[i], members[i]
+  else
+    others[#others + 1] = plain[i]
+  end
+end
+drop(USERS, gone)
+drop(DEADLINES, gone_members)
+local taken = #gone
+for i, held_of in ipairs(all_held(others)) do
+  local user = others[i]
   local found, any = settle(user, now, held_of)
   taken = taken + (any and 1 or 0)
   if found then

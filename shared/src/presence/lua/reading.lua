@@ -136,14 +136,21 @@ local function look(now, most)
   end
   local members, user_at = {}, {}
   for i, value in ipairs(all_of(USERS, users)) do
-    local list, profile = string.match(value or '', '^%a|%d*|([^|]*)|?(.*)$')
-    for id in string.gmatch(list or '', '%d+') do
-      members[#members + 1] = users[i] .. ':' .. id
+    -- As nearly everybody's is.
+    local only = value and string.match(value, '^%a|%d*|(%d+)$')
+    if only then
+      members[#members + 1] = users[i] .. ':' .. only
       user_at[#members] = i
-    end
-    local ends = tonumber(string.match(profile or '', '^%a+|(%d+)|') or nil)
-    if ends then
-      met(i, ends)
+    elseif value then
+      local list, profile = string.match(value, '^%a|%d*|([^|]*)|?(.*)$')
+      for id in string.gmatch(list, '%d+') do
+        members[#members + 1] = users[i] .. ':' .. id
+        user_at[#members] = i
+      end
+      local ends = tonumber(string.match(profile, '^%a+|(%d+)|') or nil)
+      if ends then
+        met(i, ends)
+      end
     end
   end
   for i, held_of in ipairs(all_of(DEADLINES, members)) do

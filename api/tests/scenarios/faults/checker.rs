@@ -1,0 +1,225 @@
+//! What must be so, by what users did and were told: a model of its own, which knows nothing of the service's code.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use reqwest::Method;
+use serde_json::json;
+
+use super::crowd::{Crowd, Deed, Deeds, What};
+use crate::client::{Session, Transition};
+use crate::harness::database::Interval;
+use crate::time::now;
+
+/// How long after its client gave up a request may still be carried out: as long as any call of the service may take.
+const LATE: i64 = 15_000;
+
+/// When what Redis held was lost: from the first moment to the last at which something of it may have been.
+#[derive(Clone, Copy, Debug)]
+pub struct Loss {
+    pub from: i64,
+    pub to: i64,
+}
+
+/// What all users are to be judged by.
+#[derive(Clone, Debug)]
+pub struct Rules {
+    /// The inactivity timeout, in ms.
+    pub timeout: i64,
+    pub losses: Vec<Loss>,
+}
+
+impl Rules {
+    fn was_lost(&self, deed: &Deed, until: i64) -> bool {
+        self.losses.iter().any(|loss| deed.asked <= loss.to && loss.from <= until)
+    }
+
+    /// Whether the user must have been online through all of this time.
+    fn certainly_online(&self, deeds: &[Deed], from: i64, to: i64) -> bool {
+        deeds.iter().any(|deed| {
+            let ended = deeds.iter().any(|other| {
+                other.what == What::LogOut && other.session == deed.session && other.asked <= to
+            });
+            let counts = deed.what != What::LogOut && deed.done && deed.answered <= from && deed.until > to;
+            counts && !ended && !self.was_lost(deed, to)
+        })
+    }
+
+    /// Whether the user may have been online at some moment of this time.
+    fn possibly_online(&self, deeds: &[Deed], from: i64, to: i64) -> bool {
+        deeds.iter().any(|deed| {
+            let ended = deeds.iter().any(|other| {
+                let over = other.what == What::LogOut && other.done && other.answered <= from;
+                over && other.session == deed.session && deed.session != 0
+            });
+            let until = if deed.done { deed.until } else { deed.answered + LATE + self.timeout };
+            deed.what != What::LogOut && deed.asked <= to && until > from && !ended
+        })
+    }
+}
+
+/// What was read, and what was wrong with it.
+#[derive(Default, Debug)]
+pub struct Reads {
+    pub judged: AtomicU64,
+    pub refused: AtomicU64,
+    pub wrong: std::sync::Mutex<Vec<String>>,
+}
+
+/// Reads some users' presence again and again, by one replica and then another, and holds it against what they did.
+pub fn read_all_along(
+    crowd: &Arc<Crowd>,
+    readers: Vec<Session>,
+    users: &[i64],
+    rules: Arc<std::sync::Mutex<Rules>>,
+    stop: Arc<AtomicBool>,
+) -> (Arc<Reads>, tokio::task::JoinHandle<()>) {
+    let reads = Arc::new(Reads::default());
+    let (crowd, users, noted) = (Arc::clone(crowd), users.to_vec(), Arc::clone(&reads));
+    let task = tokio::spawn(async move {
+        for round in 0.. {
+            if stop.load(Ordering::Relaxed) {
+                return;
+            }
+            let reader = &readers[round % readers.len()];
+            let some: Vec<i64> = (0..40).map(|n| users[(round * 40 + n) % users.len()]).collect();
+            let asked = now();
+            let answer =
+                reader.try_send(Method::POST, "/api/users/presence/", Some(json!({ "ids": some }))).await;
+            let answered = now();
+            let Some(answer) = answer.ok().filter(|answer| answer.status == 200) else {
+                noted.refused.fetch_add(1, Ordering::Relaxed);
+                tokio::time::sleep(Duration::from_millis(20)).await;
+                continue;
+            };
+            for presence in answer.body["presences"].as_array().unwrap() {
+                let user = presence["user_id"].as_i64().unwrap();
+                let says_online = presence["online_status"] == "online";
+                let (deeds, busy) = crowd.of(user);
+                let rules = rules.lock().unwrap().clone();
+                let wrong = match says_online {
+                    true => !busy && !rules.possibly_online(&deeds, asked, answered),
+                    // Something in hand may be a log-out.
+                    false => !busy && rules.certainly_online(&deeds, asked, answered),
+                };
+                if wrong {
+                    let last = &deeds[deeds.len().saturating_sub(4)..];
+                    let text = format!("user {user}, asked {asked}, answered {answered}: {presence} after {last:#?}");
+                    noted.wrong.lock().unwrap().push(text);
+                }
+                noted.judged.fetch_add(1, Ordering::Relaxed);
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    });
+    (reads, task)
+}
+
+/// Follows the changes all along. Answers each stretch without a gap: a new one begins where the place was lost.
+pub fn follow(
+    reader: Session,
+    stop: Arc<AtomicBool>,
+) -> tokio::task::JoinHandle<Vec<Vec<Transition>>> {
+    tokio::spawn(async move {
+        let mut stretches = vec![Vec::new()];
+        let mut cursor: Option<String> = None;
+        loop {
+            let stopped = stop.load(Ordering::Relaxed);
+            let path = match &cursor {
+                Some(cursor) => format!("/api/users/presence/changes/?since={cursor}"),
+                None => "/api/users/presence/changes/".to_owned(),
+            };
+            match reader.try_send(Method::GET, &path, None).await {
+                Ok(answer) if answer.status == 200 => {
+                    let changes: crate::client::Changes = answer.ok();
+                    let more = !changes.transitions.is_empty();
+                    stretches.last_mut().unwrap().extend(changes.transitions);
+                    cursor = Some(changes.next_cursor);
+                    if stopped && !more {
+                        return stretches;
+                    }
+                }
+                Ok(answer) if answer.status == 410 => {
+                    stretches.push(Vec::new());
+                    cursor = None;
+                }
+                Ok(_) | Err(_) => {}
+            }
+            tokio::time::sleep(Duration::from_millis(30)).await;
+        }
+    })
+}
+
+/// Within a stretch each transition is told once, and each user's come and go by turns.
+pub fn assert_told_once(stretches: &[Vec<Transition>]) -> usize {
+    for stretch in stretches {
+        let mut ids = HashSet::new();
+        let mut online: HashMap<i64, bool> = HashMap::new();
+        for transition in stretch {
+            let is = transition.presence.online_status == "online";
+            assert!(ids.insert(&transition.id), "told twice: {transition:?}");
+            let before = online.insert(transition.presence.user_id, is);
+            assert_ne!(before, Some(is), "something in between was not told: {transition:?}");
+        }
+    }
+    stretches.iter().map(Vec::len).sum()
+}
+
+/// What was acknowledged is in the history, once and in its order. Answers how many log-ins and log-outs were looked for.
+pub fn assert_history(deeds: &Deeds, intervals: &[Interval], rules: &Rules) -> (usize, usize) {
+    let mut of_user: HashMap<i64, Vec<&Interval>> = HashMap::new();
+    for interval in intervals {
+        of_user.entry(interval.user_id).or_default().push(interval);
+    }
+    let (mut log_ins, mut log_outs) = (0, 0);
+    for (user, deeds) in deeds {
+        let own = of_user.get(user).map_or(&[][..], Vec::as_slice);
+        for pair in own.windows(2) {
+            let end = pair[0].ended_at_ms.unwrap_or_else(|| panic!("open before another: {pair:?}"));
+            assert!(end <= pair[1].started_at_ms, "they overlap: {pair:?}");
+        }
+        for (place, deed) in deeds.iter().enumerate().filter(|(_, deed)| deed.done) {
+            let others: Vec<Deed> =
+                deeds.iter().filter(|other| other.session != deed.session).cloned().collect();
+            let within = |moment: i64| (deed.asked..=deed.answered).contains(&moment);
+            match deed.what {
+                What::LogIn => {
+                    let found: Vec<_> = own
+                        .iter()
+                        .filter(|one| one.session_id == Some(deed.session) && one.start_reason == "login")
+                        .collect();
+                    let alone = !rules.possibly_online(&deeds[..place], deed.asked, deed.answered);
+                    let lost = rules.was_lost(deed, deed.answered + 5_000);
+                    assert!(found.len() <= 1, "user {user}: {deed:?} is in the history twice: {found:?}");
+                    if alone && !lost {
+                        assert!(
+                            found.first().is_some_and(|one| within(one.started_at_ms)),
+                            "user {user}: {deed:?} is not in the history: {own:#?}"
+                        );
+                        log_ins += 1;
+                    }
+                }
+                What::LogOut => {
+                    let was = rules.certainly_online(&deeds[..place], deed.asked, deed.answered);
+                    let alone = !rules.possibly_online(&others, deed.asked, deed.answered);
+                    let lost = rules.was_lost(deed, deed.answered + 5_000);
+                    if was && alone && !lost {
+                        let ended = |one: &&&Interval| {
+                            one.end_reason.as_deref() == Some("logout") && one.ended_at_ms.is_some_and(within)
+                        };
+                        assert_eq!(
+                            own.iter().filter(ended).count(),
+                            1,
+                            "user {user}: {deed:?} is not in the history once: {own:#?}"
+                        );
+                        log_outs += 1;
+                    }
+                }
+                What::Beat => {}
+            }
+        }
+    }
+    (log_ins, log_outs)
+}
