@@ -5,10 +5,10 @@ export PATH := $(PATH):$(or $(CARGO_HOME),$(HOME)/.cargo)/bin
 scripts := deploy/scripts
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build run test cluster bench fmt lint clean
+.PHONY: help setup build run test test-faults cluster bench fmt lint clean
 
 help: ## list the targets
-	@sed -n 's/^\([a-z]*\): ## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18
+	@sed -n 's/^\([a-z-]*\): ## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18
 
 setup: ## install what is missing on a Debian or Ubuntu machine
 	@bash $(scripts)/setup.sh
@@ -23,6 +23,9 @@ run: ## start the stand-alone program on http://localhost:8000
 
 test: ## run all checks and tests, beside a private PostgreSQL and Redis
 	@bash $(scripts)/test.sh
+
+test-faults: ## run the long fault suite: everything that can be killed is, under load
+	@bash $(scripts)/test-faults.sh
 
 cluster: ## start the distributed form: PostgreSQL, Redis, one API, two workers
 	@bash $(scripts)/cluster.sh

@@ -2,6 +2,7 @@
 //!
 //! - [`harness`]: starts a form of the service with everything around it.
 //! - [`client`]: a client of the API; [`sight`]: what others see of a user, in every read.
+//! - [`faults`]: what goes wrong under load, and a checker.
 //! - [`time`]: polling, and what is true when.
 //! - the rest: the scenarios, a file an area. The table below says which form each is for.
 #![expect(clippy::unwrap_used, reason = "a scenario ends where something is not as it should be")]
@@ -13,6 +14,7 @@ mod client;
 mod crowd;
 mod devices;
 mod directory;
+mod faults;
 mod harness;
 mod live;
 mod losses;

@@ -39,9 +39,9 @@ impl Rules {
     /// Whether the user must have been online through all of this time.
     fn certainly_online(&self, deeds: &[Deed], from: i64, to: i64) -> bool {
         deeds.iter().any(|deed| {
-            let ended = deeds.iter().any(|other| {
-                other.what == What::LogOut && other.session == deed.session && other.asked <= to
-            });
+            let ended = deeds
+                .iter()
+                .any(|other| other.what == What::LogOut && other.session == deed.session && other.asked <= to);
             let counts = deed.what != What::LogOut && deed.done && deed.answered <= from && deed.until > to;
             counts && !ended && !self.was_lost(deed, to)
         })
@@ -86,8 +86,7 @@ pub fn read_all_along(
             let reader = &readers[round % readers.len()];
             let some: Vec<i64> = (0..40).map(|n| users[(round * 40 + n) % users.len()]).collect();
             let asked = now();
-            let answer =
-                reader.try_send(Method::POST, "/api/users/presence/", Some(json!({ "ids": some }))).await;
+            let answer = reader.try_send(Method::POST, "/api/users/presence/", Some(json!({ "ids": some }))).await;
             let answered = now();
             let Some(answer) = answer.ok().filter(|answer| answer.status == 200) else {
                 noted.refused.fetch_add(1, Ordering::Relaxed);
@@ -118,10 +117,7 @@ pub fn read_all_along(
 }
 
 /// Follows the changes all along. Answers each stretch without a gap: a new one begins where the place was lost.
-pub fn follow(
-    reader: Session,
-    stop: Arc<AtomicBool>,
-) -> tokio::task::JoinHandle<Vec<Vec<Transition>>> {
+pub fn follow(reader: Session, stop: Arc<AtomicBool>) -> tokio::task::JoinHandle<Vec<Vec<Transition>>> {
     tokio::spawn(async move {
         let mut stretches = vec![Vec::new()];
         let mut cursor: Option<String> = None;
@@ -159,7 +155,8 @@ pub fn assert_told_once(stretches: &[Vec<Transition>]) -> usize {
         let mut online: HashMap<i64, bool> = HashMap::new();
         for transition in stretch {
             let is = transition.presence.online_status == "online";
-            assert!(ids.insert(&transition.id), "told twice: {transition:?}");
+            // Ids are a shard's own.
+            assert!(ids.insert((transition.presence.user_id, &transition.id)), "told twice: {transition:?}");
             let before = online.insert(transition.presence.user_id, is);
             assert_ne!(before, Some(is), "something in between was not told: {transition:?}");
         }
@@ -181,8 +178,7 @@ pub fn assert_history(deeds: &Deeds, intervals: &[Interval], rules: &Rules) -> (
             assert!(end <= pair[1].started_at_ms, "they overlap: {pair:?}");
         }
         for (place, deed) in deeds.iter().enumerate().filter(|(_, deed)| deed.done) {
-            let others: Vec<Deed> =
-                deeds.iter().filter(|other| other.session != deed.session).cloned().collect();
+            let others: Vec<Deed> = deeds.iter().filter(|other| other.session != deed.session).cloned().collect();
             let within = |moment: i64| (deed.asked..=deed.answered).contains(&moment);
             match deed.what {
                 What::LogIn => {
@@ -222,4 +218,43 @@ pub fn assert_history(deeds: &Deeds, intervals: &[Interval], rules: &Rules) -> (
         }
     }
     (log_ins, log_outs)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn deed(what: What, asked: i64, done: bool) -> Deed {
+        Deed { what, session: 7, asked, answered: asked + 10, done, until: asked + 1_000 }
+    }
+
+    fn judged(deeds: &[Deed], from: i64, losses: &[Loss]) -> (bool, bool) {
+        let rules = Rules { timeout: 1_000, losses: losses.to_vec() };
+        (rules.certainly_online(deeds, from, from + 5), rules.possibly_online(deeds, from, from + 5))
+    }
+
+    #[test]
+    fn what_was_acknowledged_is_certain_until_its_deadline() {
+        let beat = [deed(What::Beat, 100, true)];
+        assert_eq!(judged(&beat, 50, &[]), (false, false));
+        assert_eq!(judged(&beat, 105, &[]), (false, true), "it may have been done already");
+        assert_eq!(judged(&beat, 110, &[]), (true, true));
+        assert_eq!(judged(&beat, 1_098, &[]), (false, true), "the deadline comes while it is read");
+        assert_eq!(judged(&beat, 1_100, &[]), (false, false), "a ghost");
+        assert_eq!(judged(&beat, 500, &[Loss { from: 300, to: 310 }]), (false, true));
+        assert_eq!(judged(&beat, 200, &[Loss { from: 300, to: 310 }]), (true, true));
+    }
+
+    #[test]
+    fn what_was_not_acknowledged_may_have_been_done_or_not() {
+        let lost = [deed(What::Beat, 100, false)];
+        assert_eq!(judged(&lost, 200, &[]), (false, true));
+        assert_eq!(judged(&lost, 110 + LATE + 1_000, &[]), (false, false));
+        let out = [deed(What::Beat, 100, true), deed(What::LogOut, 200, false)];
+        assert_eq!(judged(&out, 150, &[]), (true, true));
+        assert_eq!(judged(&out, 300, &[]), (false, true));
+        let out = [deed(What::Beat, 100, true), deed(What::LogOut, 200, true)];
+        assert_eq!(judged(&out, 205, &[]), (false, true));
+        assert_eq!(judged(&out, 210, &[]), (false, false), "a ghost");
+    }
 }

@@ -44,7 +44,8 @@ pub struct Crowd {
 
 /// A mixed-up number, the same in every run.
 fn mixed(number: i64, round: u64) -> u64 {
-    (number.unsigned_abs().wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ round.wrapping_mul(0xD1B5_4A32_D192_ED03)).rotate_left(17)
+    (number.unsigned_abs().wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ round.wrapping_mul(0xD1B5_4A32_D192_ED03))
+        .rotate_left(17)
 }
 
 impl Crowd {

@@ -23,7 +23,7 @@ pub enum Way {
 
 /// The way to one server.
 pub struct Proxy {
-    pub port: u16,
+    port: u16,
     way: Arc<watch::Sender<Way>>,
     task: tokio::task::JoinHandle<()>,
 }
@@ -45,6 +45,15 @@ impl Proxy {
             }
         });
         Self { port, way, task }
+    }
+
+    /// A clear way to the server of this URL, which is to name the way instead.
+    pub async fn in_place_of(url: &mut String) -> Self {
+        let mut parsed = reqwest::Url::parse(url).unwrap();
+        let proxy = Self::to(format!("{}:{}", parsed.host_str().unwrap(), parsed.port().unwrap())).await;
+        parsed.set_port(Some(proxy.port)).unwrap();
+        *url = parsed.to_string();
+        proxy
     }
 
     /// From now on it is so.

@@ -75,7 +75,30 @@ impl Database {
         let server = needed("TEST_DATABASE_URL");
         let name = format!("lastseen_scenario_{}", unique());
         on_server(&server, &format!("CREATE DATABASE {name}")).unwrap();
+        // The server of the tests does without, which an acknowledged log-in does not survive when it crashes.
+        on_server(&server, &format!("ALTER DATABASE {name} SET synchronous_commit = on")).unwrap();
         Self::Postgres { server, name }
+    }
+
+    /// Ends all connections of the programs. PostgreSQL only.
+    pub fn end_connections(&self) {
+        let Self::Postgres { server, name } = self else { panic!("a file has no connections") };
+        on_server(
+            server,
+            &format!("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'"),
+        )
+        .unwrap();
+    }
+
+    /// Kills one of the server's processes, on which it recovers from its log as after a crash. For a server that no other
+    /// test uses. Whoever is told that a transaction is committed relies on that log from now on.
+    pub fn crash(&self) {
+        let Self::Postgres { server, name } = self else { panic!("a file has no processes") };
+        let query = format!("SELECT pid::BIGINT AS number FROM pg_stat_activity WHERE datname = '{name}' LIMIT 1");
+        let mut connection = PgConnection::establish(server).unwrap();
+        let pid = diesel::sql_query(query).get_result::<Number>(&mut connection).unwrap().number;
+        let command = format!("kill -s KILL {pid}");
+        assert!(std::process::Command::new("sh").args(["-c", &command]).status().unwrap().success(), "{command}");
     }
 
     /// What the programs are to be told.

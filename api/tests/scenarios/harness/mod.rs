@@ -16,6 +16,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::client::{ADMIN, Client, PASSWORD, Session};
+use crate::faults::proxy::Proxy;
 use database::Database;
 use process::{Folder, Process};
 use redis::{Redis, Server};
@@ -45,7 +46,17 @@ pub struct Setup {
     form: Form,
     settings: Vec<(&'static str, String)>,
     private_redis: bool,
+    redis_keeps: bool,
+    through_ways: bool,
     workers: usize,
+}
+
+/// The ways from the programs to what they need.
+pub struct Ways {
+    /// To Redis.
+    pub redis: Proxy,
+    /// To PostgreSQL.
+    pub database: Proxy,
 }
 
 /// The service, running. Its parts end in the order of the fields.
@@ -60,6 +71,8 @@ pub struct System {
     pub workers: Vec<Process>,
     /// `None` stand-alone.
     pub redis: Option<Redis>,
+    /// The ways that a test may close.
+    pub ways: Option<Ways>,
     /// The database.
     pub database: Database,
     folder: Folder,
@@ -80,7 +93,7 @@ impl Setup {
             ("LASTSEEN_BCRYPT_COST", if form == Form::StandAlone { "4" } else { "10" }),
         ];
         let settings = settings.into_iter().map(|(name, value)| (name, value.to_owned())).collect();
-        Self { form, settings, private_redis: false, workers: 2 }
+        Self { form, settings, private_redis: false, redis_keeps: false, through_ways: false, workers: 2 }
     }
 
     /// Another value of a setting.
@@ -96,24 +109,44 @@ impl Setup {
         self
     }
 
+    /// The test's own Redis writes an append-only file.
+    pub fn that_keeps(mut self) -> Self {
+        self.redis_keeps = true;
+        self
+    }
+
+    /// With ways to Redis and PostgreSQL that the test may close.
+    pub fn with_ways(mut self) -> Self {
+        self.through_ways = true;
+        self
+    }
+
     /// Starts it all.
     pub async fn start(self) -> System {
-        let Self { form, mut settings, private_redis, workers } = self;
+        let Self { form, mut settings, private_redis, redis_keeps, through_ways, workers } = self;
         let folder = Folder::new();
         let (database, redis) = match form {
             Form::StandAlone => (Database::Sqlite(folder.0.join("lastseen.db")), None),
             Form::Distributed | Form::Cluster => {
                 let database = Database::postgres();
                 let redis = match private_redis {
-                    true => Redis::Private(Server::start(folder.0.clone()).await),
+                    true => Redis::Private(Server::start(folder.0.clone(), redis_keeps).await),
                     false => Redis::shared(form == Form::Cluster),
                 };
                 (database, Some(redis))
             }
         };
-        settings.push(("DATABASE_URL", database.url()));
-        if let Some(redis) = &redis {
-            settings.push(("REDIS_URL", redis.url()));
+        let (mut database_url, mut redis_url) = (database.url(), redis.as_ref().map(Redis::url));
+        let ways = match (through_ways, &mut redis_url) {
+            (true, Some(redis_url)) => Some(Ways {
+                redis: Proxy::in_place_of(redis_url).await,
+                database: Proxy::in_place_of(&mut database_url).await,
+            }),
+            _ => None,
+        };
+        settings.push(("DATABASE_URL", database_url));
+        if let (Some(redis), Some(redis_url)) = (&redis, redis_url) {
+            settings.push(("REDIS_URL", redis_url));
             settings.push(("LASTSEEN_KEY_PREFIX", redis.prefix().to_owned()));
             settings.push(("LASTSEEN_JWT_SECRET", "a secret of the scenarios, and of theirs alone".to_owned()));
         }
@@ -123,7 +156,8 @@ impl Setup {
             Form::StandAlone => Vec::new(),
             Form::Distributed | Form::Cluster => (0..workers).map(|_| spawn_worker(&settings, &folder)).collect(),
         };
-        let mut system = System { form, settings, client: Client::new(), api, workers, redis, database, folder };
+        let mut system =
+            System { form, settings, client: Client::new(), api, workers, redis, ways, database, folder };
         system.wait_for_api().await;
         system.wait_for_workers().await;
         system
@@ -179,6 +213,12 @@ impl System {
         let client = Client::new();
         client.moves_to(&process.must_say("listening on ").await);
         (client, process)
+    }
+
+    /// Starts a worker again after its end.
+    pub async fn start_worker_again(&mut self, place: usize) {
+        self.workers[place] = spawn_worker(&self.settings, &self.folder);
+        self.workers[place].must_say("health and metrics on ").await;
     }
 
     /// Starts the workers again after their end.

@@ -14,11 +14,13 @@ pub enum Redis {
     Private(Server),
 }
 
-/// A Redis server that a test may empty and end. It keeps nothing on the disk.
+/// A Redis server that a test may empty and end.
 pub struct Server {
     program: PathBuf,
     folder: PathBuf,
     port: u16,
+    /// Whether it writes an append-only file; else it keeps nothing on the disk.
+    keeps: bool,
     process: Process,
 }
 
@@ -66,7 +68,7 @@ impl Redis {
 impl Server {
     /// Starts one on a port that is free, below those that the kernel gives to outgoing connections: one of these
     /// could take it while the server is down.
-    pub async fn start(folder: PathBuf) -> Self {
+    pub async fn start(folder: PathBuf, keeps: bool) -> Self {
         let program =
             std::env::var_os("LASTSEEN_TEST_REDIS_SERVER").map_or_else(|| "redis-server".into(), PathBuf::from);
         for attempt in 0..10 {
@@ -74,8 +76,8 @@ impl Server {
                 .wrapping_mul(31)
                 .wrapping_add(u32::try_from(crate::time::now() % 12_000).unwrap_or(0));
             let port = 20_000 + u16::try_from((mixed + attempt * 997) % 12_000).unwrap_or(0);
-            if let Some(process) = serve(&program, &folder, port).await {
-                return Self { program, folder, port, process };
+            if let Some(process) = serve(&program, &folder, port, keeps).await {
+                return Self { program, folder, port, keeps, process };
             }
         }
         panic!("no port for {} was free, or it doesn't start", program.display());
@@ -86,17 +88,28 @@ impl Server {
         self.process.kill();
     }
 
-    /// Starts it again, on the same port and empty.
+    /// Starts it again, on the same port; empty, unless it keeps what it has.
     pub async fn start_again(&mut self) {
-        self.process = serve(&self.program, &self.folder, self.port).await.expect("the port is ours");
+        self.process = serve(&self.program, &self.folder, self.port, self.keeps).await.expect("the port is ours");
     }
 }
 
 /// `None` where it ends at once, as it does where the port is taken.
-async fn serve(program: &std::path::Path, folder: &std::path::Path, port: u16) -> Option<Process> {
+async fn serve(program: &std::path::Path, folder: &std::path::Path, port: u16, keeps: bool) -> Option<Process> {
     let port = port.to_string();
     let folder_name = folder.to_str().unwrap();
-    let args = ["--port", &port, "--bind", "127.0.0.1", "--dir", folder_name, "--save", "", "--appendonly", "no"];
+    let args = [
+        "--port",
+        &port,
+        "--bind",
+        "127.0.0.1",
+        "--dir",
+        folder_name,
+        "--save",
+        "",
+        "--appendonly",
+        if keeps { "yes" } else { "no" },
+    ];
     let mut process = Process::spawn("redis", program, &args, &[], folder);
     process.says("Ready to accept connections").await.ok()?;
     Some(process)

@@ -1,0 +1,17 @@
+#!/usr/bin/env bash
+# The long fault suite: thousands of users, programs that are killed, Redis, PostgreSQL and the ways to them that fail; and all
+# scenarios on a Redis Cluster. What it promises and what was seen is in docs/RELIABILITY.md. Takes some half an hour.
+set -euo pipefail
+# shellcheck source-path=SCRIPTDIR source=lib.sh
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+cd "$root"
+if [ -z "${TEST_DATABASE_URL:-}" ]; then
+  bash "$scripts/setup.sh" test
+  cargo build --workspace
+  # A server of its own, one of whose processes is killed.
+  exec bash "$scripts/services.sh" with-services --cluster bash "$scripts/test-faults.sh"
+fi
+# One after the other: each wants the machine for itself.
+cargo test -p lastseen-api --test scenarios -- --test-threads 1 --nocapture faults:: --ignored
+cargo test -p lastseen-api --test scenarios -- --test-threads 4 cluster:: --include-ignored
+cargo test -p lastseen-shared --test engine -- --test-threads 2 fleets:: killed::
