@@ -8,7 +8,7 @@ scripts := deploy/scripts
 .PHONY: help setup build run test test-faults cluster bench fmt lint clean
 
 help: ## list the targets
-	@sed -n 's/^\([a-z-]*\): ## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18
+	@sed -n 's/^\([a-z-]*\): ## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
 
 setup: ## install what is missing on a Debian or Ubuntu machine
 	@bash $(scripts)/setup.sh

@@ -3,6 +3,7 @@
 
 mod accounts;
 mod app;
+mod authorisation;
 mod bad_input;
 mod board;
 mod contacts;

@@ -12,13 +12,14 @@ in_both_forms!(
 );
 
 /// A token of this header and payload, signed with HS256 under `secret`.
-fn sign(header: &serde_json::Value, payload: &serde_json::Value, secret: &str) -> String {
+pub fn sign(header: &serde_json::Value, payload: &serde_json::Value, secret: &str) -> String {
     let key = jsonwebtoken::EncodingKey::from_secret(secret.as_bytes());
     let header = serde_json::from_value(header.clone()).unwrap();
     jsonwebtoken::encode(&header, payload, &key).unwrap()
 }
 
-fn payload(app_user: i64, exp: i64) -> serde_json::Value {
+/// What a token of an admin's has, which is over at `exp`, in seconds.
+pub fn payload(app_user: i64, exp: i64) -> serde_json::Value {
     json!({ "sub": app_user.to_string(), "sid": 1, "role": "admin", "tmo": 120_000, "iss": "lastseen", "iat": 1,
             "exp": exp, "jti": "x" })
 }

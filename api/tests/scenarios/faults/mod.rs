@@ -65,7 +65,7 @@ const LONG: Size = Size {
     users: 5_000,
     interval: Duration::from_secs(5),
     timeout: Duration::from_secs(20),
-    rounds: 3,
+    rounds: 2,
     pause: Duration::from_secs(8),
 };
 
