@@ -20,7 +20,7 @@ alone() {
   bash "$scripts/setup.sh" test bench
   (cd "$root" && cargo build --release -p lastseen-api -p lastseen-worker -p lastseen-bench)
   rm -rf "$work"
-  exec bash "$scripts/services.sh" with-services --appendonly bash "$bench/$1" "${@:2}"
+  exec bash "$scripts/services.sh" with-services --appendonly --cluster bash "$bench/$1" "${@:2}"
 }
 
 median() { sort -n | awk '{ v[NR] = $1 } END { print (NR % 2) ? v[(NR + 1) / 2] : (v[NR / 2] + v[NR / 2 + 1]) / 2 }'; }

@@ -27,6 +27,8 @@ pub const TIMEOUT: Duration = Duration::from_secs(1);
 /// A sweep that does not come in a test's time.
 pub const NO_SWEEP: (&str, &str) = ("LASTSEEN_SWEEP_CRON", "0 0 0 1 1 *");
 
+const SIGNING_SECRET: &str = "a secret of the scenarios, and of theirs alone";
+
 /// A timeout that nobody reaches in a test's time.
 pub const PATIENT: (&str, &str) = ("LASTSEEN_INACTIVITY_TIMEOUT", "60s");
 
@@ -148,7 +150,7 @@ impl Setup {
         if let (Some(redis), Some(redis_url)) = (&redis, redis_url) {
             settings.push(("REDIS_URL", redis_url));
             settings.push(("LASTSEEN_KEY_PREFIX", redis.prefix().to_owned()));
-            settings.push(("LASTSEEN_JWT_SECRET", "a secret of the scenarios, and of theirs alone".to_owned()));
+            settings.push(("LASTSEEN_JWT_SECRET", SIGNING_SECRET.to_owned()));
         }
         // All at once, as a machine that boots does.
         let api = spawn_api(form, &settings, &folder);
@@ -241,8 +243,28 @@ impl System {
     }
 }
 
+/// What every scenario's programs know, and may not write into a log: passwords, the signing secret, and tokens, which begin
+/// with the same letters whoever they are of.
+const SECRETS: [&str; 3] = [PASSWORD, SIGNING_SECRET, "eyJ0eX"];
+
+/// Looks through the logs of all processes there were, those that were killed as well.
+fn find_secrets(folder: &Folder) {
+    for entry in std::fs::read_dir(&folder.0).unwrap().flatten() {
+        if entry.path().extension().is_some_and(|kind| kind == "log") {
+            let log = String::from_utf8_lossy(&std::fs::read(entry.path()).unwrap_or_default()).into_owned();
+            for secret in SECRETS {
+                let line = log.lines().find(|line| line.contains(secret));
+                assert!(line.is_none(), "a secret stands in {}: {line:?}", entry.path().display());
+            }
+        }
+    }
+}
+
 impl Drop for System {
     fn drop(&mut self) {
+        if !std::thread::panicking() {
+            find_secrets(&self.folder);
+        }
         let processes = || std::iter::once(&self.api).chain(&self.workers);
         if std::thread::panicking() {
             for process in processes() {
