@@ -168,7 +168,7 @@ cluster_is() { # CHECK PORT...
   local check=$1 port
   shift
   for port; do
-    [ -n "$(redis-cli -p "$port" CLUSTER INFO 2>/dev/null | grep -E "$check")" ] || return 1
+    redis-cli -p "$port" CLUSTER INFO 2>/dev/null | grep -qE "$check" || return 1
   done
 }
 

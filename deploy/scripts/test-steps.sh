@@ -76,7 +76,8 @@ count() { # PATTERN
 # The output of a failed test holds lines of the other runner's form, hence a pattern for each.
 test_with_nextest() {
   local rc=0
-  logged cargo nextest run --workspace || rc=$?
+  # Most tests wait for most of their time.
+  logged env NEXTEST_TEST_THREADS="${NEXTEST_TEST_THREADS:-$(($(nproc) + 1))}" cargo nextest run --workspace || rc=$?
   count '^ *Summary \['
   return $rc
 }
