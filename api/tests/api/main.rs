@@ -12,6 +12,7 @@ mod directory;
 mod documented;
 mod every_reader;
 mod heartbeats;
+mod limits;
 mod notifications;
 mod privacy;
 mod profile;
