@@ -18,6 +18,8 @@ use sha2::{Digest, Sha256};
 
 /// Who made the tokens.
 const ISSUER: &str = "lastseen";
+/// Whom they are for.
+const AUDIENCE: &str = "lastseen-api";
 /// No token of ours is longer.
 const LONGEST: usize = 1_024;
 
@@ -30,6 +32,8 @@ struct Claims {
     /// The user's inactivity timeout, in ms, when the token was made.
     tmo: u64,
     iss: String,
+    /// Tokens that were made before there was an audience have none, and are over within minutes.
+    aud: Option<String>,
     iat: i64,
     exp: i64,
     jti: String,
@@ -43,6 +47,8 @@ struct Told<'a> {
     role: Role,
     tmo: u64,
     iss: &'a str,
+    #[serde(default)]
+    aud: Option<&'a str>,
     exp: i64,
 }
 
@@ -100,6 +106,7 @@ impl Tokens {
         // HS256 and nothing else: neither `none` nor a public-key algorithm with our secret as its key.
         let mut validation = Validation::new(Algorithm::HS256);
         validation.set_issuer(&[ISSUER]);
+        validation.set_audience(&[AUDIENCE]);
         validation.set_required_spec_claims(&["exp", "iss", "sub"]);
         validation.leeway = 0;
         Ok(Self {
@@ -125,6 +132,7 @@ impl Tokens {
             role: access.role,
             tmo: u64::try_from(access.claimed.timeout.as_millis()).unwrap_or(u64::MAX),
             iss: ISSUER.to_owned(),
+            aud: Some(AUDIENCE.to_owned()),
             iat: now.0 / 1_000,
             exp: now.plus(self.ttl).0.div_euclid(1_000) + i64::from(now.plus(self.ttl).0.rem_euclid(1_000) > 0),
             jti: URL_SAFE_NO_PAD.encode(id),
@@ -172,6 +180,7 @@ impl Tokens {
             role: claims.role,
             tmo: claims.tmo,
             iss: &claims.iss,
+            aud: claims.aud.as_deref(),
             exp: claims.exp,
         })
     }
@@ -194,7 +203,7 @@ fn read_own(key: &Key, token: &str, rest: &str) -> Result<(Access, Timestamp), C
 
 /// What claims tell whose signature is good: who, and until when (RFC 7519 §4.1.4: from then on it is not accepted).
 fn told(claims: &Told<'_>) -> Result<(Access, Timestamp), Code> {
-    if claims.iss != ISSUER {
+    if claims.iss != ISSUER || claims.aud.is_some_and(|audience| audience != AUDIENCE) {
         return Err(Code::TokenInvalid);
     }
     let end = Timestamp(claims.exp.saturating_mul(1_000));
@@ -292,6 +301,7 @@ mod tests {
             role: Role::User,
             tmo: 1,
             iss: ISSUER.into(),
+            aud: None,
             iat: 1,
             exp: 2,
             jti: "x".into(),

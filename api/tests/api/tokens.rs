@@ -47,6 +47,15 @@ async fn only_our_own_tokens_open_the_door(form: Form) {
             ),
             "token_invalid",
         ),
+        (
+            "other audience",
+            {
+                let mut claims = payload(user.id, later);
+                claims["aud"] = json!("another-service");
+                sign(&hs256, &claims, crate::app::SECRET)
+            },
+            "token_invalid",
+        ),
         ("refresh token", user.refresh.clone(), "token_invalid"),
         ("cut", user.access[..user.access.len() - 4].to_owned(), "token_invalid"),
         ("empty", String::new(), "token_invalid"),
