@@ -6,6 +6,7 @@ use lastseen_shared::settings::Form;
 
 in_both_forms!(
     admins_manage_accounts_and_it_is_written_down,
+    activating_whoever_is_active_hinders_nobody,
     an_admin_locks_out_neither_itself_nor_the_last,
     two_admins_who_bar_each_other_leave_one,
     a_new_role_or_password_ends_the_sessions,
@@ -56,6 +57,22 @@ async fn admins_manage_accounts_and_it_is_written_down(form: Form) {
             ("admin", "create", &Value::Null),
         ]
     );
+}
+
+async fn activating_whoever_is_active_hinders_nobody(form: Form) {
+    let app = TestApp::start(form).await;
+    let (admin, bob) = (app.admin().await, app.user("bob").await);
+    for user in [&admin, &bob] {
+        let path = format!("/api/users/{}/", user.id);
+        assert_eq!(app.post(&format!("{path}activate/"), &admin.access, &json!({})).await.status, 200);
+        let edit = app.request(Method::PATCH, &path).bearer_auth(&admin.access).json(&json!({ "status": "active" }));
+        assert_eq!(app.send(edit).await.status, 200);
+        // The engine has to be asked to take the session back after its page said that it is leaving.
+        for body in [json!({ "leaving": true }), json!({})] {
+            let beat = app.post("/api/users/heartbeat/", &user.access, &body).await;
+            assert_eq!(beat.status, 200, "{beat:?}");
+        }
+    }
 }
 
 async fn an_admin_locks_out_neither_itself_nor_the_last(form: Form) {

@@ -124,13 +124,8 @@ impl Change {
         after.bar().is_some() && self.standing.is_some() || self.fields.role == Some(Role::User)
     }
 
-    /// Writes the change; answers the account, the newest of its sessions at that moment, and the webhooks to be told.
-    fn write(
-        self,
-        actor: &Actor,
-        target: UserId,
-        c: &mut AnyConnection,
-    ) -> Result<(Account, SessionId, Vec<WebhookId>), Failure> {
+    /// Writes the change.
+    fn write(self, actor: &Actor, target: UserId, c: &mut AnyConnection) -> Result<Written, Failure> {
         let guard = Guard::take(c, actor)?;
         // From here on a log-in waits: it will read the new row.
         let before = Account::lock(c, target)?.ok_or(Code::UserNotFound)?;
@@ -152,8 +147,19 @@ impl Change {
         let (target, reason) = ((target, account.username.as_str()), self.reason.as_deref());
         AuditEntry { actor, action: self.action, target, reason, details: Some(details) }.write(c)?;
         let told = tell_account(c, &account, &EventType::of_standing(before.standing, account.standing))?;
-        Ok((account, newest, told))
+        Ok(Written { was_barred: before.standing.bar().is_some(), account, newest, told })
     }
+}
+
+/// What became of a [`Change`].
+struct Written {
+    account: Account,
+    /// Whether it was barred before.
+    was_barred: bool,
+    /// The newest of its sessions at that moment.
+    newest: SessionId,
+    /// The webhooks to be told.
+    told: Vec<WebhookId>,
 }
 
 /// What changed, for the audit log: never a password.
@@ -204,8 +210,10 @@ impl Service {
         let evicted = match (standing, expected.bar()) {
             (Some(_), Some(bar)) => Some((SessionId::ALL, bar.reason())),
             (Some(_), None) => {
-                // Sessions that were ended stay ended: only later ones are let in.
-                self.engine.admit(target, self.newest_session(target).await?).await?;
+                // Sessions that were ended stay ended: only later ones are let in. Of an account that was never barred they go on.
+                if before.standing.bar().is_some() {
+                    self.engine.admit(target, self.newest_session(target).await?).await?;
+                }
                 None
             }
             (None, _) if ends_sessions => Some((self.newest_session(target).await?, Reason::EndedByAdmin)),
@@ -220,12 +228,12 @@ impl Service {
         if evicted.is_some() {
             self.undo_eviction_unless(target, &written).await;
         }
-        let (account, newest, told) = written?;
+        let Written { account, was_barred, newest, told } = written?;
         self.deliver(told);
         match (standing, account.standing.bar()) {
             (Some(_), Some(bar)) => drop(self.engine.evict(target, SessionId::ALL, bar.reason()).await?),
-            (Some(_), None) => self.engine.admit(target, newest).await?,
-            (None, _) => {}
+            (Some(_), None) if was_barred => self.engine.admit(target, newest).await?,
+            (_, None) | (None, _) => {}
         }
         if ends_sessions {
             // Once more, for a log-in that read the old row.
