@@ -186,7 +186,8 @@ mod tests {
 
     #[tokio::test]
     async fn past_the_queue_it_is_busy() {
-        let hasher = Hasher::new(4, 1, 2).unwrap();
+        // So dear that none is done before the last has come.
+        let hasher = Hasher::new(10, 1, 2).unwrap();
         let all = (0..8).map(|_| hasher.hash(Password::typed("correct horse".into())));
         let results = futures_util::future::join_all(all).await;
         let busy = results.iter().filter(|r| matches!(r, Err(HashError::Busy))).count();
