@@ -13,7 +13,7 @@ set -euo pipefail
 sessions=${1:-100000}
 seconds=${LOAD_SECONDS:-8}
 timeout=7200
-alone cluster.sh "$sessions"
+cluster=yes alone cluster.sh "$sessions"
 
 export LASTSEEN_JWT_SECRET=benchmarks-need-no-secret-of-their-own RUST_LOG=warn TOKENS=$work/tokens LASTSEEN_SHARDS=48
 export LASTSEEN_ACCESS_TTL=1d LASTSEEN_INACTIVITY_TIMEOUT=${timeout}s LASTSEEN_TIMEOUT_MAX=$((timeout * 2))s
@@ -22,10 +22,7 @@ export REDIS_URL=$TEST_REDIS_CLUSTER_URL DATABASE_URL=${TEST_DATABASE_URL%/*}/cl
 say "$sessions sessions on a Cluster of three…"
 "$programs/lastseen-bench" crowd --count "$sessions" --timeout "$timeout"
 "$programs/lastseen-bench" tokens --count "$sessions" --timeout "$timeout" >"$TOKENS"
-port=$(random_port)
-LASTSEEN_BIND=127.0.0.1:$port "$programs/lastseen-api" serve >"$work/api.log" 2>&1 &
-pids+=("$!")
-answers "$port"
+start_api
 load "$port" 64 >/dev/null
 IFS=, read -ra masters <<<"$TEST_REDIS_CLUSTER_URL"
 for master in "${masters[@]}"; do redis-cli -u "$master" CONFIG RESETSTAT >/dev/null; done

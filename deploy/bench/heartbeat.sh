@@ -67,11 +67,7 @@ redis=$(redis-cli -u "$REDIS_URL" INFO server | tr -d '\r' | sed -n 's/^process_
 memory=$(redis-cli -u "$REDIS_URL" INFO memory | tr -d '\r' | sed -n 's/^used_memory://p')
 stream=$(redis-cli -u "$REDIS_URL" --scan --pattern '*transitions*' | while read -r key; do redis-cli -u "$REDIS_URL" MEMORY USAGE "$key" SAMPLES 0; done | awk '{ n += $1 } END { print n + 0 }')
 say "  Redis: $((memory / sessions)) bytes a session, $((stream / sessions)) of them in the stream that the projector has not read"
-port=$(random_port)
-LASTSEEN_BIND=127.0.0.1:$port "$programs/lastseen-api" serve >"$work/api.log" 2>&1 &
-api=$!
-pids+=("$api")
-answers "$port"
+start_api
 began=$(date +%s%3N)
 measure distributed "$port" "$api" "$redis"
 # Each session that has sent a heartbeat has a later deadline now, and no other has.

@@ -13,14 +13,15 @@ clean_up() {
 }
 trap clean_up EXIT
 
-# Builds the programs, and runs the script again beside private services, unless it already is: alone SCRIPT ARGUMENT…
+# Builds the programs, and runs the script again beside private services, unless it already is: alone SCRIPT ARGUMENT… With
+# $cluster, a Redis Cluster is among them.
 alone() {
   [ -z "${TEST_DATABASE_URL:-}" ] || return 0
   # shellcheck disable=SC2154
   bash "$scripts/setup.sh" test bench
   (cd "$root" && cargo build --release -p lastseen-api -p lastseen-worker -p lastseen-bench)
   rm -rf "$work"
-  exec bash "$scripts/services.sh" with-services --appendonly --cluster bash "$bench/$1" "${@:2}"
+  exec bash "$scripts/services.sh" with-services --appendonly ${cluster:+--cluster} bash "$bench/$1" "${@:2}"
 }
 
 median() { sort -n | awk '{ v[NR] = $1 } END { print (NR % 2) ? v[(NR + 1) / 2] : (v[NR / 2] + v[NR / 2 + 1]) / 2 }'; }
@@ -37,6 +38,16 @@ cpu_ms() { sed 's/.*) //' "/proc/$1/stat" | awk '{ print ($12 + $13) * 10 }'; }
 # Waits until something answers: answers PORT.
 answers() {
   until curl -s -o /dev/null "http://127.0.0.1:$1/api/users/heartbeat/"; do sleep 0.2; done
+}
+
+# Starts an API: its port in $port, its process in $api.
+start_api() {
+  port=$(random_port)
+  # shellcheck disable=SC2154 # from lib.sh
+  LASTSEEN_BIND=127.0.0.1:$port "$programs/lastseen-api" serve >"$work/api.log" 2>&1 &
+  api=$!
+  pids+=("$api")
+  answers "$port"
 }
 
 # Sends the heartbeats of $TOKENS for $seconds and prints a line of JSON: load PORT CONNECTIONS. With PACE_US each connection

@@ -72,10 +72,7 @@ done
 beating=$((sessions / 10 < 20000 ? sessions / 10 : 20000))
 workers_are 2
 "$programs/lastseen-bench" tokens --count "$beating" --timeout "$timeout" >"$TOKENS"
-port=$(random_port)
-LASTSEEN_BIND=127.0.0.1:$port "$programs/lastseen-api" serve >"$work/api.log" 2>&1 &
-pids+=("$!")
-answers "$port"
+start_api
 load "$port" 64 >/dev/null
 pace=$(pause_for "$(load "$port" 64 | of per_second)" 64)
 quiet=$(PACE_US=$pace load "$port" 64)

@@ -121,7 +121,7 @@ impl Metrics {
         let job_seconds = Family::new_with_constructor(buckets);
         registry.register("job_attempt_seconds", "How long attempts at jobs took", job_seconds.clone());
         let expired = Counter::default();
-        registry.register("expired_sessions", "Sessions that sweeps took out", expired.clone());
+        registry.register("expired_sessions", "Users of whom sweeps took a session or a choice out", expired.clone());
         let projected = Family::default();
         registry.register("projected_entries", "Stream entries written to the database", projected.clone());
         let deliveries = Family::default();

@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::Command;
 use lastseen_shared::account::hashing::Hasher;
 use lastseen_shared::db::Db;
+use lastseen_shared::limits::Limits;
 use lastseen_shared::presence::redis::{RedisClock, RedisEngine};
 use lastseen_shared::presence::{Engine, PresenceEngine};
 use lastseen_shared::queue::Queue;
@@ -71,7 +72,8 @@ pub async fn run() -> Result<(), StartError> {
         hasher,
         settings.presence,
         settings.accounts.clone(),
-    );
+    )
+    .with_limits(Limits::shared(settings.accounts.rate_limits, &redis));
     let bind = settings.worker.bind;
     let (server, bound) =
         http::serve(&context, &service, bind).map_err(|error| format!("LASTSEEN_WORKER_BIND {bind}: {error}"))?;

@@ -33,7 +33,7 @@ struct Chart {
 type Find = Box<dyn Fn(&Value) -> Option<f64>>;
 
 /// The number `field` of the first entry in the list `list` in which all these fields are so.
-fn entry(list: &'static str, with: &'static [(&'static str, &'static str)], field: &'static str) -> Find {
+fn entry(list: &'static str, with: Vec<(&'static str, &'static str)>, field: &'static str) -> Find {
     Box::new(move |result| {
         let is = |entry: &&Value, (name, text): &(&str, &str)| {
             entry[*name].as_str().map_or_else(|| entry[*name].to_string(), str::to_owned) == *text
@@ -63,16 +63,8 @@ fn line(results: &Path, file: &str, name: &'static str, find: &Find) -> Line {
 }
 
 fn charts(results: &Path) -> Vec<Chart> {
-    let beats = |form: &'static str, field| match form {
-        "distributed" => entry("heartbeats", &[("form", "distributed"), ("connections", "64")], field),
-        _ => entry("heartbeats", &[("form", "stand-alone"), ("connections", "64")], field),
-    };
-    let page = |what: &'static str| -> Find {
-        Box::new(move |result: &Value| {
-            let mut entries = result["reads"].as_array()?.iter();
-            entries.find(|entry| entry["what"] == what)?["median_ms"].as_f64()
-        })
-    };
+    let beats = |form, field| entry("heartbeats", vec![("form", form), ("connections", "64")], field);
+    let page = |what| entry("reads", vec![("what", what)], "median_ms");
     let whole = |field: &'static str| -> Find { Box::new(move |result: &Value| result[field].as_f64()) };
     let line = |file, name, find: Find| line(results, file, name, &find);
     vec![

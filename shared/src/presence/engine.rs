@@ -228,7 +228,8 @@ pub trait PresenceEngine: Send + Sync {
     /// Settles these users, and answers what is known of them then, and of which place in the transitions that is true.
     fn snapshot(&self, users: &[UserId]) -> impl Future<Output = Answer<Snapshot>> + Send;
 
-    /// What is known of each user, and how many are online in all, at one moment a shard. Changes nothing.
+    /// What is known of each user, and how many are online in all, at one moment a shard. Changes nothing that anybody
+    /// is told.
     fn lookup(&self, users: &[UserId]) -> impl Future<Output = Answer<Lookup>> + Send;
 
     /// One user's sessions, live or not yet settled.

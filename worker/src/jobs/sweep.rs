@@ -17,7 +17,7 @@ pub async fn run(context: &Context, shard: u32) -> Result<(), EngineError> {
         let expired = context.engine.expire(shard, AT_A_TIME).await?.taken;
         context.metrics.expired.inc_by(expired as u64);
         if expired > 0 {
-            log::debug!("shard {shard}: {expired} sessions expired");
+            log::debug!("shard {shard}: sessions of {expired} users expired");
         }
         if expired < AT_A_TIME {
             return Ok(());

@@ -1,6 +1,6 @@
 //! Users who log in, send heartbeats and log out, and note what they did and what they were told.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -36,8 +36,8 @@ pub type Deeds = HashMap<i64, Vec<Deed>>;
 /// The users at work.
 pub struct Crowd {
     deeds: Arc<Mutex<Deeds>>,
-    /// Users with a deed in hand, and since when.
-    busy: Arc<Mutex<HashMap<i64, i64>>>,
+    /// Users with a deed in hand.
+    busy: Arc<Mutex<HashSet<i64>>>,
     stop: Arc<AtomicBool>,
     tasks: Vec<tokio::task::JoinHandle<()>>,
 }
@@ -53,7 +53,7 @@ impl Crowd {
     /// again, and so on. They go to the replicas in turn, to another one where there was no answer.
     pub fn start(users: &[i64], replicas: &[Client], interval: Duration) -> Self {
         let deeds: Arc<Mutex<Deeds>> = Arc::default();
-        let busy: Arc<Mutex<HashMap<i64, i64>>> = Arc::default();
+        let busy: Arc<Mutex<HashSet<i64>>> = Arc::default();
         let stop = Arc::new(AtomicBool::new(false));
         let tasks = users.iter().enumerate().map(|(place, user)| {
             let user = User {
@@ -77,7 +77,7 @@ impl Crowd {
     /// What a user has done so far, and whether it is doing something at this moment.
     pub fn of(&self, user: i64) -> (Vec<Deed>, bool) {
         // In this order: a deed that ends in between is seen twice, and none is overlooked.
-        let busy = self.busy.lock().unwrap().contains_key(&user);
+        let busy = self.busy.lock().unwrap().contains(&user);
         (self.deeds.lock().unwrap().get(&user).cloned().unwrap_or_default(), busy)
     }
 
@@ -97,7 +97,7 @@ struct User {
     replicas: Vec<Client>,
     interval: Duration,
     deeds: Arc<Mutex<Deeds>>,
-    busy: Arc<Mutex<HashMap<i64, i64>>>,
+    busy: Arc<Mutex<HashSet<i64>>>,
     stop: Arc<AtomicBool>,
 }
 
@@ -126,9 +126,8 @@ impl User {
     }
 
     fn begin(&self) -> i64 {
-        let asked = now();
-        self.busy.lock().unwrap().insert(self.id, asked);
-        asked
+        self.busy.lock().unwrap().insert(self.id);
+        now()
     }
 
     fn end(&self, deed: Deed) {

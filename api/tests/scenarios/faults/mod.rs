@@ -73,7 +73,6 @@ const LONG: Size = Size {
 struct Under {
     system: System,
     second: (Client, Process),
-    losses: Vec<Loss>,
 }
 
 impl Under {
@@ -99,11 +98,7 @@ impl Under {
                 tokio::time::sleep(Duration::from_millis(300)).await;
                 server.start_again().await;
             }
-            Fault::RedisEmptied => {
-                let from = now();
-                self.redis(&["FLUSHALL"]);
-                self.losses.push(Loss { from, to: now() });
-            }
+            Fault::RedisEmptied => self.redis(&["FLUSHALL"]),
             Fault::RedisFull(long) => {
                 self.redis(&["CONFIG", "SET", "maxmemory-policy", "noeviction"]);
                 self.redis(&["CONFIG", "SET", "maxmemory", "1mb"]);
@@ -155,7 +150,7 @@ async fn endure(size: &Size, faults: &[Fault]) {
     let system = setup.with(("LASTSEEN_ACCESS_TTL", "1h")).start().await;
     let second = system.another_api().await;
     let users = system.database.seed(size.users);
-    let mut under = Under { system, second, losses: Vec::new() };
+    let mut under = Under { system, second };
     let replicas = [under.system.client.clone(), under.second.0.clone()];
     let admin = under.system.admin().await;
     let readers: Vec<Session> =

@@ -17,7 +17,7 @@ use crate::timestamp::{Deadline, Timestamp, millis};
 
 /// Past so many users who wait for the sweep, a reader that counts sweeps first: it bounds a script's time.
 pub(super) const OVERDUE_COUNTED: usize = 200;
-/// What one call of the sweep may take, for that: about 5 ms of Redis's time.
+/// What one call of the sweep may take, for that: some milliseconds of Redis's time.
 pub(super) const SWEEP_BATCH: usize = 200;
 /// Users of one lookup call: likewise.
 pub(super) const LOOKUP_BATCH: usize = 1_000;
