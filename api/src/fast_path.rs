@@ -11,7 +11,8 @@ use actix_http::body::{BoxBody, EitherBody, MessageBody};
 use actix_http::{HttpMessage, Request, Response};
 use actix_service::{Service, ServiceFactory};
 use actix_web::dev::{ServiceResponse, always_ready};
-use actix_web::http::{Method, StatusCode, header};
+use actix_web::http::header::{self, HeaderName, HeaderValue};
+use actix_web::http::{Method, StatusCode};
 use actix_web::{ResponseError, web};
 use lastseen_shared::presence::engine::Touch;
 use lastseen_shared::presence::group::Pulse;
@@ -34,6 +35,8 @@ pub struct Heartbeats {
     pub flood: web::Data<Flood>,
     /// The process's metrics.
     pub metrics: web::Data<Metrics>,
+    /// What every answer has.
+    pub headers: Vec<(HeaderName, HeaderValue)>,
     /// Origins whose pages are to be told that they may read the answer.
     pub origins: Vec<String>,
 }
@@ -70,7 +73,9 @@ impl Heartbeats {
             // Not to be asked again by the application.
             Err(problem) => problem.error_response().into(),
         };
-        answer.headers_mut().insert(header::X_CONTENT_TYPE_OPTIONS, header::HeaderValue::from_static("nosniff"));
+        for (name, value) in &self.headers {
+            answer.headers_mut().insert(name.clone(), value.clone());
+        }
         self.metrics.count_answer(answer.status().as_u16(), true);
         Some(answer)
     }
@@ -80,7 +85,7 @@ fn plain(answer: &HeartbeatAnswer) -> Response<BoxBody> {
     match serde_json::to_string(answer) {
         Ok(text) => {
             let mut response = Response::with_body(StatusCode::OK, BoxBody::new(text));
-            let json = header::HeaderValue::from_static("application/json");
+            let json = HeaderValue::from_static("application/json");
             response.headers_mut().insert(header::CONTENT_TYPE, json);
             response
         }

@@ -24,3 +24,4 @@ pub mod programs;
 pub mod routes;
 pub mod shapes;
 pub mod startup;
+pub mod tls;

@@ -8,8 +8,8 @@ use utoipa::{Modify, OpenApi};
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
 use crate::handlers::{
-    accounts, contacts, devices, export, health, insight, me, notifications, presence, sessions, statistics, users,
-    webhooks,
+    accounts, contacts, devices, export, health, insight, keys, me, notifications, presence, sessions, statistics,
+    users, webhooks,
 };
 use crate::live::socket;
 
@@ -30,7 +30,7 @@ use crate::live::socket;
         devices::list, devices::end, insight::history, insight::config, statistics::now, statistics::online,
         statistics::statuses, statistics::active, statistics::sessions,
         statistics::heatmap, statistics::platforms, socket::open,
-        health::alive, health::ready, health::metrics,
+        health::alive, health::ready, health::metrics, keys::published,
     ),
     modifiers(&Additions),
 )]

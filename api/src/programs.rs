@@ -59,7 +59,7 @@ fn settings(matches: &ArgMatches, form: Form) -> Result<Settings, StartError> {
 async fn serve(settings: &Settings) -> Result<(), StartError> {
     let application = Application::build(settings).await?;
     first_admin(&application.service, settings.accounts.first_admin.clone()).await?;
-    log::info!("listening on http://{}", application.address);
+    log::info!("listening on {}://{}", application.scheme, application.address);
     let (handle, live) = (application.server.handle(), application.live.clone());
     let mut stop = stop_signal();
     tokio::spawn(async move {
@@ -94,7 +94,7 @@ async fn standalone(settings: &Settings) -> Result<(), StartError> {
         metrics: Arc::clone(&application.metrics),
     };
     let worker = tokio::spawn(lastseen_worker::startup::run(context, settings.worker.clone(), stop.clone()));
-    log::info!("listening on http://{}", application.address);
+    log::info!("listening on {}://{}", application.scheme, application.address);
     if let Some(password) = printed {
         let shown = settings.accounts.admin_username.as_str();
         println!("\n  The first admin: {shown}\n  Its password:    {password}\n  (shown this once)\n");

@@ -12,8 +12,8 @@ use actix_web::{HttpResponse, Resource, ResponseError, Route};
 use lastseen_shared::refusal::{Code, Refusal};
 
 use crate::handlers::{
-    accounts, contacts, devices, export, health, insight, me, notifications, presence, sessions, statistics, users,
-    webhooks,
+    accounts, contacts, devices, export, health, insight, keys, me, notifications, presence, sessions, statistics,
+    users, webhooks,
 };
 use crate::live::socket;
 use crate::problem::Problem;
@@ -148,6 +148,7 @@ pub fn routes(config: &mut ServiceConfig) {
         "/api/openapi.json" { GET openapi::document }
         "/api/docs" { GET to_docs }
         "/api/ws" { GET socket::open }
+        "/.well-known/jwks.json" { GET keys::published }
         "/healthz" { GET health::alive }
         "/readyz" { GET health::ready }
         "/metrics" { GET health::metrics }

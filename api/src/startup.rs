@@ -6,7 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix_cors::Cors;
-use actix_http::HttpService;
+use actix_http::error::DispatchError;
+use actix_http::{HttpService, Protocol};
 use actix_server::Server;
 use actix_service::{IntoServiceFactory, ServiceFactoryExt, map_config};
 use actix_web::dev::{AppConfig, fn_factory, fn_service};
@@ -39,6 +40,7 @@ use crate::flood::Flood;
 use crate::live::Live;
 use crate::live::door::Door;
 use crate::routes::{routes, without_last_slash};
+use crate::tls::{Accept, Io};
 
 /// Why the program did not start.
 #[derive(Debug, thiserror::Error)]
@@ -66,6 +68,8 @@ pub struct Application {
     pub service: Service,
     /// The process's metrics.
     pub metrics: Arc<Metrics>,
+    /// `http`, or `https` where there is a certificate.
+    pub scheme: &'static str,
     /// Where it listens.
     pub address: SocketAddr,
     /// What keeps the sockets told.
@@ -79,6 +83,9 @@ const TICK_MEMORY: Duration = Duration::from_secs(600);
 
 /// How long what was sent may lie untaken.
 const UNTAKEN: Duration = Duration::from_secs(30);
+
+/// What browsers are told where there is TLS: to come by it for a year (RFC 6797).
+const HSTS: &str = "max-age=31536000";
 
 /// How long requests in hand may take when the program stops.
 const DRAIN: u64 = 20;
@@ -109,11 +116,18 @@ impl Application {
             .with_webhooks(queue, settings.webhooks_allow_private)
             .with_limits(limits);
         let secret = signing_secret(settings)?;
-        let tokens = Tokens::new(&secret, &settings.accounts.previous_jwt_secrets, settings.accounts.access_ttl)?;
+        let tokens = Tokens::new(&secret, &settings.accounts.previous_jwt_secrets, settings.accounts.access_ttl);
+        let tokens = tokens.map_err(|(place, error)| {
+            StartError::Refused(match place {
+                0 => format!("LASTSEEN_JWT_SECRET {error}"),
+                n => format!("LASTSEEN_JWT_PREVIOUS_SECRETS: number {n} {error}"),
+            })
+        })?;
         let metrics = Arc::new(Metrics::new());
         let live = web::Data::new(Live::start(&service).await?);
         let (server, address) = listen(settings, &service, tokens, &metrics, &live)?;
-        Ok(Self { service, metrics, address, live, server })
+        let scheme = if settings.http.tls.is_some() { "https" } else { "http" };
+        Ok(Self { service, metrics, scheme, address, live, server })
     }
 }
 
@@ -202,6 +216,7 @@ fn listen(
     let (proxies, limited) =
         (web::Data::new(TrustedProxies(http.trusted_proxies.clone())), settings.accounts.rate_limits);
     let listener = TcpListener::bind(http.bind).map_err(bind)?;
+    let accept = Accept::new(http.tls.as_ref()).map_err(StartError::Refused)?;
     let address = listener.local_addr().map_err(bind)?;
     let (service, tokens, metrics) = (service.clone(), web::Data::new(tokens), web::Data::from(Arc::clone(metrics)));
     let (origins, live) = (http.cors_origins.clone(), live.clone());
@@ -209,6 +224,10 @@ fn listen(
     let board = alone.map(|queue| web::Data::new(Board::new(service.clone(), queue)));
     let builder = Server::build();
     let stopping = builder.graceful_shutdown_signal();
+    let mut headers = vec![(header::X_CONTENT_TYPE_OPTIONS, header::HeaderValue::from_static("nosniff"))];
+    if accept.is_secure() {
+        headers.push((header::STRICT_TRANSPORT_SECURITY, header::HeaderValue::from_static(HSTS)));
+    }
     // What `HttpServer` does, and a door beside the routes, which it has no place for.
     let threads = builder.workers(http.threads).shutdown_timeout(DRAIN).disable_signals();
     let listened = threads.listen("api", listener, move || {
@@ -231,6 +250,7 @@ fn listen(
             flood: flood.clone(),
             metrics: metrics.clone(),
             origins: origins.clone(),
+            headers: headers.clone(),
         });
         let board = board.clone();
         let app = App::new()
@@ -248,16 +268,16 @@ fn listen(
             })
             .configure(routes)
             .wrap(from_fn(crate::handlers::health::count))
-            .wrap(DefaultHeaders::new().add((header::X_CONTENT_TYPE_OPTIONS, "nosniff")))
+            .wrap(headers.iter().cloned().fold(DefaultHeaders::new(), DefaultHeaders::add))
             .wrap(cors(&origins))
             .wrap(from_fn(without_last_slash));
         let stopping = stopping.clone();
-        HttpService::build()
+        let http = HttpService::build()
             .graceful_shutdown_signal(move || {
                 let stopping = stopping.clone();
                 async move { stopping.notified().await }
             })
-            .on_connect_ext(|connection, _| give_up_on_the_silent(connection))
+            .on_connect_ext(|connection: &Io, _| give_up_on_the_silent(connection.tcp()))
             // Slow clients do not hold a place for ever.
             .client_request_timeout(Duration::from_secs(10))
             .client_disconnect_timeout(Duration::from_secs(1))
@@ -273,8 +293,18 @@ fn listen(
                 application: map_config(app.into_factory().map_err(|error| error.error_response()), |()| {
                     AppConfig::default()
                 }),
-            })
-            .tcp()
+            });
+        let accept = accept.clone();
+        fn_service(move |tcp: TcpStream| {
+            let accept = accept.clone();
+            async move {
+                let _ = tcp.set_nodelay(true);
+                let client = tcp.peer_addr().ok();
+                let io = accept.accept(tcp).await.map_err(DispatchError::Io)?;
+                Ok((io, Protocol::Http1, client))
+            }
+        })
+        .and_then(http)
     });
     Ok((listened.map_err(bind)?.run(), address))
 }

@@ -11,9 +11,9 @@
 #   TEST_REDIS_CLUSTER_URL      redis://127.0.0.1:PORT,redis://127.0.0.1:PORT,redis://127.0.0.1:PORT
 #   LASTSEEN_TEST_REDIS_SERVER  the redis-server program, for a test that needs a Redis of its own
 #
-# With --appendonly Redis writes its append-only file, as an installation does; with --cluster there is a
-# Redis Cluster of three masters too. The command has no terminal to read from: it runs in a process group
-# of its own, so that a signal can end all of it.
+# PostgreSQL has POSTGRES_SHARED_BUFFERS of memory of its own (128MB). With --appendonly Redis writes its
+# append-only file, as an installation does; with --cluster there is a Redis Cluster of three masters too. The
+# command has no terminal to read from: it runs in a process group of its own, so that a signal can end all of it.
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
@@ -135,7 +135,7 @@ start_postgres() {
     port=$(random_port)
     # Nothing here outlives the run, so that nothing need reach the disk.
     start "$log" "$bin/postgres" -D "$dir/postgres" -p "$port" -c listen_addresses=127.0.0.1 \
-      -c unix_socket_directories= -c max_connections=300 \
+      -c unix_socket_directories= -c max_connections=300 -c shared_buffers="${POSTGRES_SHARED_BUFFERS:-128MB}" \
       -c fsync=off -c synchronous_commit=off -c full_page_writes=off
     postgres_pid=$!
     if wait_until "$postgres_pid" postgres_answers "$bin" "$port"; then

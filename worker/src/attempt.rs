@@ -96,7 +96,7 @@ impl<R: Runner> Handler<R> {
             Queue::Redis(_) => None,
             Queue::Memory(queue) => Some(queue.begin(envelope.job.name())),
         };
-        let ended = self.run(envelope.job).await;
+        let ended = self.run(envelope.job, envelope.tick).await;
         if let Err(error) = &ended
             && error.is::<AbortError>()
         {
@@ -112,14 +112,14 @@ impl<R: Runner> Handler<R> {
         }
     }
 
-    async fn run(&mut self, job: Job) -> Result<(), BoxDynError> {
+    async fn run(&mut self, job: Job, tick: i64) -> Result<(), BoxDynError> {
         let policy = self.runner.policy(&job);
         let name = job.name();
         let mut notes = Notes::of(&self.queue, name);
         let mut attempt = 1;
         loop {
             let started = Instant::now();
-            let result = self.attempt(job.clone(), policy.timeout).await;
+            let result = self.attempt(job.clone(), tick, policy.timeout).await;
             let took = started.elapsed();
             let error = match result {
                 Ok(()) => {
@@ -150,12 +150,19 @@ impl<R: Runner> Handler<R> {
         }
     }
 
-    async fn attempt(&self, job: Job, timeout: Duration) -> Result<(), AttemptError> {
+    async fn attempt(&self, job: Job, tick: i64, timeout: Duration) -> Result<(), AttemptError> {
         // A task of its own, so that a job that blocks or panics does not take the worker's heartbeats with it. In a set,
         // because that cancels the job when the worker is dropped.
         let mut task = JoinSet::new();
         let runner = self.runner.clone();
-        task.spawn(async move { runner.run(job).await });
+        let queue = self.queue.clone();
+        task.spawn(async move {
+            // Before this one is done: a worker that dies in between runs it again, and the next is a duplicate then.
+            if let Some(next) = runner.run(job).await? {
+                queue.push(next, tick).await?;
+            }
+            Ok(())
+        });
         match tokio::time::timeout(timeout, task.join_next()).await {
             Ok(Some(Ok(result))) => result.map_err(AttemptError::Failed),
             Ok(Some(Err(error))) => match error.try_into_panic() {
@@ -248,11 +255,11 @@ mod tests {
             self.policy
         }
 
-        async fn run(&self, _: Job) -> Result<(), JobError> {
+        async fn run(&self, _: Job) -> Result<Option<Job>, JobError> {
             let run = self.runs.fetch_add(1, Ordering::SeqCst) + 1;
             match self.ends {
-                Ends::Well => Ok(()),
-                Ends::WellAtLast if run == self.policy.attempts => Ok(()),
+                Ends::Well => Ok(None),
+                Ends::WellAtLast if run == self.policy.attempts => Ok(None),
                 Ends::Badly | Ends::WellAtLast => Err("no luck".into()),
                 Ends::InPanic => panic!("on purpose"),
                 Ends::Never => std::future::pending().await,

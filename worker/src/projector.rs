@@ -78,7 +78,7 @@ impl Projector {
                 log::warn!(
                     "shard {shard}: the presence engine has lost its data; the database is reconciled with it"
                 );
-                self.context.queue.push(Job::Reconcile { shard }, stretch.epoch.born.0).await?;
+                self.context.queue.push(Job::reconcile(shard), stretch.epoch.born.0).await?;
             }
             stretch = self.context.engine.transitions(shard, TransitionId::START, BATCH).await?;
         }

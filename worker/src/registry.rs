@@ -32,8 +32,9 @@ impl Policy {
 pub trait Runner: Clone + Send + Sync + 'static {
     /// How the job is tried.
     fn policy(&self, job: &Job) -> Policy;
-    /// Tries the job once.
-    fn run(&self, job: Job) -> impl Future<Output = Result<(), JobError>> + Send;
+    /// Tries the job once. Answers the job that goes on from where this one left off, where there is more to do than one
+    /// job should: others come in between.
+    fn run(&self, job: Job) -> impl Future<Output = Result<Option<Job>, JobError>> + Send;
 }
 
 /// The jobs of this program.
@@ -55,7 +56,7 @@ impl Runner for Registry {
         policy(job)
     }
 
-    async fn run(&self, job: Job) -> Result<(), JobError> {
+    async fn run(&self, job: Job) -> Result<Option<Job>, JobError> {
         run(&self.context, job).await
     }
 }
@@ -65,7 +66,7 @@ impl Runner for Registry {
 pub fn policy(job: &Job) -> Policy {
     let (attempts, backoff, timeout) = match job {
         Job::Sweep { .. } => (3, 1, 50),
-        Job::Reconcile { .. } => (3, 5, 300),
+        Job::Reconcile { .. } => (3, 5, 60),
         Job::TrimTransitions { .. } => (2, 5, 60),
         Job::CleanSessions {} | Job::CleanNotifications {} => (3, 30, 600),
         Job::Deliver { .. } => (1, 1, 10),
@@ -80,15 +81,18 @@ pub fn policy(job: &Job) -> Policy {
     Policy { attempts, backoff: Duration::from_secs(backoff), timeout: Duration::from_secs(timeout) }
 }
 
-/// Runs a job once.
+/// Runs a job once. Answers the job that goes on from it, see [`Runner::run`].
 ///
 /// # Errors
 ///
 /// Whatever the job fails with.
-pub async fn run(context: &Context, job: Job) -> Result<(), JobError> {
+pub async fn run(context: &Context, job: Job) -> Result<Option<Job>, JobError> {
     match job {
         Job::Sweep { shard } => jobs::sweep::run(context, shard).await?,
-        Job::Reconcile { shard } => jobs::reconcile::run(context, shard).await?,
+        Job::Reconcile { shard, from } => {
+            let next = jobs::reconcile::run(context, shard, from, jobs::reconcile::SLICE).await?;
+            return Ok(next.map(|place| Job::Reconcile { shard, from: Some(place) }));
+        }
         Job::TrimTransitions { shard } => jobs::trim_transitions::run(context, shard).await?,
         Job::CleanSessions {} => jobs::clean_sessions::run(context).await?,
         Job::CleanNotifications {} => jobs::clean_notifications::run(context).await?,
@@ -101,7 +105,7 @@ pub async fn run(context: &Context, job: Job) -> Result<(), JobError> {
         Job::CleanHistory {} => jobs::clean_history::run(context).await?,
         Job::CleanTasks {} => jobs::clean_tasks::run(context).await?,
     }
-    Ok(())
+    Ok(None)
 }
 
 #[cfg(test)]
@@ -112,7 +116,7 @@ mod tests {
     fn every_policy_tries_at_least_once() {
         for job in [
             Job::Sweep { shard: 0 },
-            Job::Reconcile { shard: 0 },
+            Job::reconcile(0),
             Job::TrimTransitions { shard: 0 },
             Job::CleanSessions {},
             Job::CleanNotifications {},

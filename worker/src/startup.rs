@@ -55,7 +55,7 @@ pub async fn run(context: Context, settings: WorkerSettings, stop: watch::Receiv
     let each = move |job: fn(u32) -> Job| move |_| (0..shards).map(job).collect::<Vec<_>>();
     let entries = vec![
         Entry::new(settings.sweep_cron, each(|shard| Job::Sweep { shard })),
-        Entry::new(RECONCILE, each(|shard| Job::Reconcile { shard })),
+        Entry::new(RECONCILE, each(Job::reconcile)),
         Entry::new(TRIM, each(|shard| Job::TrimTransitions { shard })),
         Entry::new(CLEAN_SESSIONS, |_| vec![Job::CleanSessions {}]),
         Entry::new(CLEAN_NOTIFICATIONS, |_| vec![Job::CleanNotifications {}]),
@@ -103,7 +103,7 @@ pub async fn run(context: Context, settings: WorkerSettings, stop: watch::Receiv
 async fn work_at_start(queue: Queue, shards: u32) {
     const MINUTE: i64 = 60_000;
     let tick = Timestamp::now().0 / MINUTE * MINUTE;
-    let reconcile = (0..shards).map(|shard| Job::Reconcile { shard });
+    let reconcile = (0..shards).map(Job::reconcile);
     for job in reconcile.chain([Job::CleanHistory {}, Job::RollOnline {}, Job::RollActive {}]) {
         let name = job.name();
         if let Err(error) = queue.push(job, tick).await {

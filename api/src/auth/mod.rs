@@ -1,7 +1,8 @@
-//! Who calls: access tokens, and the callers that they tell of.
+//! Who calls: access tokens, the keys that sign them, and the callers that they tell of.
 
 mod address;
 mod caller;
+pub mod keys;
 pub mod tokens;
 
 pub use address::{TrustedProxies, client_address};

@@ -1,12 +1,10 @@
-//! Access tokens: JWT (RFC 7519), signed with HMAC-SHA-256.
+//! Access tokens: JWT (RFC 7519), signed with what [`super::keys`] takes for a key.
 
 use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use hmac::{Hmac, Mac};
 use jsonwebtoken::errors::ErrorKind;
-use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use lastseen_shared::account::Role;
 use lastseen_shared::ids::{SessionId, UserId};
 use lastseen_shared::refusal::{Code, Failure};
@@ -14,12 +12,13 @@ use lastseen_shared::service::Claimed;
 use lastseen_shared::settings::Secret;
 use lastseen_shared::timestamp::Timestamp;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
+
+use super::keys::{self, Key, KeyError, PublicKey, SignWith};
 
 /// Who made the tokens.
-const ISSUER: &str = "lastseen";
+pub(super) const ISSUER: &str = "lastseen";
 /// Whom they are for.
-const AUDIENCE: &str = "lastseen-api";
+pub(super) const AUDIENCE: &str = "lastseen-api";
 /// No token of ours is longer.
 const LONGEST: usize = 1_024;
 
@@ -52,21 +51,11 @@ struct Told<'a> {
     exp: i64,
 }
 
-struct Key {
-    id: String,
-    decoding: DecodingKey,
-    /// What tokens that this process signs with the key begin with: the header, encoded, and a dot.
-    head: String,
-    /// Has taken in the key.
-    mac: Hmac<Sha256>,
-}
-
 /// Makes and reads access tokens.
 pub struct Tokens {
-    signing: EncodingKey,
-    header: Header,
+    signing: SignWith,
+    /// The one that signs comes first.
     keys: Vec<Key>,
-    validation: Validation,
     ttl: Duration,
 }
 
@@ -79,43 +68,30 @@ pub struct Access {
     pub role: Role,
 }
 
-/// The key's name in a token: its hash's beginning, so that it follows from the key.
-fn key_id(secret: &Secret) -> String {
-    URL_SAFE_NO_PAD.encode(&Sha256::digest(secret.expose().as_bytes())[..6])
-}
-
 fn unsigned(error: impl std::fmt::Display) -> Failure {
     Failure::Internal(format!("a token could not be signed: {error}"))
 }
 
 impl Tokens {
-    /// Tokens signed with `secret`, read also where one of `previous` signed them, living for `ttl`.
+    /// Tokens signed with `key`, read also where one of `others` signed them, living for `ttl`. A key is a secret, or
+    /// Ed25519 in PEM: to read, a public key will do.
     ///
     /// # Errors
-    /// Where a secret can't be made a key.
-    pub fn new(secret: &Secret, previous: &[Secret], ttl: Duration) -> Result<Self, Failure> {
-        let header = |secret: &Secret| Header { kid: Some(key_id(secret)), ..Header::new(Algorithm::HS256) };
-        let key = |secret: &Secret| {
-            let bytes = secret.expose().as_bytes();
-            let token =
-                jsonwebtoken::encode(&header(secret), &(), &EncodingKey::from_secret(bytes)).map_err(unsigned)?;
-            let head = token.split_inclusive('.').next().unwrap_or_default().to_owned();
-            let mac = Hmac::new_from_slice(bytes).map_err(unsigned)?;
-            Ok(Key { id: key_id(secret), decoding: DecodingKey::from_secret(bytes), head, mac })
-        };
-        // HS256 and nothing else: neither `none` nor a public-key algorithm with our secret as its key.
-        let mut validation = Validation::new(Algorithm::HS256);
-        validation.set_issuer(&[ISSUER]);
-        validation.set_audience(&[AUDIENCE]);
-        validation.set_required_spec_claims(&["exp", "iss", "sub"]);
-        validation.leeway = 0;
-        Ok(Self {
-            signing: EncodingKey::from_secret(secret.expose().as_bytes()),
-            header: header(secret),
-            keys: std::iter::once(secret).chain(previous).map(key).collect::<Result<_, Failure>>()?,
-            validation,
-            ttl,
-        })
+    /// The first that is no key, of `key` and `others` in their order, and why.
+    pub fn new(key: &Secret, others: &[Secret], ttl: Duration) -> Result<Self, (usize, KeyError)> {
+        let (first, signing) = keys::parse(key).map_err(|error| (0, error))?;
+        let signing = signing.ok_or((0, KeyError::Public))?;
+        let mut all = vec![first];
+        for (other, place) in others.iter().zip(1..) {
+            all.push(keys::parse(other).map_err(|error| (place, error))?.0);
+        }
+        Ok(Self { signing, keys: all, ttl })
+    }
+
+    /// The public keys, for others who read our tokens.
+    #[must_use]
+    pub fn published(&self) -> Vec<PublicKey> {
+        self.keys.iter().filter_map(Key::published).collect()
     }
 
     /// A token for a session.
@@ -137,7 +113,7 @@ impl Tokens {
             exp: now.plus(self.ttl).0.div_euclid(1_000) + i64::from(now.plus(self.ttl).0.rem_euclid(1_000) > 0),
             jti: URL_SAFE_NO_PAD.encode(id),
         };
-        jsonwebtoken::encode(&self.header, &claims, &self.signing).map_err(unsigned)
+        jsonwebtoken::encode(&self.signing.header, &claims, &self.signing.key).map_err(unsigned)
     }
 
     /// Reads a token.
@@ -161,14 +137,14 @@ impl Tokens {
                 return read_own(key, token, rest);
             }
         }
-        // Signed with our secret by somebody else, or nothing of ours.
+        // Signed with our key by somebody else, or nothing of ours.
         let named = jsonwebtoken::decode_header(token).map_err(|_| Code::TokenInvalid)?.kid;
         let key = match &named {
             Some(id) => self.keys.iter().find(|key| key.id == *id),
             None => self.keys.first(),
         };
         let key = key.ok_or(Code::TokenInvalid)?;
-        let claims = jsonwebtoken::decode::<Claims>(token, &key.decoding, &self.validation)
+        let claims = jsonwebtoken::decode::<Claims>(token, &key.decoding, &key.validation)
             .map_err(|error| match error.kind() {
                 ErrorKind::ExpiredSignature => Code::TokenExpired,
                 _ => Code::TokenInvalid,
@@ -195,8 +171,9 @@ fn read_own(key: &Key, token: &str, rest: &str) -> Result<(Access, Timestamp), C
         |text: &str, into: &mut [u8]| URL_SAFE_NO_PAD.decode_slice(text, into).map_err(|_| Code::TokenInvalid);
     let signed = &token.as_bytes()[..key.head.len() + payload.len()];
     let length = decode(signature, &mut buffer)?;
-    // In constant time, and of the whole length.
-    key.mac.clone().chain_update(signed).verify_slice(&buffer[..length]).map_err(|_| Code::TokenInvalid)?;
+    if !key.verifies(signed, &buffer[..length]) {
+        return Err(Code::TokenInvalid);
+    }
     let length = decode(payload, &mut buffer)?;
     told(&serde_json::from_slice(&buffer[..length]).map_err(|_| Code::TokenInvalid)?)
 }
@@ -219,94 +196,4 @@ fn told(claims: &Told<'_>) -> Result<(Access, Timestamp), Code> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn secret(text: &str) -> Secret {
-        Secret::new(text.repeat(32))
-    }
-
-    fn access() -> Access {
-        let claimed = Claimed { user: UserId(7), session: SessionId(9), timeout: Duration::from_secs(120) };
-        Access { claimed, role: Role::User }
-    }
-
-    #[test]
-    fn a_token_is_read_back() {
-        let tokens = Tokens::new(&secret("a"), &[], Duration::from_secs(60)).unwrap();
-        assert_eq!(tokens.read(&tokens.issue(access()).unwrap()), Ok(access()));
-    }
-
-    #[test]
-    fn keys_can_be_rotated() {
-        let before = Tokens::new(&secret("a"), &[], Duration::from_secs(60)).unwrap();
-        let token = before.issue(access()).unwrap();
-        let after = Tokens::new(&secret("b"), &[secret("a")], Duration::from_secs(60)).unwrap();
-        assert_eq!(after.read(&token), Ok(access()));
-        let later = Tokens::new(&secret("b"), &[], Duration::from_secs(60)).unwrap();
-        assert_eq!(later.read(&token), Err(Code::TokenInvalid));
-    }
-
-    #[test]
-    fn foreign_and_twisted_tokens_are_refused() {
-        let tokens = Tokens::new(&secret("a"), &[], Duration::from_secs(60)).unwrap();
-        let good = tokens.issue(access()).unwrap();
-        let (head, rest) = good.split_once('.').unwrap();
-        let encode = |json: &str| URL_SAFE_NO_PAD.encode(json);
-        let foreign = Tokens::new(&secret("x"), &[], Duration::from_secs(60)).unwrap().issue(access()).unwrap();
-        let payload = rest.split('.').next().unwrap();
-        let none = format!("{}.{payload}.", encode(r#"{"alg":"none","typ":"JWT"}"#));
-        let rs256 = format!("{}.{rest}", encode(r#"{"alg":"RS256","typ":"JWT"}"#));
-        let hs512 = format!("{}.{rest}", encode(r#"{"alg":"HS512","typ":"JWT"}"#));
-        let cut = good[..good.len() - 2].to_owned();
-        let swapped = format!("{head}.{}.{}", encode(r#"{"sub":"1"}"#), rest.split('.').nth(1).unwrap());
-        for bad in [foreign, none, rs256, hs512, cut, swapped, String::new(), "a.b.c".into(), "x".repeat(5_000)] {
-            assert_eq!(tokens.read(&bad), Err(Code::TokenInvalid), "{bad}");
-        }
-    }
-
-    #[test]
-    fn a_token_of_ours_under_another_header_is_one_too() {
-        let tokens = Tokens::new(&secret("a"), &[], Duration::from_secs(60)).unwrap();
-        let own = tokens.issue(access()).unwrap();
-        let claims: Claims = jsonwebtoken::decode(&own, &tokens.keys[0].decoding, &tokens.validation).unwrap().claims;
-        for header in [Header::new(Algorithm::HS256), Header { cty: Some("JWT".into()), ..tokens.header.clone() }] {
-            let token = jsonwebtoken::encode(&header, &claims, &tokens.signing).unwrap();
-            assert!(!token.starts_with(&tokens.keys[0].head));
-            assert_eq!(tokens.read(&token), Ok(access()));
-        }
-    }
-
-    #[test]
-    fn no_letter_of_a_token_can_be_another() {
-        let tokens = Tokens::new(&secret("a"), &[], Duration::from_secs(60)).unwrap();
-        let good = tokens.issue(access()).unwrap();
-        for place in 0..good.len() {
-            for other in ['A', 'w', '.', '=', '+', 'é'] {
-                let mut bad: Vec<char> = good.chars().collect();
-                bad[place] = other;
-                let bad: String = bad.into_iter().collect();
-                assert!(bad == good || tokens.read(&bad) == Err(Code::TokenInvalid), "{bad}");
-            }
-            assert_eq!(tokens.read(&good[..place]), Err(Code::TokenInvalid));
-        }
-    }
-
-    #[test]
-    fn an_expired_token_says_so() {
-        let tokens = Tokens::new(&secret("a"), &[], Duration::from_secs(60)).unwrap();
-        let claims = Claims {
-            sub: "7".into(),
-            sid: 9,
-            role: Role::User,
-            tmo: 1,
-            iss: ISSUER.into(),
-            aud: None,
-            iat: 1,
-            exp: 2,
-            jti: "x".into(),
-        };
-        let token = jsonwebtoken::encode(&tokens.header, &claims, &tokens.signing).unwrap();
-        assert_eq!(tokens.read(&token), Err(Code::TokenExpired));
-    }
-}
+mod tests;

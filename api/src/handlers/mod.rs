@@ -6,6 +6,7 @@ pub mod devices;
 pub mod export;
 pub mod health;
 pub mod insight;
+pub mod keys;
 pub mod me;
 pub mod notifications;
 pub mod presence;

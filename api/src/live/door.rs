@@ -8,7 +8,6 @@ use actix_http::ws::{HandshakeError, handshake_response, verify_handshake};
 use actix_http::{ConnectionType, HttpMessage, Request, Response};
 use actix_web::http::header::HeaderMap;
 use actix_web::http::{StatusCode, header};
-use actix_web::rt::net::TcpStream;
 use actix_web::{ResponseError, web};
 use futures_util::SinkExt;
 use lastseen_shared::presence::group::Pulse;
@@ -21,6 +20,7 @@ use super::socket::{Socket, close, upgrade_required};
 use super::wire::Wire;
 use crate::auth::tokens::Tokens;
 use crate::problem::Problem;
+use crate::tls::Io;
 
 /// Where sockets are opened.
 const PATH: &str = "/api/ws";
@@ -45,11 +45,7 @@ impl Door {
     ///
     /// # Errors
     /// Where the client is gone.
-    pub async fn open(
-        self,
-        request: Request,
-        mut connection: Framed<TcpStream, h1::Codec>,
-    ) -> Result<(), actix_web::Error> {
+    pub async fn open(self, request: Request, mut connection: Framed<Io, h1::Codec>) -> Result<(), actix_web::Error> {
         match self.answer(&request) {
             Ok(answer) => {
                 connection.send(h1::Message::Item((answer, BodySize::None))).await?;

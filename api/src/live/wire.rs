@@ -3,18 +3,19 @@
 
 use std::future::poll_fn;
 use std::io;
-use std::task::{Context, Poll, ready};
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use actix_codec::{Decoder, Encoder};
 use actix_http::ws::{Codec, Frame, Item, Message, ProtocolError};
-use actix_web::rt::net::TcpStream;
 use actix_web::web::{Bytes, BytesMut};
 use serde::Serialize;
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::time::timeout;
 
 use super::frames::End;
+use crate::tls::Io;
 
 /// The longest frame, and the longest message of several: a thousand ids and some room.
 const LONGEST: usize = 64 * 1024;
@@ -40,7 +41,7 @@ pub enum Received {
 
 /// A connection that has become a WebSocket.
 pub struct Wire {
-    stream: TcpStream,
+    stream: Io,
     codec: Codec,
     /// What was read of the next frame.
     unread: BytesMut,
@@ -84,7 +85,7 @@ fn encoded(message: Message) -> Result<Bytes, End> {
 impl Wire {
     /// The connection after the handshake, with what the client has sent behind it.
     #[must_use]
-    pub fn new(stream: TcpStream, read: &[u8]) -> Self {
+    pub fn new(stream: Io, read: &[u8]) -> Self {
         let codec = Codec::new().max_size(LONGEST);
         Self { stream, codec, unread: BytesMut::from(read), begun: None, unsent: Bytes::new() }
     }
@@ -119,20 +120,15 @@ impl Wire {
     }
 
     fn poll_read(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        loop {
-            ready!(self.stream.poll_read_ready(context))?;
-            // Of the thread's stack: it belongs to nobody while nothing comes.
-            let mut piece = [0; PIECE];
-            match self.stream.try_read(&mut piece) {
-                Ok(0) => return Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into())),
-                Ok(read) => {
-                    self.unread.extend_from_slice(&piece[..read]);
-                    return Poll::Ready(Ok(()));
-                }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                Err(error) => return Poll::Ready(Err(error)),
-            }
+        // Of the thread's stack: it belongs to nobody while nothing comes.
+        let mut piece = [0; PIECE];
+        let mut read = ReadBuf::new(&mut piece);
+        ready!(Pin::new(&mut self.stream).poll_read(context, &mut read))?;
+        if read.filled().is_empty() {
+            return Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into()));
         }
+        self.unread.extend_from_slice(read.filled());
+        Poll::Ready(Ok(()))
     }
 
     /// The message that a frame is or completes.
@@ -179,42 +175,33 @@ impl Wire {
         } else {
             self.unsent = [self.unsent.as_ref(), frame.as_ref()].concat().into();
         }
-        match self.push() {
-            Ok(_) => Ok(self.unsent.is_empty()),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(false),
-            Err(_) => Err(End::Gone),
-        }
+        // Whoever wants to know when it can go on asks poll_send().
+        self.push(&mut Context::from_waker(Waker::noop())).map_err(|_| End::Gone)
     }
 
-    fn push(&mut self) -> io::Result<usize> {
-        let mut sent = 0;
+    /// Sends as much as the connection takes, and answers whether that was all.
+    fn push(&mut self, context: &mut Context<'_>) -> io::Result<bool> {
         while !self.unsent.is_empty() {
-            match self.stream.try_write(&self.unsent) {
-                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-                Ok(written) => {
-                    sent += written;
-                    self.unsent = self.unsent.slice(written..);
-                }
-                Err(error) if sent > 0 && error.kind() == io::ErrorKind::WouldBlock => break,
-                Err(error) => return Err(error),
+            match Pin::new(&mut self.stream).poll_write(context, &self.unsent)? {
+                Poll::Ready(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Poll::Ready(written) => self.unsent = self.unsent.slice(written..),
+                Poll::Pending => return Ok(false),
             }
         }
         // The frame is other sockets' too: nothing of it is to be kept here.
-        if self.unsent.is_empty() {
-            self.unsent = Bytes::new();
-        }
-        Ok(sent)
+        self.unsent = Bytes::new();
+        // TLS may hold what was written.
+        Ok(Pin::new(&mut self.stream).poll_flush(context)?.is_ready())
     }
 
     /// Waits until the connection takes some of what was not sent, and answers whether that was all.
     pub fn poll_send(&mut self, context: &mut Context<'_>) -> Poll<Result<bool, End>> {
-        loop {
-            ready!(self.stream.poll_write_ready(context)).map_err(|_| End::Gone)?;
-            match self.push() {
-                Ok(_) => return Poll::Ready(Ok(self.unsent.is_empty())),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                Err(_) => return Poll::Ready(Err(End::Gone)),
-            }
+        let before = self.unsent.len();
+        match self.push(context) {
+            Ok(true) => Poll::Ready(Ok(true)),
+            Ok(false) if self.unsent.len() < before => Poll::Ready(Ok(false)),
+            Ok(false) => Poll::Pending,
+            Err(_) => Poll::Ready(Err(End::Gone)),
         }
     }
 
@@ -257,7 +244,7 @@ fn end_of(error: &ProtocolError) -> End {
 
 #[cfg(test)]
 mod tests {
-    use actix_web::rt::net::TcpListener;
+    use actix_web::rt::net::{TcpListener, TcpStream};
     use futures_util::FutureExt;
     use tokio::io::AsyncReadExt;
 
@@ -267,7 +254,7 @@ mod tests {
     async fn pair() -> (Wire, TcpStream) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
-        (Wire::new(listener.accept().await.unwrap().0, b""), client)
+        (Wire::new(Io::Plain(listener.accept().await.unwrap().0), b""), client)
     }
 
     /// A client's frame, masked with zeros.

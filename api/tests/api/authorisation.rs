@@ -80,6 +80,7 @@ const TABLE: &[(&str, &str, For)] = &[
     ("POST", "/api/webhooks/{id}/test/", Admins),
     // Without a handshake it asks for one; a token comes after that.
     ("GET", "/api/ws/", Everybody),
+    ("GET", "/.well-known/jwks.json", Everybody),
     ("GET", "/healthz", Everybody),
     ("GET", "/metrics", Everybody),
     ("GET", "/readyz", Everybody),

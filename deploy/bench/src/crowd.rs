@@ -158,7 +158,7 @@ fn write_rows(connection: &mut AnyConnection, crowd: &Crowd, hash: &str, now: i6
 /// Prints the tokens of the first `count` users.
 pub fn tokens(count: i64, timeout: i64) -> Result<(), Failed> {
     let secret = Secret::new(setting("LASTSEEN_JWT_SECRET")?);
-    let tokens = Tokens::new(&secret, &[], Duration::from_secs(86_400)).map_err(|error| error.to_string())?;
+    let tokens = Tokens::new(&secret, &[], Duration::from_secs(86_400)).map_err(|(_, error)| error.to_string())?;
     let timeout = Duration::from_secs(timeout.unsigned_abs());
     let mut out = BufWriter::new(std::io::stdout().lock());
     for number in 1..=count {

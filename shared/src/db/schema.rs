@@ -31,6 +31,7 @@ diesel::table! {
         online -> Bool,
         last_seen_ms -> BigInt,
         reason -> Nullable<Text>,
+        barred -> Bool,
     }
 }
 

@@ -45,7 +45,7 @@ pub mod runs;
 use std::time::Duration;
 
 pub use memory::{ActiveTask, MemoryQueue};
-pub use payload::{Envelope, Job, PayloadError};
+pub use payload::{Envelope, Job, PayloadError, Place};
 pub use redis::RedisQueue;
 
 /// How long the record of a task that ended well is kept.

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::ids::WebhookId;
+use crate::ids::{UserId, WebhookId};
 
 /// The version of [`Envelope`] that this program writes, and the only one that it reads.
 pub const VERSION: u16 = 1;
@@ -21,6 +21,9 @@ pub enum Job {
     Reconcile {
         /// The shard of the presence engine.
         shard: u32,
+        /// Where the job that this one goes on from left off; the beginning without it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        from: Option<Place>,
     },
     /// Trim a shard's stream of transitions behind what has been projected.
     TrimTransitions {
@@ -52,7 +55,23 @@ pub enum Job {
     CleanTasks {},
 }
 
+/// How far a [`Job::Reconcile`] has come.
+#[derive(Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq)]
+#[serde(rename_all = "snake_case")]
+pub enum Place {
+    /// Among the users whom the engine holds: its own cursor.
+    Held(u64),
+    /// Among the users of whom the database has an open interval: behind this one.
+    Open(UserId),
+}
+
 impl Job {
+    /// The reconcile of a whole shard.
+    #[must_use]
+    pub fn reconcile(shard: u32) -> Self {
+        Self::Reconcile { shard, from: None }
+    }
+
     /// The names of all kinds.
     pub const NAMES: [&str; 13] = [
         "sweep",
@@ -94,7 +113,7 @@ impl Job {
     #[must_use]
     pub fn shard(&self) -> Option<u32> {
         match self {
-            Self::Sweep { shard } | Self::Reconcile { shard } | Self::TrimTransitions { shard } => Some(*shard),
+            Self::Sweep { shard } | Self::Reconcile { shard, .. } | Self::TrimTransitions { shard } => Some(*shard),
             Self::Deliver { .. } | Self::DeliverDue {} | Self::CleanDeliveries {} => None,
             Self::CleanSessions {}
             | Self::CleanNotifications {}
@@ -106,15 +125,22 @@ impl Job {
         }
     }
 
-    /// What makes two enqueued jobs the same one: `name:shard:tick`, and `name:-:tick` without a shard.
+    /// What makes two enqueued jobs the same one: `name:shard:tick`, and `name:-:tick` without a shard. Where a job goes on
+    /// from another of its tick, the place is in the shard's stead as well.
     ///
     /// `tick` is the scheduled moment in Unix milliseconds, the same number in every replica.
     #[must_use]
     pub fn idempotency_key(&self, tick: i64) -> String {
         let name = self.name();
-        match self.shard() {
-            Some(shard) => format!("{name}:{shard}:{tick}"),
-            None => format!("{name}:-:{tick}"),
+        match (self, self.shard()) {
+            (Self::Reconcile { shard, from: Some(Place::Held(cursor)) }, _) => {
+                format!("{name}:{shard}-held-{cursor}:{tick}")
+            }
+            (Self::Reconcile { shard, from: Some(Place::Open(user)) }, _) => {
+                format!("{name}:{shard}-open-{user}:{tick}")
+            }
+            (_, Some(shard)) => format!("{name}:{shard}:{tick}"),
+            (_, None) => format!("{name}:-:{tick}"),
         }
     }
 }
@@ -176,7 +202,15 @@ mod tests {
     fn one_of_each() -> Vec<(Job, Value)> {
         vec![
             (Job::Sweep { shard: 3 }, json!({"v": 1, "job": "sweep", "shard": 3, "tick": 60_000})),
-            (Job::Reconcile { shard: 0 }, json!({"v": 1, "job": "reconcile", "shard": 0, "tick": 60_000})),
+            (Job::reconcile(0), json!({"v": 1, "job": "reconcile", "shard": 0, "tick": 60_000})),
+            (
+                Job::Reconcile { shard: 0, from: Some(Place::Held(u64::MAX)) },
+                json!({"v": 1, "job": "reconcile", "shard": 0, "from": {"held": u64::MAX}, "tick": 60_000}),
+            ),
+            (
+                Job::Reconcile { shard: 0, from: Some(Place::Open(UserId(7))) },
+                json!({"v": 1, "job": "reconcile", "shard": 0, "from": {"open": 7}, "tick": 60_000}),
+            ),
             (
                 Job::TrimTransitions { shard: 15 },
                 json!({"v": 1, "job": "trim_transitions", "shard": 15, "tick": 60_000}),
@@ -230,6 +264,9 @@ mod tests {
     #[test]
     fn keys_differ_by_kind_shard_and_tick() {
         assert_eq!(Job::Sweep { shard: 3 }.idempotency_key(7), "sweep:3:7");
+        let later = |place| Job::Reconcile { shard: 3, from: Some(place) }.idempotency_key(7);
+        assert_eq!(later(Place::Held(9)), "reconcile:3-held-9:7");
+        assert_eq!(later(Place::Open(UserId(9))), "reconcile:3-open-9:7");
         assert_eq!(Job::CleanTasks {}.idempotency_key(7), "clean_tasks:-:7");
     }
 }

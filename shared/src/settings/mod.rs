@@ -117,8 +117,19 @@ pub struct HttpSettings {
     pub cors_origins: Vec<String>,
     /// Proxies whose word about their clients' addresses is taken.
     pub trusted_proxies: Vec<IpNet>,
+    /// The certificate, where it speaks TLS.
+    pub tls: Option<TlsSettings>,
     /// Event loops.
     pub threads: usize,
+}
+
+/// A certificate's files, in PEM.
+#[derive(Clone, Debug)]
+pub struct TlsSettings {
+    /// The certificate, and those between it and a root.
+    pub certificate: PathBuf,
+    /// Its private key.
+    pub key: PathBuf,
 }
 
 /// The worker.
@@ -304,8 +315,21 @@ fn http(r: &mut Reader<'_>) -> Option<HttpSettings> {
         None => Some(cores),
         Some(_) => r.number("LASTSEEN_THREADS", 1, 1_024),
     };
+    let path = |variable: &str| r.given(variable).map(PathBuf::from);
+    let tls = match (path("LASTSEEN_TLS_CERTIFICATE"), path("LASTSEEN_TLS_KEY")) {
+        (Some(certificate), Some(key)) => Some(TlsSettings { certificate, key }),
+        (None, None) => None,
+        (Some(_), None) => {
+            r.wrong("LASTSEEN_TLS_KEY", "is required beside LASTSEEN_TLS_CERTIFICATE");
+            None
+        }
+        (None, Some(_)) => {
+            r.wrong("LASTSEEN_TLS_CERTIFICATE", "is required beside LASTSEEN_TLS_KEY");
+            None
+        }
+    };
     let trusted_proxies = trusted_proxies.unwrap_or_default();
-    Some(HttpSettings { bind: bind?, cors_origins: cors_origins?, trusted_proxies, threads: threads? })
+    Some(HttpSettings { bind: bind?, cors_origins: cors_origins?, trusted_proxies, tls, threads: threads? })
 }
 
 fn worker(r: &mut Reader<'_>) -> Option<WorkerSettings> {

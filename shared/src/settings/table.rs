@@ -72,9 +72,12 @@ pub const SETTINGS: &[Setting] = &[
     plain("LASTSEEN_WORKER_BIND", "127.0.0.1:8001", "Where the worker's health and metrics are"),
     secret(
         "LASTSEEN_JWT_SECRET",
-        "What access tokens are signed with, at least 32 bytes [stand-alone: made once and kept in the data folder; else required]",
+        "What access tokens are signed with: at least 32 bytes, or an Ed25519 private key in PEM [stand-alone: made once and kept in the data folder; else required]",
     ),
-    secret("LASTSEEN_JWT_PREVIOUS_SECRETS", "Earlier signing secrets whose tokens still hold, comma-separated"),
+    secret(
+        "LASTSEEN_JWT_PREVIOUS_SECRETS",
+        "Other secrets or Ed25519 keys, private or public, whose tokens hold: earlier ones and the next, comma-separated",
+    ),
     depends(
         "LASTSEEN_ADMIN_USERNAME",
         "The first admin's name, made at the start where there is no admin [stand-alone: admin]",
@@ -103,6 +106,8 @@ pub const SETTINGS: &[Setting] = &[
     plain("LASTSEEN_REFRESH_TTL", "14d", "How long a refresh token lives"),
     plain("LASTSEEN_REGISTRATION", "open", "Who may register: open, approval or closed"),
     plain("LASTSEEN_CORS_ORIGINS", "http://localhost:5173", "Origins whose pages may call the API, comma-separated"),
+    depends("LASTSEEN_TLS_CERTIFICATE", "A certificate's file in PEM, with its chain: the API speaks HTTPS [HTTP]"),
+    depends("LASTSEEN_TLS_KEY", "The file of its private key in PEM"),
     depends(
         "LASTSEEN_TRUSTED_PROXIES",
         "Addresses or networks of proxies, comma-separated, whose X-Forwarded-For is believed [none]",

@@ -70,6 +70,8 @@ fn every_bad_value_is_named() {
         ("LASTSEEN_CORS_ORIGINS", "example.org"),
         ("LASTSEEN_TRUSTED_PROXIES", "10.0.0.0/33"),
         ("LASTSEEN_TRUSTED_PROXIES", "proxy"),
+        ("LASTSEEN_TLS_CERTIFICATE", "cert.pem"),
+        ("LASTSEEN_TLS_KEY", "key.pem"),
         ("LASTSEEN_BCRYPT_COST", "3"),
         ("LASTSEEN_BCRYPT_COST", "16"),
         ("LASTSEEN_BCRYPT_COST", "9"),

@@ -5,6 +5,7 @@
 //! its order. So it can't overtake anything.
 
 use std::collections::HashMap;
+use std::time::{Duration, Instant};
 
 use lastseen_shared::db::DbError;
 use lastseen_shared::ids::{SessionId, UserId};
@@ -15,6 +16,7 @@ use lastseen_shared::presence::engine::Restatement;
 use lastseen_shared::presence::rule::{HeldSession, Known};
 use lastseen_shared::presence::transition::Epoch;
 use lastseen_shared::presence::{PresenceEngine, Reason};
+use lastseen_shared::queue::Place;
 use lastseen_shared::timestamp::Timestamp;
 
 use crate::context::{Context, JobError};
@@ -24,29 +26,43 @@ const PAGE: i64 = 500;
 /// Users of one statement, each with some sessions: far below what a statement takes.
 const PAGE_USERS: usize = 500;
 
-/// Reconciles a shard.
+/// How long a job goes on before it leaves the rest to the next: what is more urgent waits behind it for a free slot.
+pub const SLICE: Duration = Duration::from_secs(1);
+
+/// Reconciles a shard from a place on, the beginning without one, for `slice`, or one page where a page takes longer.
+/// Answers where to go on, or `None` at the end.
 ///
 /// # Errors
 /// The engine's or the database's.
-pub async fn run(context: &Context, shard: u32) -> Result<(), JobError> {
-    take_out_what_is_over(context, shard).await?;
-    close_what_is_gone(context, shard).await?;
-    Ok(())
+pub async fn run(
+    context: &Context,
+    shard: u32,
+    from: Option<Place>,
+    slice: Duration,
+) -> Result<Option<Place>, JobError> {
+    let begun = Instant::now();
+    let mut place = from.unwrap_or(Place::Held(0));
+    loop {
+        let next = match place {
+            Place::Held(cursor) => Some(take_out_what_is_over(context, shard, cursor).await?),
+            Place::Open(after) => close_what_is_gone(context, shard, after).await?,
+        };
+        match next {
+            Some(next) if begun.elapsed() < slice => place = next,
+            next => return Ok(next),
+        }
+    }
 }
 
 /// Sessions that live in the engine although their rows are over, users who show something else than their rows say, and
-/// users whom the database says to be offline.
-async fn take_out_what_is_over(context: &Context, shard: u32) -> Result<(), JobError> {
-    let mut from = Some(0);
-    while let Some(place) = from {
-        let scan = context.engine.scan(shard, place).await?;
-        from = scan.next;
-        let (_, now) = context.engine.epoch(shard).await?;
-        for users in scan.users.chunks(PAGE_USERS) {
-            settle_with_rows(context, users, now).await?;
-        }
+/// users whom the database says to be offline: a page of those whom the engine holds. Answers where to go on.
+async fn take_out_what_is_over(context: &Context, shard: u32, cursor: u64) -> Result<Place, JobError> {
+    let scan = context.engine.scan(shard, cursor).await?;
+    let (_, now) = context.engine.epoch(shard).await?;
+    for users in scan.users.chunks(PAGE_USERS) {
+        settle_with_rows(context, users, now).await?;
     }
-    Ok(())
+    Ok(scan.next.map_or(Place::Open(UserId(0)), Place::Held))
 }
 
 async fn settle_with_rows(
@@ -121,30 +137,25 @@ fn over(user: UserId, row: Option<&(Session, Account)>) -> Option<Reason> {
 
 /// Users whose interval is open and of whom the engine knows nothing. Only once the longest timeout has passed
 /// since the engine's data began: before that, a heartbeat may still bring them back, and their history should not split.
-async fn close_what_is_gone(context: &Context, shard: u32) -> Result<(), JobError> {
+/// A page of those whose rows come after this user's. Answers where to go on.
+async fn close_what_is_gone(context: &Context, shard: u32, after: UserId) -> Result<Option<Place>, JobError> {
     let (epoch, now) = context.engine.epoch(shard).await?;
     if epoch.born.plus(context.presence.timeout_max) > now {
-        return Ok(());
+        return Ok(None);
     }
     let shards = context.engine.shards();
-    let mut after = UserId(0);
-    loop {
-        let page = context
-            .db
-            .run(move |connection| OpenInterval::page(connection, ShardOf { shard, shards }, after, PAGE))
-            .await?;
-        let users: Vec<UserId> = page.iter().map(OpenInterval::user).collect();
-        let Some(last) = users.last() else { return Ok(()) };
-        after = *last;
-        let known = context.engine.lookup(&users).await?.known;
-        for (row, known) in page.iter().zip(known) {
-            if known == Known::Settled
-                && context.engine.restate(row.user(), true, ended(context, row, &epoch)).await?
-            {
-                log::info!("user {} is offline, which the database did not know", row.user());
-            }
+    let page = context
+        .db
+        .run(move |connection| OpenInterval::page(connection, ShardOf { shard, shards }, after, PAGE))
+        .await?;
+    let users: Vec<UserId> = page.iter().map(OpenInterval::user).collect();
+    let known = context.engine.lookup(&users).await?.known;
+    for (row, known) in page.iter().zip(known) {
+        if known == Known::Settled && context.engine.restate(row.user(), true, ended(context, row, &epoch)).await? {
+            log::info!("user {} is offline, which the database did not know", row.user());
         }
     }
+    Ok(users.last().copied().map(Place::Open))
 }
 
 /// What can be said of a user whose end nobody noted: it was online, as far as is known, when the engine lost its data;

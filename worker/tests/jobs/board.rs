@@ -122,8 +122,8 @@ impl Runner for Fickle {
         self.policy
     }
 
-    async fn run(&self, _: Job) -> Result<(), JobError> {
-        if self.works.load(Ordering::SeqCst) { Ok(()) } else { Err("no <b>luck</b>".into()) }
+    async fn run(&self, _: Job) -> Result<Option<Job>, JobError> {
+        if self.works.load(Ordering::SeqCst) { Ok(None) } else { Err("no <b>luck</b>".into()) }
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use lastseen_shared::queue::{Job, Pushed, Queue};
+use lastseen_shared::queue::{Job, Place, Pushed, Queue};
 use lastseen_shared::redis_client::{Connection, Redis, RedisSettings};
 use lastseen_worker::attempt::Outcome;
 use lastseen_worker::consume::{ConsumeSettings, consume};
@@ -18,6 +18,8 @@ const PATIENCE: Duration = Duration::from_secs(20);
 #[derive(Clone, Copy)]
 enum Behaviour {
     Work(Duration),
+    /// Is followed by so many of its shard.
+    GoOn(u64),
     Fail,
     Panic,
 }
@@ -64,12 +66,17 @@ impl Runner for Fake {
     fn policy(&self, _: &Job) -> Policy {
         self.policy
     }
-    async fn run(&self, job: Job) -> Result<(), JobError> {
-        self.log.0.lock().unwrap().push((self.who, job, Instant::now()));
+    async fn run(&self, job: Job) -> Result<Option<Job>, JobError> {
+        self.log.0.lock().unwrap().push((self.who, job.clone(), Instant::now()));
         match self.behaviour {
             Behaviour::Work(time) => {
                 tokio::time::sleep(time).await;
-                Ok(())
+                Ok(None)
+            }
+            Behaviour::GoOn(times) => {
+                let done = self.log.runs().iter().filter(|(_, run, _)| run.shard() == job.shard()).count() as u64;
+                let next = Job::Reconcile { shard: job.shard().unwrap(), from: Some(Place::Held(done)) };
+                Ok((done <= times).then_some(next))
             }
             Behaviour::Fail => Err("no luck".into()),
             Behaviour::Panic => panic!("oh no"),
@@ -179,6 +186,27 @@ async fn memory_runs_once_each() {
     assert_eq!(log.runs().len(), 16);
     let depth = queue.depth().await.unwrap();
     assert_eq!((depth.waiting, depth.active, depth.dead), (0, 0, 0));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_job_that_goes_on_lets_others_in_between() {
+    for queue in both().await {
+        let log = Log::default();
+        let worker = start(&queue, 1, fake("a", Behaviour::GoOn(3), 1, &log));
+        // Pushed before anything else runs, as far as the worker has one slot.
+        queue.push(Job::reconcile(1), 60_000).await.unwrap();
+        queue.push(Job::reconcile(2), 60_000).await.unwrap();
+        log.until_outcomes(8).await;
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        worker.stop().await;
+        let runs = log.runs();
+        let shards: Vec<u32> = runs.iter().map(|(_, job, _)| job.shard().unwrap()).collect();
+        assert_eq!(shards.len(), 8, "{runs:?}");
+        assert!(shards[..4].contains(&1) && shards[..4].contains(&2), "{runs:?}");
+        // The same again, as after a worker that died when it had pushed and before it was done: a duplicate.
+        let again = Job::Reconcile { shard: 1, from: Some(Place::Held(1)) };
+        assert_eq!(queue.push(again, 60_000).await.unwrap(), Pushed::Duplicate);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -115,7 +115,7 @@ impl Seen {
 /// Opens the sockets, measures, and prints a line of JSON.
 pub async fn measure(plan: Plan) -> Result<(), Failed> {
     let tokens = Tokens::new(&Secret::new(setting("LASTSEEN_JWT_SECRET")?), &[], Duration::from_secs(86_400))
-        .map_err(|error| error.to_string())?;
+        .map_err(|(_, error)| error.to_string())?;
     let seen = Rc::new(Seen {
         count: plan.count,
         tokens,

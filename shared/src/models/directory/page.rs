@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use super::rows::{ACTIVE, BARRED, COLUMNS, Row, TABLES};
+use super::rows::{ACTIVE, COLUMNS, Row, TABLES};
 use super::search::{COUNTED, Found, Sampling, Source};
 use super::{After, Corrections, CountedOnline, Filter, Page, PageQuery, Sort};
 use crate::db::{AnyConnection, DbError};
@@ -54,7 +54,7 @@ fn presence_branches(
         OnlineStatus::Offline => {
             branches.push(format!("NOT p.online{untouched}"));
             // The few whom the database has online, and who are not for the viewer: each by an index of the few.
-            branches.push(format!("p.online AND {BARRED}{untouched}"));
+            branches.push(format!("p.online AND p.barred{untouched}"));
             let hidden = sight.no_online.iter();
             branches.extend(hidden.map(|hidden| format!("p.online AND {ACTIVE} AND {hidden}{untouched}")));
             if !offline.is_empty() {

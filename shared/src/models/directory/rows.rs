@@ -72,8 +72,6 @@ pub(super) const COLUMNS: &str = "a.id, a.username, a.username_key, a.email, a.r
      a.online_visibility, a.last_seen_visibility, p.last_seen_ms, p.reason";
 pub(super) const TABLES: &str = "accounts a JOIN presence p ON p.user_id = a.id";
 pub(super) const ACTIVE: &str = "a.status = 'active' AND a.is_active";
-/// The others; as the index of the few says it.
-pub(super) const BARRED: &str = "(a.status <> 'active' OR NOT a.is_active)";
 
 impl Row {
     /// `None` for the row that carries the counts of an empty page.

@@ -10,8 +10,8 @@ use super::rows::TABLES;
 use crate::models::sql::{Statement, Value};
 
 /// How many users a search is counted to: past it, counts say at least how many there are. Counting a million users takes
-/// a tenth of a second and more, and nobody reads on to the last of them.
-pub const COUNTED: u64 = 10_000;
+/// a tenth of a second and more, and each of them a few microseconds; nobody reads on to the last of them.
+pub const COUNTED: u64 = 5_000;
 
 /// How the sample is taken, and what it decides.
 #[derive(Clone, Copy)]
@@ -27,7 +27,7 @@ pub(super) struct Sampling {
 }
 
 impl Sampling {
-    /// Of a million accounts, many are ten thousand: as many as are counted.
+    /// Of a million accounts, many are ten thousand.
     pub(super) const USUAL: Self = Self { percent: "0.5", at_most: 5_000, many: 50, most: 500 };
 }
 

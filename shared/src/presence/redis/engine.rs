@@ -16,11 +16,11 @@ use crate::redis_client::{Blocking, CALL_WITHIN, Connection, Redis, unavailable}
 use crate::timestamp::{Deadline, Timestamp, millis};
 
 /// Past so many users who wait for the sweep, a reader that counts sweeps first: it bounds a script's time.
-pub(super) const OVERDUE_COUNTED: usize = 200;
+pub(super) const OVERDUE_COUNTED: usize = 100;
 /// What one call of the sweep may take, for that: some milliseconds of Redis's time.
-pub(super) const SWEEP_BATCH: usize = 200;
+pub(super) const SWEEP_BATCH: usize = 80;
 /// Users of one lookup call: likewise.
-pub(super) const LOOKUP_BATCH: usize = 1_000;
+pub(super) const LOOKUP_BATCH: usize = 500;
 /// Heartbeats of one command: likewise, and Lua passes no more than some thousands to a command.
 pub(super) const TOUCH_BATCH: usize = 1_000;
 
