@@ -5,7 +5,7 @@ export PATH := $(PATH):$(or $(CARGO_HOME),$(HOME)/.cargo)/bin
 scripts := deploy/scripts
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build run test test-faults cluster bench fmt lint clean
+.PHONY: help setup build run test test-faults fuzz audit cluster bench fmt lint clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\): ## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
@@ -26,6 +26,12 @@ test: ## run all checks and tests, beside a private PostgreSQL and Redis
 
 test-faults: ## run the long fault suite: everything that can be killed is, under load
 	@bash $(scripts)/test-faults.sh
+
+fuzz: ## feed what strangers send to cargo-fuzz's targets, a minute each, and the API to schemathesis
+	@bash $(scripts)/fuzz.sh
+
+audit: ## hold dependencies against advisories, licences and sources
+	@bash $(scripts)/audit.sh
 
 cluster: ## start the distributed form: PostgreSQL, Redis, one API, two workers
 	@bash $(scripts)/cluster.sh

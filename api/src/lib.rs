@@ -15,6 +15,7 @@ pub mod cli;
 pub mod csv;
 pub mod fast_path;
 pub mod flood;
+pub mod fuzz_targets;
 pub mod handlers;
 pub mod live;
 pub mod openapi;

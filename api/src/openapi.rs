@@ -1,9 +1,11 @@
 //! The OpenAPI document, and Swagger UI to try it.
 
 use actix_web::HttpResponse;
+use actix_web::http::StatusCode;
 use lastseen_shared::refusal::Code;
-use utoipa::openapi::path::Operation;
+use utoipa::openapi::path::{Operation, Parameter, ParameterIn};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::openapi::{Content, Ref, RefOr, ResponseBuilder};
 use utoipa::{Modify, OpenApi};
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
@@ -47,6 +49,7 @@ impl Modify for Additions {
             for operation in [&mut item.get, &mut item.post, &mut item.patch, &mut item.delete].into_iter().flatten()
             {
                 name(operation);
+                complete(operation);
             }
         }
         let rows =
@@ -65,6 +68,59 @@ fn name(operation: &mut Operation) {
     if let (Some([area, ..]), Some(handler)) = (operation.tags.as_deref(), &operation.operation_id) {
         operation.operation_id = Some(format!("{area}_{handler}"));
     }
+}
+
+/// What refusals are (RFC 9457).
+const PROBLEM: &str = "application/problem+json";
+
+/// Adds the refusals that follow from what an operation takes, and says of every answer what it is.
+fn complete(operation: &mut Operation) {
+    let mut refused = Vec::new();
+    if operation.request_body.is_some() {
+        refused.extend(["400", "413", "415", "422"]);
+    }
+    let parameters = operation.parameters.iter().flatten();
+    let in_query = |parameter: &RefOr<Parameter>| match parameter {
+        RefOr::T(parameter) => parameter.parameter_in == ParameterIn::Query,
+        RefOr::Ref(_) => false,
+    };
+    if parameters.into_iter().any(in_query) {
+        refused.push("400");
+    }
+    if operation.security.as_ref().is_some_and(|all| !all.is_empty()) {
+        refused.extend(["401", "403", "429", "503"]);
+    }
+    if !refused.is_empty() {
+        refused.push("default");
+    }
+    let responses = &mut operation.responses.responses;
+    for status in refused {
+        let body = Content::new(Some(Ref::from_schema_name("ProblemBody")));
+        responses
+            .entry(status.to_owned())
+            .or_insert_with(|| ResponseBuilder::new().content(PROBLEM, body).build().into());
+    }
+    for (status, response) in responses {
+        let RefOr::T(response) = response else { continue };
+        let number: Option<u16> = status.parse().ok();
+        if number.is_some_and(|number| number >= 400)
+            && let Some(body) = response.content.shift_remove("application/json")
+        {
+            response.content.insert(PROBLEM.to_owned(), body);
+        }
+        if response.description.is_empty() {
+            response.description = described(number);
+        }
+    }
+}
+
+/// An answer by its status; of refusals by their codes.
+fn described(status: Option<u16>) -> String {
+    let Some(status) = status else { return "Any other refusal, by its `code`".to_owned() };
+    let reason = || StatusCode::from_u16(status).ok().and_then(|status| status.canonical_reason());
+    let codes: Vec<String> =
+        Code::ALL.iter().filter(|code| code.status() == status).map(|code| format!("`{}`", code.word())).collect();
+    if codes.is_empty() { reason().unwrap_or_default().to_owned() } else { codes.join(", ") }
 }
 
 /// The document.

@@ -209,3 +209,39 @@ impl AsyncWrite for Io {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn files_that_are_wrong_are_named() {
+        let folder = std::env::temp_dir().join(format!("lastseen-tls-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let write = |name: &str, text: &str| {
+            std::fs::write(folder.join(name), text).unwrap();
+            folder.join(name)
+        };
+        let [one, two] = [(); 2].map(|()| rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap());
+        let certificate = write("cert.pem", &one.cert.pem());
+        let key = write("key.pem", &one.signing_key.serialize_pem());
+        let (other_key, empty) =
+            (write("other.pem", &two.signing_key.serialize_pem()), write("empty.pem", "nothing"));
+        let with = |certificate: &Path, key: &Path| {
+            let settings = TlsSettings { certificate: certificate.to_owned(), key: key.to_owned() };
+            Accept::new(Some(&settings)).map(|accept| accept.is_secure())
+        };
+        assert_eq!(with(&certificate, &key), Ok(true));
+        for (certificate, key, named) in [
+            (&folder.join("missing"), &key, "LASTSEEN_TLS_CERTIFICATE"),
+            (&empty, &key, "LASTSEEN_TLS_CERTIFICATE"),
+            (&certificate, &folder.join("missing"), "LASTSEEN_TLS_KEY"),
+            (&certificate, &empty, "LASTSEEN_TLS_KEY"),
+            (&certificate, &other_key, "LASTSEEN_TLS_KEY"),
+        ] {
+            let error = with(certificate, key).unwrap_err();
+            assert!(error.starts_with(named), "{error}");
+        }
+        std::fs::remove_dir_all(folder).unwrap();
+    }
+}

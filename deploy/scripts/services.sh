@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Runs a command beside a private PostgreSQL and a private Redis:
 #
-#   services.sh with-services [--appendonly] [--cluster] COMMAND...
+#   services.sh with-services [--appendonly] [--cluster] [--small-disk] COMMAND...
 #
 # Both listen on free ports of loopback, keep their data in a temporary folder and are gone when the
 # command has ended, whichever way it ended; its exit code is passed on. The command finds them by
@@ -10,6 +10,9 @@
 #   TEST_REDIS_URL              redis://127.0.0.1:PORT
 #   TEST_REDIS_CLUSTER_URL      redis://127.0.0.1:PORT,redis://127.0.0.1:PORT,redis://127.0.0.1:PORT
 #   LASTSEEN_TEST_REDIS_SERVER  the redis-server program, for a test that needs a Redis of its own
+#   LASTSEEN_TEST_POSTGRES_BIN  the folder of PostgreSQL's programs, for one that makes a backup
+#   LASTSEEN_TEST_FAKETIME      libfaketime, where it is installed, for one whose programs' clocks differ
+#   TEST_SMALL_TABLESPACE       with --small-disk, a place for tables on a disk of 64 MB: for root alone
 #
 # PostgreSQL has POSTGRES_SHARED_BUFFERS of memory of its own (128MB). With --appendonly Redis writes its
 # append-only file, as an installation does; with --cluster there is a Redis Cluster of three masters too. The
@@ -28,6 +31,7 @@ cluster_pids=()
 command_group=
 signals=0
 interrupted=
+small_disk_at=
 
 # PostgreSQL refuses to run as root. Should this script be killed, the kernel ends the servers (INT
 # is a fast, orderly stop for both); a session of their own keeps a Ctrl-C for the command from them.
@@ -61,6 +65,7 @@ clean_up() {
   end "$redis_pid" INT KILL
   for pid in "${cluster_pids[@]}"; do end "$pid" INT KILL; done
   end "$postgres_pid" INT QUIT KILL
+  [ -z "$small_disk_at" ] || umount "$small_disk_at"
   [ -z "$dir" ] || rm -rf "$dir"
 }
 
@@ -139,12 +144,30 @@ start_postgres() {
       -c fsync=off -c synchronous_commit=off -c full_page_writes=off
     postgres_pid=$!
     if wait_until "$postgres_pid" postgres_answers "$bin" "$port"; then
-      export TEST_DATABASE_URL="postgres://postgres@127.0.0.1:$port/postgres"
+      export TEST_DATABASE_URL="postgres://postgres@127.0.0.1:$port/postgres" LASTSEEN_TEST_POSTGRES_BIN="$bin"
       return
     fi
     ! alive "$postgres_pid" || break
   done
   give_up PostgreSQL "$log"
+}
+
+# A disk that is soon full, and a tablespace on it. What PostgreSQL logs ahead is elsewhere: without room for that it stops.
+make_small_disk() {
+  local place=$dir/small
+  mkdir "$place"
+  mount -t tmpfs -o size=64m,mode=700 tmpfs "$place" || die "a small disk can't be mounted: that is for root alone."
+  small_disk_at=$place
+  chown "${user:-$(id -un)}" "$place"
+  "$LASTSEEN_TEST_POSTGRES_BIN/psql" -qX "$TEST_DATABASE_URL" -c "CREATE TABLESPACE small LOCATION '$place'"
+  export TEST_SMALL_TABLESPACE=small
+}
+
+# Debian's library is where its own wrapper looks.
+find_faketime() {
+  local found
+  found=$(find /usr/lib /usr/local/lib -name libfaketimeMT.so.1 2>/dev/null | head -n 1)
+  [ -z "$found" ] || export LASTSEEN_TEST_FAKETIME="$found"
 }
 
 start_redis() { # yes|no: the append-only file
@@ -215,14 +238,15 @@ run() {
   done
 }
 
-usage='usage: services.sh with-services [--appendonly] [--cluster] COMMAND...'
+usage='usage: services.sh with-services [--appendonly] [--cluster] [--small-disk] COMMAND...'
 [ "${1:-}" = with-services ] || die "$usage"
 shift
-appendonly=no cluster=no
+appendonly=no cluster=no small_disk=no
 while true; do
   case ${1:-} in
     --appendonly) appendonly=yes ;;
     --cluster) cluster=yes ;;
+    --small-disk) small_disk=yes ;;
     *) break ;;
   esac
   shift
@@ -238,6 +262,8 @@ trap 'on_signal HUP 129' HUP
 unset PGHOST PGHOSTADDR PGPORT PGUSER PGPASSWORD PGDATABASE PGDATA PGOPTIONS PGSERVICE
 make_dir
 start_postgres
+[ $small_disk = no ] || make_small_disk
+find_faketime
 start_redis "$appendonly"
 [ $cluster = no ] || start_redis_cluster
 say "PostgreSQL: $TEST_DATABASE_URL, Redis: $TEST_REDIS_URL${TEST_REDIS_CLUSTER_URL:+, Cluster: $TEST_REDIS_CLUSTER_URL}"

@@ -153,6 +153,17 @@ else
   note "doc tests" "not run" - "(the build failed)"
 fi
 
+# Of the program just built; what it needs of Python's is not on every machine.
+hold_against_document() {
+  bash "$scripts/fuzz-api.sh" "${FUZZ_SECONDS:-30}"
+}
+
+if python3 -c 'import ensurepip, venv' 2>/dev/null; then
+  step "api document" hold_against_document || true
+else
+  note "api document" skipped - "(Python's venv is not installed)"
+fi
+
 step documentation document || true
 
 if [ -f web/package.json ]; then

@@ -16,9 +16,19 @@ use crate::presence::Engine;
 /// Without `RUST_LOG`: our own `info`, and of the libraries only what an operator has to know.
 const DEFAULT_FILTER: &str = "info,actix_server=warn,apalis_core=warn,tokio_cron_scheduler=warn";
 
+/// It calls an error what a stranger has sent that is no HTTP: anybody could fill a log with that. Whoever wants to see it names
+/// `actix_http`.
+const STRANGERS: &str = "actix_http::h1::dispatcher";
+
 /// Starts logging at `info`, or as `filter` (`RUST_LOG`) says.
 pub fn start_logging(filter: Option<&str>) {
-    env_logger::Builder::new().parse_filters(filter.unwrap_or(DEFAULT_FILTER)).format_timestamp_millis().init();
+    let filter = filter.unwrap_or(DEFAULT_FILTER);
+    let mut logger = env_logger::Builder::new();
+    logger.parse_filters(filter).format_timestamp_millis();
+    if !filter.contains("actix_http") {
+        logger.filter_module(STRANGERS, log::LevelFilter::Off);
+    }
+    logger.init();
 }
 
 /// One label.

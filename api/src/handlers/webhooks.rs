@@ -227,7 +227,7 @@ pub async fn show(_admin: Admin, service: web::Data<Service>, request: HttpReque
     (status = 404, body = ProblemBody), (status = 422, body = ProblemBody), (status = 503, body = ProblemBody)))]
 pub async fn edit(_admin: Admin, service: web::Data<Service>, request: HttpRequest, body: Body) -> Answer {
     let id = webhook_in_path(&request)?;
-    let EditWebhookBody { url, events, description, enabled } = body.json_or_nothing().await?;
+    let EditWebhookBody { url, events, description, enabled } = body.json().await?;
     let webhook = service.change_webhook(id, WebhookEdit { url, events, description, enabled }).await?;
     Ok(HttpResponse::Ok().json(WebhookShape::of(&webhook)))
 }

@@ -7,6 +7,7 @@ mod authorisation;
 mod bad_input;
 mod board;
 mod contacts;
+mod corpus;
 mod cost;
 mod directory;
 mod documented;

@@ -127,7 +127,7 @@ pub async fn nothing_hangs_while_redis_is_away(form: Form) {
     assert_eq!(system.database.count("sessions"), session_rows, "a log-in that failed leaves no session");
 
     // It comes back, empty, and everybody with it.
-    system.redis.as_mut().unwrap().server().start_again().await;
+    system.redis.as_mut().unwrap().server().start_again(false).await;
     let start = now();
     for session in &sessions {
         eventually(Duration::from_secs(5), async || {

@@ -20,6 +20,7 @@ mod live;
 mod losses;
 mod presence;
 mod restarts;
+mod secure;
 mod sight;
 mod stops;
 mod time;
@@ -92,6 +93,8 @@ scenarios! {
         timeouts::a_timeout_of_ones_own
         timeouts::different_timeouts_end_at_different_times
         tokens::a_refresh_token_is_turned_and_reuse_ends_the_session
+        tokens::keys_are_rotated_and_nobody_is_logged_out
+        secure::it_speaks_tls_and_takes_a_renewed_certificate
         stops::a_stop_finishes_what_is_in_hand
         live::an_expiry_is_told_within_a_second_without_a_sweep
         live::a_socket_keeps_its_user_online_and_silence_does_not

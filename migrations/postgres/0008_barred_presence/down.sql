@@ -3,4 +3,6 @@ DROP FUNCTION bar_presence();
 DROP TRIGGER presence_begins ON presence;
 DROP FUNCTION begin_barred();
 DROP INDEX presence_online_barred;
+DROP INDEX presence_online_last_seen;
+CREATE INDEX presence_online_last_seen ON presence (last_seen_ms, user_id) WHERE online;
 ALTER TABLE presence DROP COLUMN barred;

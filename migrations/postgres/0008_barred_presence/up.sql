@@ -4,6 +4,9 @@
 ALTER TABLE presence ADD COLUMN barred BOOLEAN NOT NULL DEFAULT FALSE;
 UPDATE presence p SET barred = TRUE FROM accounts a WHERE a.id = p.user_id AND (a.status <> 'active' OR NOT a.is_active);
 CREATE INDEX presence_online_barred ON presence (user_id) WHERE online AND barred;
+-- Without the barred, so that a page of these is not looked for among all who are online.
+DROP INDEX presence_online_last_seen;
+CREATE INDEX presence_online_last_seen ON presence (last_seen_ms, user_id) WHERE online AND NOT barred;
 
 CREATE FUNCTION begin_barred() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN

@@ -5,6 +5,9 @@ ALTER TABLE presence ADD COLUMN barred BOOLEAN NOT NULL DEFAULT FALSE;
 UPDATE presence SET barred = TRUE
 WHERE user_id IN (SELECT id FROM accounts WHERE status <> 'active' OR NOT is_active);
 CREATE INDEX presence_online_barred ON presence (user_id) WHERE online AND barred;
+-- Without the barred, so that a page of these is not looked for among all who are online.
+DROP INDEX presence_online_last_seen;
+CREATE INDEX presence_online_last_seen ON presence (last_seen_ms, user_id) WHERE online AND NOT barred;
 
 CREATE TRIGGER presence_begins AFTER INSERT ON presence BEGIN
     UPDATE presence SET barred = TRUE WHERE user_id = NEW.user_id

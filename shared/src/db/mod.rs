@@ -5,6 +5,7 @@
 
 mod connection;
 mod errors;
+mod gate;
 pub(crate) mod migrations;
 pub mod schema;
 
@@ -17,6 +18,8 @@ use std::time::{Duration, Instant};
 use diesel::connection::InstrumentationEvent;
 use diesel::prelude::*;
 use diesel::r2d2::{ManageConnection, Pool};
+
+use gate::Gate;
 
 pub use connection::AnyConnection;
 pub use errors::{DbError, violates};
@@ -40,6 +43,8 @@ pub(crate) const LIMITS_OF_TIME: &str = "SET statement_timeout = '10s'; SET lock
 const AT_ONCE: &str = "SET max_parallel_workers_per_gather = 0; SET jit = off";
 /// How long a caller waits for a connection.
 const CONNECTION_WITHIN: Duration = Duration::from_secs(3);
+/// What is left of that at least where one is free.
+const AT_LEAST: Duration = Duration::from_millis(100);
 
 /// Which database.
 #[derive(Clone, PartialEq, Eq)]
@@ -186,6 +191,7 @@ pub fn sqlite_connection(path: &Path) -> Result<SqliteConnection, diesel::r2d2::
 #[derive(Clone)]
 pub struct Db {
     pool: Pool<Manager>,
+    gate: Gate,
     address: Address,
     queries: Arc<AtomicU64>,
 }
@@ -216,7 +222,7 @@ impl Db {
             .connection_timeout(CONNECTION_WITHIN)
             .error_handler(Box::new(diesel::r2d2::LoggingErrorHandler))
             .build_unchecked(manager);
-        Ok(Self { pool, address, queries })
+        Ok(Self { pool, gate: Gate::new(connections), address, queries })
     }
 
     /// Which database this is.
@@ -231,10 +237,10 @@ impl Db {
         self.queries.load(Ordering::Relaxed)
     }
 
-    /// Runs `work` with a connection on a blocking thread.
+    /// Runs `work` with a connection on a blocking thread, once a connection is free.
     ///
     /// # Errors
-    /// [`DbError::Unavailable`] where no connection can be had in time, and whatever `work` answers.
+    /// [`DbError::Unavailable`] where no connection can be had in time or too many wait already, and whatever `work` answers.
     pub async fn run<T, E>(
         &self,
         work: impl FnOnce(&mut AnyConnection) -> Result<T, E> + Send + 'static,
@@ -243,10 +249,15 @@ impl Db {
         T: Send + 'static,
         E: From<DbError> + Send + 'static,
     {
-        let db = self.clone();
+        let place = self.gate.enter(CONNECTION_WITHIN).await?;
+        let pool = self.pool.clone();
+        // The place is the work's, also where nobody waits for the answer any more.
         let done = tokio::task::spawn_blocking(move || {
-            let mut pooled = db.get()?;
-            work(&mut pooled)
+            let left = place.left.max(AT_LEAST);
+            let mut pooled = pool.get_timeout(left).map_err(|error| DbError::Unavailable(error.to_string()))?;
+            let done = work(&mut pooled);
+            drop((pooled, place));
+            done
         });
         done.await.map_err(|error| E::from(DbError::Lost(error.to_string())))?
     }

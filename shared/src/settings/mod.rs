@@ -320,11 +320,11 @@ fn http(r: &mut Reader<'_>) -> Option<HttpSettings> {
         (Some(certificate), Some(key)) => Some(TlsSettings { certificate, key }),
         (None, None) => None,
         (Some(_), None) => {
-            r.wrong("LASTSEEN_TLS_KEY", "is required beside LASTSEEN_TLS_CERTIFICATE");
+            r.wrong("LASTSEEN_TLS_CERTIFICATE", "needs LASTSEEN_TLS_KEY beside it");
             None
         }
         (None, Some(_)) => {
-            r.wrong("LASTSEEN_TLS_CERTIFICATE", "is required beside LASTSEEN_TLS_KEY");
+            r.wrong("LASTSEEN_TLS_KEY", "needs LASTSEEN_TLS_CERTIFICATE beside it");
             None
         }
     };

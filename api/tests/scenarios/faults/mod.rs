@@ -3,45 +3,27 @@
 //!
 //! The short form of each is among the tests; the long one, with more users and for longer, is `make test-faults`.
 
+mod backup;
 mod checker;
 mod crowd;
+mod fault;
+mod overload;
 pub mod proxy;
+mod watcher;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use checker::{Loss, Rules, assert_history, assert_told_once, follow, read_all_along};
 use crowd::Crowd;
+use fault::{Fault, Under, is_itself_again};
 use proxy::Way;
+use watcher::watch;
 
-use crate::client::{Client, Session};
-use crate::harness::process::Process;
-use crate::harness::{Form, Setup, System};
+use crate::client::Session;
+use crate::harness::{Form, Setup};
 use crate::time::{eventually, now};
-
-/// What goes wrong.
-#[derive(Clone, Copy, Debug)]
-enum Fault {
-    /// SIGKILL of an API replica, the first or the second, and another start.
-    Api(usize),
-    /// SIGKILL of a worker, and another start.
-    Worker(usize),
-    /// SIGKILL of Redis, which keeps an append-only file, and another start.
-    Redis,
-    /// Redis is there and has lost everything.
-    RedisEmptied,
-    /// Redis refuses to write, for want of memory.
-    RedisFull(Duration),
-    /// The way to Redis is so for a while.
-    ToRedis(Way, Duration),
-    /// The way to PostgreSQL is so for a while.
-    ToDatabase(Way, Duration),
-    /// PostgreSQL ends all connections of the programs.
-    DatabaseConnections,
-    /// A process of PostgreSQL is killed: it ends all connections and recovers from its log. Only alone on a server.
-    DatabaseCrash,
-}
 
 /// How much of it.
 struct Size {
@@ -69,84 +51,25 @@ const LONG: Size = Size {
     pause: Duration::from_secs(8),
 };
 
-/// The system, and what tests of faults need beside it.
-struct Under {
-    system: System,
-    second: (Client, Process),
+/// In which house it happens.
+#[derive(Clone, Copy, Default)]
+struct House {
+    /// Programs whose clocks are minutes apart.
+    skewed: bool,
+    /// PostgreSQL's tables on a small disk.
+    small_disk: bool,
+    /// Nobody may be refused anything: a connection that ends is all that clients see.
+    seamless: bool,
 }
 
-impl Under {
-    async fn cause(&mut self, fault: Fault) {
-        match fault {
-            Fault::Api(0) => {
-                self.system.api.kill();
-                self.system.start_api_again().await;
-            }
-            Fault::Api(_) => {
-                self.second.1.kill();
-                let (client, process) = self.system.another_api().await;
-                self.second.0.moves_to(&client.base());
-                self.second.1 = process;
-            }
-            Fault::Worker(place) => {
-                self.system.workers[place].kill();
-                self.system.start_worker_again(place).await;
-            }
-            Fault::Redis => {
-                let server = self.system.redis.as_mut().unwrap().server();
-                server.kill();
-                tokio::time::sleep(Duration::from_millis(300)).await;
-                server.start_again().await;
-            }
-            Fault::RedisEmptied => self.redis(&["FLUSHALL"]),
-            Fault::RedisFull(long) => {
-                self.redis(&["CONFIG", "SET", "maxmemory-policy", "noeviction"]);
-                self.redis(&["CONFIG", "SET", "maxmemory", "1mb"]);
-                tokio::time::sleep(long).await;
-                self.redis(&["CONFIG", "SET", "maxmemory", "0"]);
-            }
-            Fault::ToRedis(way, long) => {
-                let ways = self.system.ways.as_ref().unwrap();
-                ways.redis.is(way);
-                tokio::time::sleep(long).await;
-                ways.redis.is(Way::Clear);
-            }
-            Fault::ToDatabase(way, long) => {
-                let ways = self.system.ways.as_ref().unwrap();
-                ways.database.is(way);
-                tokio::time::sleep(long).await;
-                ways.database.is(Way::Clear);
-            }
-            Fault::DatabaseConnections => self.system.database.end_connections(),
-            Fault::DatabaseCrash => self.system.database.crash(),
-        }
-    }
-
-    fn redis(&self, words: &[&str]) {
-        let mut connection = self.system.redis.as_ref().unwrap().connect();
-        redis::cmd(words[0]).arg(&words[1..]).query::<redis::Value>(connection.as_mut()).unwrap();
-    }
-}
-
-/// Everybody is answered by every replica, and all of it is true again.
-async fn is_itself_again(reader: &Session, users: &[i64]) {
-    let begun = Instant::now();
-    let mut calm = 0;
-    while calm < 5 {
-        let ids = serde_json::json!({ "ids": users[..users.len().min(100)] });
-        let answer = reader.try_send(reqwest::Method::POST, "/api/users/presence/", Some(ids)).await;
-        calm = if answer.is_ok_and(|answer| answer.status == 200) { calm + 1 } else { 0 };
-        assert!(begun.elapsed() < Duration::from_secs(30), "it does not recover");
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-}
-
-async fn endure(size: &Size, faults: &[Fault]) {
+async fn endure(size: &Size, faults: &[Fault], house: House) {
     let timeout = format!("{}ms", size.timeout.as_millis());
     let interval = format!("{}ms", size.interval.as_millis());
     let setup = Setup::new(Form::Distributed).with_own_redis().that_keeps().with_ways();
     let setup =
         setup.with(("LASTSEEN_INACTIVITY_TIMEOUT", &timeout)).with(("LASTSEEN_HEARTBEAT_INTERVAL", &interval));
+    let setup = if house.skewed { setup.with_skewed_clocks() } else { setup };
+    let setup = if house.small_disk { setup.on_small_disk() } else { setup };
     let system = setup.with(("LASTSEEN_ACCESS_TTL", "1h")).start().await;
     let second = system.another_api().await;
     let users = system.database.seed(size.users);
@@ -158,10 +81,12 @@ async fn endure(size: &Size, faults: &[Fault]) {
 
     let rules = Arc::new(Mutex::new(Rules { timeout: size.timeout.as_millis() as i64, losses: Vec::new() }));
     let stop = Arc::new(AtomicBool::new(false));
-    let crowd = Arc::new(Crowd::start(&users, &replicas, size.interval));
+    let crowd = Arc::new(Crowd::start(&users, &replicas, size.interval, house.seamless));
     let (reads, reading) = read_all_along(&crowd, readers.clone(), &users, Arc::clone(&rules), Arc::clone(&stop));
     let follower_stop = Arc::new(AtomicBool::new(false));
     let following = follow(readers[0].clone(), Arc::clone(&follower_stop));
+    let watched: Vec<i64> = users.iter().copied().take(500).collect();
+    let watching = watch(readers.clone(), watched, Arc::clone(&follower_stop));
     tokio::time::sleep(size.interval * 2).await;
     let mut caused = 0;
     for round in 0..size.rounds {
@@ -177,6 +102,12 @@ async fn endure(size: &Size, faults: &[Fault]) {
             is_itself_again(&readers[0], &users).await;
             is_itself_again(&readers[1], &users).await;
         }
+    }
+    // The operator is told, and nothing is broken that a start would have to mend.
+    let said = under.said();
+    assert!(!said.contains("panicked"), "{said}");
+    for (fault, word) in faults.iter().filter_map(|fault| fault.word().map(|word| (fault, word))) {
+        assert!(said.contains(word), "{fault:?}, and no log has {word:?}");
     }
     tokio::time::sleep(size.interval * 3).await;
     stop.store(true, Ordering::Relaxed);
@@ -198,6 +129,9 @@ async fn endure(size: &Size, faults: &[Fault]) {
     .await;
     follower_stop.store(true, Ordering::Relaxed);
     let told = assert_told_once(&following.await.unwrap());
+    let watcher = watching.await.unwrap();
+    let seen = watcher.assert_once();
+    assert!(seen > 20, "a socket was told of {seen} transitions only");
     for user in users.iter().take(50) {
         let seen: crate::client::Presence = readers[0].presences(&[*user]).await.remove(0);
         let row = database.user(*user).unwrap();
@@ -210,7 +144,8 @@ async fn endure(size: &Size, faults: &[Fault]) {
     let refused = deeds.values().flatten().filter(|deed| !deed.done).count();
     eprintln!(
         "{caused} faults, {all} deeds, {refused} of them not acknowledged, {judged} answers judged, {told} transitions told, \
-         {log_ins} log-ins and {log_outs} log-outs found in the history"
+         {seen} to a socket that came back {} times, {log_ins} log-ins and {log_outs} log-outs found in the history",
+        watcher.resumed
     );
     assert!(log_ins > size.users / 2, "only {log_ins} log-ins could be looked for");
 }
@@ -238,6 +173,11 @@ fn failing_redis(silence: Duration) -> Vec<Fault> {
     ]
 }
 
+fn refusing_redis() -> Vec<Fault> {
+    let while_ = Duration::from_millis(1_500);
+    vec![Fault::RedisLoads, Fault::RedisPassword(while_), Fault::RedisReplica(while_)]
+}
+
 fn failing_database(silence: Duration) -> Vec<Fault> {
     vec![
         Fault::DatabaseConnections,
@@ -247,37 +187,58 @@ fn failing_database(silence: Duration) -> Vec<Fault> {
     ]
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn programs_and_redis_are_killed() {
-    Box::pin(endure(&SHORT, &kills())).await;
+fn refusing_database() -> Vec<Fault> {
+    vec![Fault::DatabaseShut(Duration::from_secs(4)), Fault::DatabaseLocked(Duration::from_secs(6))]
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn redis_fails() {
-    Box::pin(endure(&SHORT, &failing_redis(Duration::from_secs(3)))).await;
+/// One program after the other is replaced by one of the next version, which has changed the schema before.
+fn upgrade() -> Vec<Fault> {
+    vec![
+        Fault::Expand,
+        Fault::ReplaceWorker(0),
+        Fault::ReplaceApi(0),
+        Fault::ReplaceApi(1),
+        Fault::ReplaceWorker(1),
+        Fault::ReplaceApi(0),
+    ]
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_database_fails() {
-    Box::pin(endure(&SHORT, &failing_database(Duration::from_secs(3)))).await;
+const USUAL: House = House { skewed: false, small_disk: false, seamless: false };
+
+macro_rules! trials {
+    ($($(#[$attribute:meta])* $name:ident: $size:ident, $faults:expr, $house:expr;)*) => {
+        $(
+            $(#[$attribute])*
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $name() {
+                Box::pin(endure(&$size, &$faults, $house)).await;
+            }
+        )*
+    };
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "in make test-faults"]
-async fn programs_and_redis_are_killed_with_thousands_of_users() {
-    Box::pin(endure(&LONG, &kills())).await;
-}
+trials! {
+    programs_and_redis_are_killed: SHORT, kills(), USUAL;
+    redis_fails: SHORT, failing_redis(Duration::from_secs(3)), USUAL;
+    redis_refuses: SHORT, refusing_redis(), USUAL;
+    the_database_fails: SHORT, failing_database(Duration::from_secs(3)), USUAL;
+    the_database_refuses: SHORT, refusing_database(), USUAL;
+    clocks_are_minutes_apart: SHORT, [Fault::Api(1), Fault::Worker(1)], House { skewed: true, ..USUAL };
+    programs_are_replaced: SHORT, upgrade(), House { seamless: true, ..USUAL };
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "in make test-faults"]
-async fn redis_fails_with_thousands_of_users() {
-    Box::pin(endure(&LONG, &failing_redis(Duration::from_secs(10)))).await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "in make test-faults"]
-async fn the_database_fails_with_thousands_of_users() {
-    let mut faults = failing_database(Duration::from_secs(10));
-    faults.push(Fault::DatabaseCrash);
-    Box::pin(endure(&LONG, &faults)).await;
+    #[ignore = "in make test-faults"]
+    programs_and_redis_are_killed_with_thousands_of_users: LONG, kills(), USUAL;
+    #[ignore = "in make test-faults"]
+    redis_fails_with_thousands_of_users: LONG, failing_redis(Duration::from_secs(10)), USUAL;
+    #[ignore = "in make test-faults"]
+    redis_refuses_thousands_of_users: LONG, refusing_redis(), USUAL;
+    #[ignore = "in make test-faults"]
+    the_database_fails_with_thousands_of_users: LONG,
+        [failing_database(Duration::from_secs(10)), refusing_database(), vec![Fault::DatabaseCrash]].concat(), USUAL;
+    #[ignore = "in make test-faults"]
+    clocks_are_minutes_apart_with_thousands_of_users: LONG, kills(), House { skewed: true, ..USUAL };
+    #[ignore = "in make test-faults"]
+    programs_are_replaced_under_thousands_of_users: LONG, upgrade(), House { seamless: true, ..USUAL };
+    #[ignore = "in make test-faults"]
+    a_disk_is_full: SHORT, [Fault::DatabaseFull(Duration::from_secs(5))], House { small_disk: true, ..USUAL };
 }

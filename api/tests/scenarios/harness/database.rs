@@ -1,7 +1,8 @@
 //! The database under test, read past the programs: what people and other programs see in it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Nullable, Text};
 
@@ -72,9 +73,18 @@ macro_rules! connected {
 impl Database {
     /// A new one on the server of `TEST_DATABASE_URL`.
     pub fn postgres() -> Self {
+        Self::postgres_in("")
+    }
+
+    /// The same with its tables on a small disk, that of `TEST_SMALL_TABLESPACE`.
+    pub fn postgres_on_small_disk() -> Self {
+        Self::postgres_in(&format!("TABLESPACE {}", needed("TEST_SMALL_TABLESPACE")))
+    }
+
+    fn postgres_in(place: &str) -> Self {
         let server = needed("TEST_DATABASE_URL");
         let name = format!("lastseen_scenario_{}", unique());
-        on_server(&server, &format!("CREATE DATABASE {name}")).unwrap();
+        on_server(&server, &format!("CREATE DATABASE {name} {place}")).unwrap();
         // The server of the tests does without, which an acknowledged log-in does not survive when it crashes.
         on_server(&server, &format!("ALTER DATABASE {name} SET synchronous_commit = on")).unwrap();
         Self::Postgres { server, name }
@@ -88,6 +98,72 @@ impl Database {
             &format!("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'"),
         )
         .unwrap();
+    }
+
+    /// Whether it takes new connections. PostgreSQL only.
+    pub fn takes_connections(&self, takes: bool) {
+        let Self::Postgres { server, name } = self else { panic!("a file has no connections") };
+        on_server(server, &format!("ALTER DATABASE {name} ALLOW_CONNECTIONS {takes}")).unwrap();
+    }
+
+    /// Locks the tables that presence is written to, until the connection is dropped. PostgreSQL only.
+    pub fn lock(&self) -> PgConnection {
+        let Self::Postgres { server, name } = self else { panic!("a file has no such locks") };
+        let mut connection = PgConnection::establish(&at(server, name)).unwrap();
+        let lock = "BEGIN; LOCK TABLE presence, presence_open, sessions IN ACCESS EXCLUSIVE MODE";
+        connection.batch_execute(lock).unwrap();
+        connection
+    }
+
+    /// What a newer version of the programs does to the schema before any of its programs runs: it adds, and takes nothing
+    /// away. PostgreSQL only.
+    pub fn expand(&self) {
+        let Self::Postgres { server, name } = self else { panic!("one program has a file for itself") };
+        PgConnection::establish(&at(server, name))
+            .unwrap()
+            .batch_execute(
+                "SET lock_timeout = '3s'; \
+                 ALTER TABLE accounts ADD COLUMN IF NOT EXISTS of_tomorrow TEXT NOT NULL DEFAULT ''; \
+                 ALTER TABLE sessions ADD COLUMN IF NOT EXISTS of_tomorrow BIGINT; \
+                 CREATE TABLE IF NOT EXISTS of_tomorrow (id BIGINT PRIMARY KEY); \
+                 INSERT INTO __diesel_schema_migrations (version) VALUES ('9999') ON CONFLICT DO NOTHING",
+            )
+            .unwrap();
+    }
+
+    /// Writes a backup. PostgreSQL only.
+    pub fn dump(&self, file: &Path) {
+        postgres_program("pg_dump", &["--format", "custom", "--file", file.to_str().unwrap(), &self.url()]);
+    }
+
+    /// Takes a backup back in place of what is there. PostgreSQL only.
+    pub fn restore(&self, file: &Path) {
+        let Self::Postgres { server, name } = self else { panic!("a file is copied") };
+        on_server(server, &format!("DROP DATABASE {name} WITH (FORCE)")).unwrap();
+        on_server(server, &format!("CREATE DATABASE {name}")).unwrap();
+        postgres_program("pg_restore", &["--exit-on-error", "--dbname", &self.url(), file.to_str().unwrap()]);
+    }
+
+    /// Writes until the disk of the tables is full; only where that is a small one of the test's own.
+    pub fn fill(&self) {
+        let Self::Postgres { server, name } = self else { panic!("a file is on our disk") };
+        let mut connection = PgConnection::establish(&at(server, name)).unwrap();
+        connection.batch_execute("CREATE TABLE ballast (text TEXT)").unwrap();
+        // Smaller and smaller pieces, so that nothing else finds room.
+        for rows in [200_000, 20_000, 2_000, 200, 20, 1] {
+            let fill = format!(
+                "INSERT INTO ballast SELECT md5(random()::TEXT) || md5(random()::TEXT) FROM generate_series(1, {rows})"
+            );
+            let error =
+                (0..1_000).find_map(|_| connection.batch_execute(&fill).err()).expect("the disk is not small");
+            assert!(error.to_string().contains("No space left"), "{error}");
+        }
+    }
+
+    /// Makes room again.
+    pub fn make_room(&self) {
+        let Self::Postgres { server, name } = self else { panic!("a file is on our disk") };
+        PgConnection::establish(&at(server, name)).unwrap().batch_execute("DROP TABLE ballast").unwrap();
     }
 
     /// Kills one of the server's processes, on which it recovers from its log as after a crash. For a server that no other
@@ -191,6 +267,12 @@ impl Drop for Database {
             let _ = on_server(server, &format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"));
         }
     }
+}
+
+fn postgres_program(name: &str, args: &[&str]) {
+    let program = PathBuf::from(needed("LASTSEEN_TEST_POSTGRES_BIN")).join(name);
+    let done = std::process::Command::new(&program).args(args).output().unwrap();
+    assert!(done.status.success(), "{}: {}", program.display(), String::from_utf8_lossy(&done.stderr));
 }
 
 /// An address that a distributed test can't do without.

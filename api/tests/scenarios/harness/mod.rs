@@ -50,6 +50,8 @@ pub struct Setup {
     private_redis: bool,
     redis_keeps: bool,
     through_ways: bool,
+    skewed: bool,
+    small_disk: bool,
     workers: usize,
 }
 
@@ -61,10 +63,15 @@ pub struct Ways {
     pub database: Proxy,
 }
 
+/// How far clocks are from this machine's where they are skewed: those of the first API and worker ahead, of the others
+/// behind.
+pub const SKEW: i64 = 300;
+
 /// The service, running. Its parts end in the order of the fields.
 pub struct System {
     form: Form,
     settings: Vec<(&'static str, String)>,
+    skewed: bool,
     /// Where clients send their requests: it moves when the API is started again.
     pub client: Client,
     /// The API, or the stand-alone program.
@@ -95,7 +102,16 @@ impl Setup {
             ("LASTSEEN_BCRYPT_COST", if form == Form::StandAlone { "4" } else { "10" }),
         ];
         let settings = settings.into_iter().map(|(name, value)| (name, value.to_owned())).collect();
-        Self { form, settings, private_redis: false, redis_keeps: false, through_ways: false, workers: 2 }
+        Self {
+            form,
+            settings,
+            private_redis: false,
+            redis_keeps: false,
+            through_ways: false,
+            skewed: false,
+            small_disk: false,
+            workers: 2,
+        }
     }
 
     /// Another value of a setting.
@@ -123,14 +139,26 @@ impl Setup {
         self
     }
 
+    /// With clocks that are [`SKEW`] seconds ahead and behind.
+    pub fn with_skewed_clocks(mut self) -> Self {
+        self.skewed = true;
+        self
+    }
+
+    /// With PostgreSQL's tables on a small disk that the test may fill.
+    pub fn on_small_disk(mut self) -> Self {
+        self.small_disk = true;
+        self
+    }
+
     /// Starts it all.
     pub async fn start(self) -> System {
-        let Self { form, mut settings, private_redis, redis_keeps, through_ways, workers } = self;
+        let Self { form, mut settings, private_redis, redis_keeps, through_ways, skewed, small_disk, workers } = self;
         let folder = Folder::new();
         let (database, redis) = match form {
             Form::StandAlone => (Database::Sqlite(folder.0.join("lastseen.db")), None),
             Form::Distributed | Form::Cluster => {
-                let database = Database::postgres();
+                let database = if small_disk { Database::postgres_on_small_disk() } else { Database::postgres() };
                 let redis = match private_redis {
                     true => Redis::Private(Server::start(folder.0.clone(), redis_keeps).await),
                     false => Redis::shared(form == Form::Cluster),
@@ -150,20 +178,39 @@ impl Setup {
         if let (Some(redis), Some(redis_url)) = (&redis, redis_url) {
             settings.push(("REDIS_URL", redis_url));
             settings.push(("LASTSEEN_KEY_PREFIX", redis.prefix().to_owned()));
-            settings.push(("LASTSEEN_JWT_SECRET", SIGNING_SECRET.to_owned()));
+            if !settings.iter().any(|(name, _)| *name == "LASTSEEN_JWT_SECRET") {
+                settings.push(("LASTSEEN_JWT_SECRET", SIGNING_SECRET.to_owned()));
+            }
         }
         // All at once, as a machine that boots does.
-        let api = spawn_api(form, &settings, &folder);
+        let clock = |n: usize| skewed.then_some(if n == 0 { SKEW } else { -SKEW });
+        let api = spawn_api(form, &with_clock(&settings, clock(0)), &folder);
         let workers = match form {
             Form::StandAlone => Vec::new(),
-            Form::Distributed | Form::Cluster => (0..workers).map(|_| spawn_worker(&settings, &folder)).collect(),
+            Form::Distributed | Form::Cluster => {
+                (0..workers).map(|n| spawn_worker(&with_clock(&settings, clock(n)), &folder)).collect()
+            }
         };
-        let mut system =
-            System { form, settings, client: Client::new(), api, workers, redis, ways, database, folder };
+        let client = Client::new();
+        let mut system = System { form, settings, skewed, client, api, workers, redis, ways, database, folder };
         system.wait_for_api().await;
         system.wait_for_workers().await;
         system
     }
+}
+
+/// The environment of a program whose clock is so many seconds ahead, by libfaketime; how time passes is as it is.
+fn with_clock(settings: &[(&'static str, String)], ahead: Option<i64>) -> Vec<(&'static str, String)> {
+    let mut all = settings.to_vec();
+    if let Some(seconds) = ahead {
+        let library = std::env::var("LASTSEEN_TEST_FAKETIME").unwrap_or_else(|_| {
+            panic!("LASTSEEN_TEST_FAKETIME is not set: run `make test`, which installs libfaketime")
+        });
+        all.push(("LD_PRELOAD", library));
+        all.push(("FAKETIME", format!("{seconds:+}s")));
+        all.push(("FAKETIME_DONT_FAKE_MONOTONIC", "1".to_owned()));
+    }
+    all
 }
 
 fn spawn_api(form: Form, settings: &[(&str, String)], folder: &Folder) -> Process {
@@ -205,13 +252,13 @@ impl System {
 
     /// Starts the API, or the stand-alone program, again after its end.
     pub async fn start_api_again(&mut self) {
-        self.api = spawn_api(self.form, &self.settings, &self.folder);
+        self.api = spawn_api(self.form, &with_clock(&self.settings, self.clock(0)), &self.folder);
         self.wait_for_api().await;
     }
 
     /// Another replica of the API, with a client of it.
     pub async fn another_api(&self) -> (Client, Process) {
-        let mut process = spawn_api(self.form, &self.settings, &self.folder);
+        let mut process = spawn_api(self.form, &with_clock(&self.settings, self.clock(1)), &self.folder);
         let client = Client::new();
         client.moves_to(&process.must_say("listening on ").await);
         (client, process)
@@ -219,16 +266,42 @@ impl System {
 
     /// Starts a worker again after its end.
     pub async fn start_worker_again(&mut self, place: usize) {
-        self.workers[place] = spawn_worker(&self.settings, &self.folder);
+        self.workers[place] = spawn_worker(&with_clock(&self.settings, self.clock(place)), &self.folder);
         self.workers[place].must_say("health and metrics on ").await;
     }
 
     /// Starts the workers again after their end.
     pub async fn start_workers_again(&mut self) {
-        for worker in &mut self.workers {
-            *worker = spawn_worker(&self.settings, &self.folder);
+        for place in 0..self.workers.len() {
+            self.workers[place] = spawn_worker(&with_clock(&self.settings, self.clock(place)), &self.folder);
         }
         self.wait_for_workers().await;
+    }
+
+    /// How far the clock of the first programs and of the others is ahead.
+    fn clock(&self, place: usize) -> Option<i64> {
+        self.skewed.then_some(if place == 0 { SKEW } else { -SKEW })
+    }
+
+    /// Another value of a setting, for programs that start from now on.
+    pub fn set(&mut self, name: &'static str, value: &str) {
+        self.settings.retain(|(other, _)| *other != name);
+        self.settings.push((name, value.to_owned()));
+    }
+
+    /// A file in the test's own folder.
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.folder.0.join(name)
+    }
+
+    /// Ends all programs, in order.
+    pub async fn stop(&mut self) {
+        for process in std::iter::once(&mut self.api).chain(&mut self.workers) {
+            process.ask_to_end();
+        }
+        for process in std::iter::once(&mut self.api).chain(&mut self.workers) {
+            assert_eq!(process.ended(Duration::from_secs(25)).await.code(), Some(0), "{}", process.report());
+        }
     }
 
     /// The first admin, logged in.
@@ -245,7 +318,7 @@ impl System {
 
 /// What every scenario's programs know, and may not write into a log: passwords, the signing secret, and tokens, which begin
 /// with the same letters whoever they are of.
-const SECRETS: [&str; 3] = [PASSWORD, SIGNING_SECRET, "eyJ0eX"];
+const SECRETS: [&str; 4] = [PASSWORD, SIGNING_SECRET, "eyJ0eX", "MC4CAQAwBQYDK2Vw"];
 
 /// Looks through the logs of all processes there were, those that were killed as well.
 fn find_secrets(folder: &Folder) {

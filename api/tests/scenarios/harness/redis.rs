@@ -1,9 +1,11 @@
 //! The Redis under test: a part of the one that all tests share, or a server of a test's own.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::database::needed;
 use super::process::{Process, unique};
+use crate::time::eventually;
 
 /// Where presence is.
 pub enum Redis {
@@ -88,14 +90,38 @@ impl Server {
         self.process.kill();
     }
 
-    /// Starts it again, on the same port; empty, unless it keeps what it has.
-    pub async fn start_again(&mut self) {
-        self.process = serve(&self.program, &self.folder, self.port, self.keeps).await.expect("the port is ours");
+    /// Starts it again, on the same port; empty, unless it keeps what it has. With `slowly` it takes some time to load that,
+    /// in which it answers `LOADING`.
+    pub async fn start_again(&mut self, slowly: bool) {
+        let args: &[&str] = if slowly { &["--key-load-delay", "100"] } else { &[] };
+        let mut process = spawn(&self.program, &self.folder, self.port, self.keeps, args);
+        if slowly {
+            let url = format!("redis://127.0.0.1:{}", self.port);
+            eventually(Duration::from_secs(10), async || {
+                let client = redis::Client::open(url.as_str()).unwrap();
+                let mut connection = client.get_connection().map_err(|error| error.to_string())?;
+                match redis::cmd("GET").arg("ballast").query::<redis::Value>(&mut connection) {
+                    Err(error) if error.kind() == redis::ErrorKind::Server(redis::ServerErrorKind::BusyLoading) => {
+                        Ok(())
+                    }
+                    other => Err(format!("it does not load: {other:?}")),
+                }
+            })
+            .await;
+        }
+        process.says("Ready to accept connections").await.expect("the port is ours");
+        self.process = process;
     }
 }
 
 /// `None` where it ends at once, as it does where the port is taken.
-async fn serve(program: &std::path::Path, folder: &std::path::Path, port: u16, keeps: bool) -> Option<Process> {
+async fn serve(program: &Path, folder: &Path, port: u16, keeps: bool) -> Option<Process> {
+    let mut process = spawn(program, folder, port, keeps, &[]);
+    process.says("Ready to accept connections").await.ok()?;
+    Some(process)
+}
+
+fn spawn(program: &Path, folder: &Path, port: u16, keeps: bool, more: &[&str]) -> Process {
     let port = port.to_string();
     let folder_name = folder.to_str().unwrap();
     let args = [
@@ -110,9 +136,7 @@ async fn serve(program: &std::path::Path, folder: &std::path::Path, port: u16, k
         "--appendonly",
         if keeps { "yes" } else { "no" },
     ];
-    let mut process = Process::spawn("redis", program, &args, &[], folder);
-    process.says("Ready to accept connections").await.ok()?;
-    Some(process)
+    Process::spawn("redis", program, &[&args, more].concat(), &[], folder)
 }
 
 impl Drop for Redis {

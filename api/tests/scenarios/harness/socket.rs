@@ -1,5 +1,6 @@
 //! A WebSocket client, and what it is told.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
@@ -38,6 +39,36 @@ impl Socket {
         let (stream, answer) = connect_async(request).await.unwrap();
         assert_eq!(answer.headers()["Sec-WebSocket-Protocol"], "bearer");
         Self { stream, cursor: String::new() }
+    }
+
+    /// A session's socket; `None` where it could not be opened.
+    pub async fn try_of(session: &Session) -> Option<Self> {
+        let url = format!("{}/api/ws/", session.client.base().replacen("http", "ws", 1));
+        let mut request = url.into_client_request().unwrap();
+        let protocols = HeaderValue::from_str(&format!("bearer, {}", session.access)).unwrap();
+        request.headers_mut().insert("Sec-WebSocket-Protocol", protocols);
+        let opened = tokio::time::timeout(LONG, connect_async(request)).await.ok()?.ok()?;
+        Some(Self { stream: opened.0, cursor: String::new() })
+    }
+
+    /// Sends a frame, where the socket is still there.
+    pub async fn try_send(&mut self, frame: Value) -> Result<(), tokio_tungstenite::tungstenite::Error> {
+        self.stream.send(Message::text(frame.to_string())).await
+    }
+
+    /// The next frame; `None` once the socket has ended, or `stop` is true.
+    pub async fn frame_or(&mut self, stop: &AtomicBool) -> Option<Value> {
+        loop {
+            // Nothing is lost of a frame that is not there yet.
+            let next = tokio::time::timeout(Duration::from_millis(100), self.stream.next()).await;
+            match next {
+                Ok(Some(Ok(Message::Text(text)))) => return serde_json::from_str(&text).ok(),
+                Ok(Some(Ok(Message::Close(_)) | Err(_)) | None) => return None,
+                Ok(Some(Ok(_))) => {}
+                Err(_) if stop.load(Ordering::Relaxed) => return None,
+                Err(_) => {}
+            }
+        }
     }
 
     /// A session's socket, ready.

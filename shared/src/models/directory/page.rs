@@ -46,7 +46,7 @@ fn presence_branches(
     let mut branches = Vec::new();
     match wanted {
         OnlineStatus::Online => {
-            branches.push(format!("p.online AND {ACTIVE} AND {seen}{untouched}"));
+            branches.push(format!("p.online AND NOT p.barred AND {ACTIVE} AND {seen}{untouched}"));
             if !online.is_empty() {
                 branches.push(format!("a.id IN {} AND {ACTIVE} AND {seen}", statement.list(online.clone())));
             }
@@ -56,7 +56,9 @@ fn presence_branches(
             // The few whom the database has online, and who are not for the viewer: each by an index of the few.
             branches.push(format!("p.online AND p.barred{untouched}"));
             let hidden = sight.no_online.iter();
-            branches.extend(hidden.map(|hidden| format!("p.online AND {ACTIVE} AND {hidden}{untouched}")));
+            branches.extend(
+                hidden.map(|hidden| format!("p.online AND NOT p.barred AND {ACTIVE} AND {hidden}{untouched}")),
+            );
             if !offline.is_empty() {
                 branches.push(format!("a.id IN {}", statement.list(offline.clone())));
             }

@@ -1,6 +1,45 @@
 // Made by `npm run api:generate` from docs/openapi.json. Do not edit.
 
 export interface paths {
+    "/.well-known/jwks.json": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The public keys of access tokens, as a JSON Web Key Set. A token that one of them verifies may be of a session that has
+         *     ended since: ask the API where that matters.
+         */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description OK */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["KeysAnswer"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/config/": {
         parameters: {
             query?: never;
@@ -18,6 +57,7 @@ export interface paths {
             };
             requestBody?: never;
             responses: {
+                /** @description OK */
                 200: {
                     headers: {
                         [name: string]: unknown;
@@ -53,6 +93,7 @@ export interface paths {
             };
             requestBody?: never;
             responses: {
+                /** @description OK */
                 200: {
                     headers: {
                         [name: string]: unknown;
@@ -61,28 +102,49 @@ export interface paths {
                         "application/json": components["schemas"]["ContactsAnswer"];
                     };
                 };
+                /** @description `token_invalid`, `token_expired`, `session_ended`, `refresh_reused`, `invalid_credentials` */
                 401: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
+                /** @description `forbidden`, `account_suspended`, `account_banned`, `account_pending`, `account_inactive`, `registration_closed`, `hidden_by_privacy` */
                 403: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
+                /** @description `too_many_requests` */
+                429: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                /** @description `engine_unavailable`, `database_unavailable`, `overloaded`, `conflicting_change` */
                 503: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                /** @description Any other refusal, by its `code` */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
             };
@@ -102,6 +164,7 @@ export interface paths {
                 };
             };
             responses: {
+                /** @description Created */
                 201: {
                     headers: {
                         [name: string]: unknown;
@@ -110,52 +173,103 @@ export interface paths {
                         "application/json": components["schemas"]["ContactAnswer"];
                     };
                 };
+                /** @description `bad_request`, `malformed_json`, `invalid_query`, `invalid_cursor` */
+                400: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                /** @description `token_invalid`, `token_expired`, `session_ended`, `refresh_reused`, `invalid_credentials` */
                 401: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
+                /** @description `forbidden`, `account_suspended`, `account_banned`, `account_pending`, `account_inactive`, `registration_closed`, `hidden_by_privacy` */
                 403: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
+                /** @description `not_found`, `user_not_found`, `session_not_found`, `contact_not_found`, `notification_not_found`, `webhook_not_found`, `delivery_not_found` */
                 404: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
+                /** @description `username_taken`, `email_taken`, `not_yourself`, `last_admin`, `already_contact`, `user_blocked`, `too_many_contacts`, `too_many_webhooks`, `webhook_disabled` */
                 409: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
+                /** @description `body_too_large` */
+                413: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                /** @description `unsupported_media_type` */
+                415: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                /** @description `invalid_frame`, `invalid_field`, `weak_password` */
                 422: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
+                /** @description `too_many_requests` */
+                429: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                /** @description `engine_unavailable`, `database_unavailable`, `overloaded`, `conflicting_change` */
                 503: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                /** @description Any other refusal, by its `code` */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
             };
@@ -188,42 +302,65 @@ export interface paths {
             };
             requestBody?: never;
             responses: {
+                /** @description No Content */
                 204: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content?: never;
                 };
+                /** @description `token_invalid`, `token_expired`, `session_ended`, `refresh_reused`, `invalid_credentials` */
                 401: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
+                /** @description `forbidden`, `account_suspended`, `account_banned`, `account_pending`, `account_inactive`, `registration_closed`, `hidden_by_privacy` */
                 403: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
+                /** @description `not_found`, `user_not_found`, `session_not_found`, `contact_not_found`, `notification_not_found`, `webhook_not_found`, `delivery_not_found` */
                 404: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
+                /** @description `too_many_requests` */
+                429: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                /** @description `engine_unavailable`, `database_unavailable`, `overloaded`, `conflicting_change` */
                 503: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                /** @description Any other refusal, by its `code` */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
             };
@@ -254,6 +391,7 @@ export interface paths {
             };
             requestBody?: never;
             responses: {
+                /** @description OK */
                 200: {
                     headers: {
                         [name: string]: unknown;
@@ -262,44 +400,67 @@ export interface paths {
                         "application/json": components["schemas"]["ContactAnswer"];
                     };
                 };
+                /** @description `token_invalid`, `token_expired`, `session_ended`, `refresh_reused`, `invalid_credentials` */
                 401: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
+                /** @description `forbidden`, `account_suspended`, `account_banned`, `account_pending`, `account_inactive`, `registration_closed`, `hidden_by_privacy` */
                 403: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
+                /** @description `not_found`, `user_not_found`, `session_not_found`, `contact_not_found`, `notification_not_found`, `webhook_not_found`, `delivery_not_found` */
                 404: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
+                /** @description `username_taken`, `email_taken`, `not_yourself`, `last_admin`, `already_contact`, `user_blocked`, `too_many_contacts`, `too_many_webhooks`, `webhook_disabled` */
                 409: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
+                /** @description `too_many_requests` */
+                429: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                /** @description `engine_unavailable`, `database_unavailable`, `overloaded`, `conflicting_change` */
                 503: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                /** @description Any other refusal, by its `code` */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
             };
@@ -331,6 +492,7 @@ export interface paths {
             };
             requestBody?: never;
             responses: {
+                /** @description OK */
                 200: {
                     headers: {
                         [name: string]: unknown;
@@ -339,52 +501,76 @@ export interface paths {
                         "application/json": components["schemas"]["ContactAnswer"];
                     };
                 };
+                /** @description `token_invalid`, `token_expired`, `session_ended`, `refresh_reused`, `invalid_credentials` */
                 401: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
+                /** @description `forbidden`, `account_suspended`, `account_banned`, `account_pending`, `account_inactive`, `registration_closed`, `hidden_by_privacy` */
                 403: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
+                /** @description `not_found`, `user_not_found`, `session_not_found`, `contact_not_found`, `notification_not_found`, `webhook_not_found`, `delivery_not_found` */
                 404: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
+                /** @description `username_taken`, `email_taken`, `not_yourself`, `last_admin`, `already_contact`, `user_blocked`, `too_many_contacts`, `too_many_webhooks`, `webhook_disabled` */
                 409: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
+                /** @description `invalid_frame`, `invalid_field`, `weak_password` */
                 422: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
+                /** @description `too_many_requests` */
+                429: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                /** @description `engine_unavailable`, `database_unavailable`, `overloaded`, `conflicting_change` */
                 503: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                /** @description Any other refusal, by its `code` */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
             };
@@ -416,42 +602,65 @@ export interface paths {
             };
             requestBody?: never;
             responses: {
+                /** @description No Content */
                 204: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content?: never;
                 };
+                /** @description `token_invalid`, `token_expired`, `session_ended`, `refresh_reused`, `invalid_credentials` */
                 401: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
+                /** @description `forbidden`, `account_suspended`, `account_banned`, `account_pending`, `account_inactive`, `registration_closed`, `hidden_by_privacy` */
                 403: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
+                /** @description `not_found`, `user_not_found`, `session_not_found`, `contact_not_found`, `notification_not_found`, `webhook_not_found`, `delivery_not_found` */
                 404: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
+                /** @description `too_many_requests` */
+                429: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                /** @description `engine_unavailable`, `database_unavailable`, `overloaded`, `conflicting_change` */
                 503: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                /** @description Any other refusal, by its `code` */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
             };
@@ -487,6 +696,7 @@ export interface paths {
                 };
             };
             responses: {
+                /** @description OK */
                 200: {
                     headers: {
                         [name: string]: unknown;
@@ -495,44 +705,94 @@ export interface paths {
                         "application/json": components["schemas"]["ContactAnswer"];
                     };
                 };
+                /** @description `bad_request`, `malformed_json`, `invalid_query`, `invalid_cursor` */
+                400: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                /** @description `token_invalid`, `token_expired`, `session_ended`, `refresh_reused`, `invalid_credentials` */
                 401: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
+                /** @description `forbidden`, `account_suspended`, `account_banned`, `account_pending`, `account_inactive`, `registration_closed`, `hidden_by_privacy` */
                 403: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
+                /** @description `not_found`, `user_not_found`, `session_not_found`, `contact_not_found`, `notification_not_found`, `webhook_not_found`, `delivery_not_found` */
                 404: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
+                /** @description `body_too_large` */
+                413: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                /** @description `unsupported_media_type` */
+                415: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                /** @description `invalid_frame`, `invalid_field`, `weak_password` */
                 422: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
+                /** @description `too_many_requests` */
+                429: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                /** @description `engine_unavailable`, `database_unavailable`, `overloaded`, `conflicting_change` */
                 503: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                /** @description Any other refusal, by its `code` */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
             };
@@ -566,6 +826,7 @@ export interface paths {
             };
             requestBody?: never;
             responses: {
+                /** @description OK */
                 200: {
                     headers: {
                         [name: string]: unknown;
@@ -574,36 +835,58 @@ export interface paths {
                         "application/json": components["schemas"]["NotificationsAnswer"];
                     };
                 };
+                /** @description `bad_request`, `malformed_json`, `invalid_query`, `invalid_cursor` */
                 400: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
+                /** @description `token_invalid`, `token_expired`, `session_ended`, `refresh_reused`, `invalid_credentials` */
                 401: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
+                /** @description `forbidden`, `account_suspended`, `account_banned`, `account_pending`, `account_inactive`, `registration_closed`, `hidden_by_privacy` */
                 403: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
+                /** @description `too_many_requests` */
+                429: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                /** @description `engine_unavailable`, `database_unavailable`, `overloaded`, `conflicting_change` */
                 503: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                /** @description Any other refusal, by its `code` */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
             };
@@ -635,34 +918,56 @@ export interface paths {
             };
             requestBody?: never;
             responses: {
+                /** @description No Content */
                 204: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content?: never;
                 };
+                /** @description `token_invalid`, `token_expired`, `session_ended`, `refresh_reused`, `invalid_credentials` */
                 401: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
+                /** @description `forbidden`, `account_suspended`, `account_banned`, `account_pending`, `account_inactive`, `registration_closed`, `hidden_by_privacy` */
                 403: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
+                /** @description `too_many_requests` */
+                429: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                /** @description `engine_unavailable`, `database_unavailable`, `overloaded`, `conflicting_change` */
                 503: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                /** @description Any other refusal, by its `code` */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
             };
@@ -694,6 +999,7 @@ export interface paths {
             };
             requestBody?: never;
             responses: {
+                /** @description OK */
                 200: {
                     headers: {
                         [name: string]: unknown;
@@ -702,36 +1008,58 @@ export interface paths {
                         "application/json": components["schemas"]["NotificationAnswer"];
                     };
                 };
+                /** @description `token_invalid`, `token_expired`, `session_ended`, `refresh_reused`, `invalid_credentials` */
                 401: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
+                /** @description `forbidden`, `account_suspended`, `account_banned`, `account_pending`, `account_inactive`, `registration_closed`, `hidden_by_privacy` */
                 403: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
+                /** @description `not_found`, `user_not_found`, `session_not_found`, `contact_not_found`, `notification_not_found`, `webhook_not_found`, `delivery_not_found` */
                 404: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
+                /** @description `too_many_requests` */
+                429: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                /** @description `engine_unavailable`, `database_unavailable`, `overloaded`, `conflicting_change` */
                 503: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                /** @description Any other refusal, by its `code` */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
             };
@@ -771,36 +1099,58 @@ export interface paths {
                         "application/json": components["schemas"]["ActiveAnswer"];
                     };
                 };
+                /** @description `bad_request`, `malformed_json`, `invalid_query`, `invalid_cursor` */
                 400: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
+                /** @description `token_invalid`, `token_expired`, `session_ended`, `refresh_reused`, `invalid_credentials` */
                 401: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
+                /** @description `forbidden`, `account_suspended`, `account_banned`, `account_pending`, `account_inactive`, `registration_closed`, `hidden_by_privacy` */
                 403: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
+                /** @description `too_many_requests` */
+                429: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                /** @description `engine_unavailable`, `database_unavailable`, `overloaded`, `conflicting_change` */
                 503: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                /** @description Any other refusal, by its `code` */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
             };
@@ -848,36 +1198,58 @@ export interface paths {
                         "application/json": components["schemas"]["HeatmapAnswer"];
                     };
                 };
+                /** @description `bad_request`, `malformed_json`, `invalid_query`, `invalid_cursor` */
                 400: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
+                /** @description `token_invalid`, `token_expired`, `session_ended`, `refresh_reused`, `invalid_credentials` */
                 401: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
+                /** @description `forbidden`, `account_suspended`, `account_banned`, `account_pending`, `account_inactive`, `registration_closed`, `hidden_by_privacy` */
                 403: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
+                /** @description `too_many_requests` */
+                429: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                /** @description `engine_unavailable`, `database_unavailable`, `overloaded`, `conflicting_change` */
                 503: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                /** @description Any other refusal, by its `code` */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
             };
@@ -916,28 +1288,49 @@ export interface paths {
                         "application/json": components["schemas"]["NowAnswer"];
                     };
                 };
+                /** @description `token_invalid`, `token_expired`, `session_ended`, `refresh_reused`, `invalid_credentials` */
                 401: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
+                /** @description `forbidden`, `account_suspended`, `account_banned`, `account_pending`, `account_inactive`, `registration_closed`, `hidden_by_privacy` */
                 403: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
+                /** @description `too_many_requests` */
+                429: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                /** @description `engine_unavailable`, `database_unavailable`, `overloaded`, `conflicting_change` */
                 503: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                /** @description Any other refusal, by its `code` */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
             };
@@ -987,36 +1380,58 @@ export interface paths {
                         "application/json": components["schemas"]["OnlineAnswer"];
                     };
                 };
+                /** @description `bad_request`, `malformed_json`, `invalid_query`, `invalid_cursor` */
                 400: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
+                /** @description `token_invalid`, `token_expired`, `session_ended`, `refresh_reused`, `invalid_credentials` */
                 401: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
+                /** @description `forbidden`, `account_suspended`, `account_banned`, `account_pending`, `account_inactive`, `registration_closed`, `hidden_by_privacy` */
                 403: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
+                /** @description `too_many_requests` */
+                429: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                /** @description `engine_unavailable`, `database_unavailable`, `overloaded`, `conflicting_change` */
                 503: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                /** @description Any other refusal, by its `code` */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
             };
@@ -1060,36 +1475,58 @@ export interface paths {
                         "application/json": components["schemas"]["PlatformsAnswer"];
                     };
                 };
+                /** @description `bad_request`, `malformed_json`, `invalid_query`, `invalid_cursor` */
                 400: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
+                /** @description `token_invalid`, `token_expired`, `session_ended`, `refresh_reused`, `invalid_credentials` */
                 401: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
+                /** @description `forbidden`, `account_suspended`, `account_banned`, `account_pending`, `account_inactive`, `registration_closed`, `hidden_by_privacy` */
                 403: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
+                /** @description `too_many_requests` */
+                429: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                /** @description `engine_unavailable`, `database_unavailable`, `overloaded`, `conflicting_change` */
                 503: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                /** @description Any other refusal, by its `code` */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
             };
@@ -1135,36 +1572,58 @@ export interface paths {
                         "application/json": components["schemas"]["SessionsAnswer"];
                     };
                 };
+                /** @description `bad_request`, `malformed_json`, `invalid_query`, `invalid_cursor` */
                 400: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
+                /** @description `token_invalid`, `token_expired`, `session_ended`, `refresh_reused`, `invalid_credentials` */
                 401: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
+                /** @description `forbidden`, `account_suspended`, `account_banned`, `account_pending`, `account_inactive`, `registration_closed`, `hidden_by_privacy` */
                 403: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
+                /** @description `too_many_requests` */
+                429: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                /** @description `engine_unavailable`, `database_unavailable`, `overloaded`, `conflicting_change` */
                 503: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                /** @description Any other refusal, by its `code` */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
             };
@@ -1212,36 +1671,58 @@ export interface paths {
                         "application/json": components["schemas"]["StatusesAnswer"];
                     };
                 };
+                /** @description `bad_request`, `malformed_json`, `invalid_query`, `invalid_cursor` */
                 400: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
+                /** @description `token_invalid`, `token_expired`, `session_ended`, `refresh_reused`, `invalid_credentials` */
                 401: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
+                /** @description `forbidden`, `account_suspended`, `account_banned`, `account_pending`, `account_inactive`, `registration_closed`, `hidden_by_privacy` */
                 403: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
+                /** @description `too_many_requests` */
+                429: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                /** @description `engine_unavailable`, `database_unavailable`, `overloaded`, `conflicting_change` */
                 503: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                /** @description Any other refusal, by its `code` */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
             };
@@ -1277,6 +1758,7 @@ export interface paths {
                 };
             };
             responses: {
+                /** @description Created */
                 201: {
                     headers: {
                         [name: string]: unknown;
@@ -1285,44 +1767,94 @@ export interface paths {
                         "application/json": components["schemas"]["ProfileAnswer"];
                     };
                 };
+                /** @description `bad_request`, `malformed_json`, `invalid_query`, `invalid_cursor` */
+                400: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                /** @description `token_invalid`, `token_expired`, `session_ended`, `refresh_reused`, `invalid_credentials` */
                 401: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
+                /** @description `forbidden`, `account_suspended`, `account_banned`, `account_pending`, `account_inactive`, `registration_closed`, `hidden_by_privacy` */
                 403: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
+                /** @description `username_taken`, `email_taken`, `not_yourself`, `last_admin`, `already_contact`, `user_blocked`, `too_many_contacts`, `too_many_webhooks`, `webhook_disabled` */
                 409: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
+                /** @description `body_too_large` */
+                413: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                /** @description `unsupported_media_type` */
+                415: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                /** @description `invalid_frame`, `invalid_field`, `weak_password` */
                 422: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
+                /** @description `too_many_requests` */
+                429: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                /** @description `engine_unavailable`, `database_unavailable`, `overloaded`, `conflicting_change` */
                 503: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                /** @description Any other refusal, by its `code` */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
             };
@@ -1365,6 +1897,7 @@ export interface paths {
             };
             requestBody?: never;
             responses: {
+                /** @description OK */
                 200: {
                     headers: {
                         [name: string]: unknown;
@@ -1373,42 +1906,65 @@ export interface paths {
                         "application/json": components["schemas"]["UsersAnswer"];
                     };
                 };
+                /** @description Not Modified */
                 304: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content?: never;
                 };
+                /** @description `bad_request`, `malformed_json`, `invalid_query`, `invalid_cursor` */
                 400: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
+                /** @description `token_invalid`, `token_expired`, `session_ended`, `refresh_reused`, `invalid_credentials` */
                 401: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
+                /** @description `forbidden`, `account_suspended`, `account_banned`, `account_pending`, `account_inactive`, `registration_closed`, `hidden_by_privacy` */
                 403: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
+                /** @description `too_many_requests` */
+                429: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                /** @description `engine_unavailable`, `database_unavailable`, `overloaded`, `conflicting_change` */
                 503: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                /** @description Any other refusal, by its `code` */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
             };
@@ -1444,6 +2000,7 @@ export interface paths {
                 };
             };
             responses: {
+                /** @description OK */
                 200: {
                     headers: {
                         [name: string]: unknown;
@@ -1452,44 +2009,85 @@ export interface paths {
                         "application/json": components["schemas"]["HeartbeatAnswer"];
                     };
                 };
+                /** @description `bad_request`, `malformed_json`, `invalid_query`, `invalid_cursor` */
+                400: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                /** @description `token_invalid`, `token_expired`, `session_ended`, `refresh_reused`, `invalid_credentials` */
                 401: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
+                /** @description `forbidden`, `account_suspended`, `account_banned`, `account_pending`, `account_inactive`, `registration_closed`, `hidden_by_privacy` */
                 403: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
+                /** @description `body_too_large` */
+                413: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                /** @description `unsupported_media_type` */
+                415: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                /** @description `invalid_frame`, `invalid_field`, `weak_password` */
                 422: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
+                /** @description `too_many_requests` */
                 429: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
+                /** @description `engine_unavailable`, `database_unavailable`, `overloaded`, `conflicting_change` */
                 503: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                /** @description Any other refusal, by its `code` */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
             };
@@ -1523,6 +2121,7 @@ export interface paths {
                 };
             };
             responses: {
+                /** @description OK */
                 200: {
                     headers: {
                         [name: string]: unknown;
@@ -1531,44 +2130,85 @@ export interface paths {
                         "application/json": components["schemas"]["LoginAnswer"];
                     };
                 };
+                /** @description `bad_request`, `malformed_json`, `invalid_query`, `invalid_cursor` */
+                400: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                /** @description `token_invalid`, `token_expired`, `session_ended`, `refresh_reused`, `invalid_credentials` */
                 401: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
+                /** @description `forbidden`, `account_suspended`, `account_banned`, `account_pending`, `account_inactive`, `registration_closed`, `hidden_by_privacy` */
                 403: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
+                /** @description `body_too_large` */
+                413: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                /** @description `unsupported_media_type` */
+                415: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                /** @description `invalid_frame`, `invalid_field`, `weak_password` */
                 422: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
+                /** @description `too_many_requests` */
                 429: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
+                /** @description `engine_unavailable`, `database_unavailable`, `overloaded`, `conflicting_change` */
                 503: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                /** @description Any other refusal, by its `code` */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
             };
@@ -1602,42 +2242,92 @@ export interface paths {
                 };
             };
             responses: {
+                /** @description No Content */
                 204: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content?: never;
                 };
+                /** @description `bad_request`, `malformed_json`, `invalid_query`, `invalid_cursor` */
+                400: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                /** @description `token_invalid`, `token_expired`, `session_ended`, `refresh_reused`, `invalid_credentials` */
                 401: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
+                /** @description `forbidden`, `account_suspended`, `account_banned`, `account_pending`, `account_inactive`, `registration_closed`, `hidden_by_privacy` */
                 403: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
+                /** @description `body_too_large` */
+                413: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                /** @description `unsupported_media_type` */
+                415: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                /** @description `invalid_frame`, `invalid_field`, `weak_password` */
                 422: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
+                /** @description `too_many_requests` */
+                429: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                /** @description `engine_unavailable`, `database_unavailable`, `overloaded`, `conflicting_change` */
                 503: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                /** @description Any other refusal, by its `code` */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
             };
@@ -1665,6 +2355,7 @@ export interface paths {
             };
             requestBody?: never;
             responses: {
+                /** @description OK */
                 200: {
                     headers: {
                         [name: string]: unknown;
@@ -1673,28 +2364,49 @@ export interface paths {
                         "application/json": components["schemas"]["MeAnswer"];
                     };
                 };
+                /** @description `token_invalid`, `token_expired`, `session_ended`, `refresh_reused`, `invalid_credentials` */
                 401: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
+                /** @description `forbidden`, `account_suspended`, `account_banned`, `account_pending`, `account_inactive`, `registration_closed`, `hidden_by_privacy` */
                 403: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
+                /** @description `too_many_requests` */
+                429: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                /** @description `engine_unavailable`, `database_unavailable`, `overloaded`, `conflicting_change` */
                 503: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                /** @description Any other refusal, by its `code` */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
             };
@@ -1711,42 +2423,65 @@ export interface paths {
             };
             requestBody?: never;
             responses: {
+                /** @description No Content */
                 204: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content?: never;
                 };
+                /** @description `token_invalid`, `token_expired`, `session_ended`, `refresh_reused`, `invalid_credentials` */
                 401: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
+                /** @description `forbidden`, `account_suspended`, `account_banned`, `account_pending`, `account_inactive`, `registration_closed`, `hidden_by_privacy` */
                 403: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
+                /** @description `username_taken`, `email_taken`, `not_yourself`, `last_admin`, `already_contact`, `user_blocked`, `too_many_contacts`, `too_many_webhooks`, `webhook_disabled` */
                 409: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
+                /** @description `too_many_requests` */
+                429: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                /** @description `engine_unavailable`, `database_unavailable`, `overloaded`, `conflicting_change` */
                 503: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                /** @description Any other refusal, by its `code` */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
             };
@@ -1767,6 +2502,7 @@ export interface paths {
                 };
             };
             responses: {
+                /** @description OK */
                 200: {
                     headers: {
                         [name: string]: unknown;
@@ -1775,44 +2511,94 @@ export interface paths {
                         "application/json": components["schemas"]["MeAnswer"];
                     };
                 };
+                /** @description `bad_request`, `malformed_json`, `invalid_query`, `invalid_cursor` */
+                400: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                /** @description `token_invalid`, `token_expired`, `session_ended`, `refresh_reused`, `invalid_credentials` */
                 401: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
+                /** @description `forbidden`, `account_suspended`, `account_banned`, `account_pending`, `account_inactive`, `registration_closed`, `hidden_by_privacy` */
                 403: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
+                /** @description `username_taken`, `email_taken`, `not_yourself`, `last_admin`, `already_contact`, `user_blocked`, `too_many_contacts`, `too_many_webhooks`, `webhook_disabled` */
                 409: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
+                /** @description `body_too_large` */
+                413: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                /** @description `unsupported_media_type` */
+                415: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                /** @description `invalid_frame`, `invalid_field`, `weak_password` */
                 422: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
+                /** @description `too_many_requests` */
+                429: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                /** @description `engine_unavailable`, `database_unavailable`, `overloaded`, `conflicting_change` */
                 503: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                /** @description Any other refusal, by its `code` */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
             };
@@ -1836,6 +2622,7 @@ export interface paths {
             };
             requestBody?: never;
             responses: {
+                /** @description OK */
                 200: {
                     headers: {
                         [name: string]: unknown;
@@ -1844,28 +2631,49 @@ export interface paths {
                         "application/json": components["schemas"]["ExportAnswer"];
                     };
                 };
+                /** @description `token_invalid`, `token_expired`, `session_ended`, `refresh_reused`, `invalid_credentials` */
                 401: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
+                /** @description `forbidden`, `account_suspended`, `account_banned`, `account_pending`, `account_inactive`, `registration_closed`, `hidden_by_privacy` */
                 403: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
+                /** @description `too_many_requests` */
+                429: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                /** @description `engine_unavailable`, `database_unavailable`, `overloaded`, `conflicting_change` */
                 503: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                /** @description Any other refusal, by its `code` */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
             };
@@ -1901,50 +2709,92 @@ export interface paths {
                 };
             };
             responses: {
+                /** @description No Content */
                 204: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content?: never;
                 };
+                /** @description `bad_request`, `malformed_json`, `invalid_query`, `invalid_cursor` */
+                400: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                /** @description `token_invalid`, `token_expired`, `session_ended`, `refresh_reused`, `invalid_credentials` */
                 401: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
+                /** @description `forbidden`, `account_suspended`, `account_banned`, `account_pending`, `account_inactive`, `registration_closed`, `hidden_by_privacy` */
                 403: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
+                /** @description `body_too_large` */
+                413: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                /** @description `unsupported_media_type` */
+                415: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                /** @description `invalid_frame`, `invalid_field`, `weak_password` */
                 422: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
+                /** @description `too_many_requests` */
                 429: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
+                /** @description `engine_unavailable`, `database_unavailable`, `overloaded`, `conflicting_change` */
                 503: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                /** @description Any other refusal, by its `code` */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
             };
@@ -1978,6 +2828,7 @@ export interface paths {
             };
             requestBody?: never;
             responses: {
+                /** @description OK */
                 200: {
                     headers: {
                         [name: string]: unknown;
@@ -1986,36 +2837,58 @@ export interface paths {
                         "application/json": components["schemas"]["PresencesAnswer"];
                     };
                 };
+                /** @description `bad_request`, `malformed_json`, `invalid_query`, `invalid_cursor` */
                 400: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
+                /** @description `token_invalid`, `token_expired`, `session_ended`, `refresh_reused`, `invalid_credentials` */
                 401: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
+                /** @description `forbidden`, `account_suspended`, `account_banned`, `account_pending`, `account_inactive`, `registration_closed`, `hidden_by_privacy` */
                 403: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
+                /** @description `too_many_requests` */
+                429: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                /** @description `engine_unavailable`, `database_unavailable`, `overloaded`, `conflicting_change` */
                 503: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                /** @description Any other refusal, by its `code` */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
             };
@@ -2035,6 +2908,7 @@ export interface paths {
                 };
             };
             responses: {
+                /** @description OK */
                 200: {
                     headers: {
                         [name: string]: unknown;
@@ -2043,36 +2917,85 @@ export interface paths {
                         "application/json": components["schemas"]["PresencesAnswer"];
                     };
                 };
+                /** @description `bad_request`, `malformed_json`, `invalid_query`, `invalid_cursor` */
+                400: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                /** @description `token_invalid`, `token_expired`, `session_ended`, `refresh_reused`, `invalid_credentials` */
                 401: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
+                /** @description `forbidden`, `account_suspended`, `account_banned`, `account_pending`, `account_inactive`, `registration_closed`, `hidden_by_privacy` */
                 403: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
+                /** @description `body_too_large` */
+                413: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                /** @description `unsupported_media_type` */
+                415: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                /** @description `invalid_frame`, `invalid_field`, `weak_password` */
                 422: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
+                /** @description `too_many_requests` */
+                429: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                /** @description `engine_unavailable`, `database_unavailable`, `overloaded`, `conflicting_change` */
                 503: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                /** @description Any other refusal, by its `code` */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
             };
@@ -2103,6 +3026,7 @@ export interface paths {
             };
             requestBody?: never;
             responses: {
+                /** @description OK */
                 200: {
                     headers: {
                         [name: string]: unknown;
@@ -2111,44 +3035,67 @@ export interface paths {
                         "application/json": components["schemas"]["ChangesAnswer"];
                     };
                 };
+                /** @description `bad_request`, `malformed_json`, `invalid_query`, `invalid_cursor` */
                 400: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
+                /** @description `token_invalid`, `token_expired`, `session_ended`, `refresh_reused`, `invalid_credentials` */
                 401: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
+                /** @description `forbidden`, `account_suspended`, `account_banned`, `account_pending`, `account_inactive`, `registration_closed`, `hidden_by_privacy` */
                 403: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
+                /** @description `cursor_expired` */
                 410: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
+                /** @description `too_many_requests` */
+                429: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                /** @description `engine_unavailable`, `database_unavailable`, `overloaded`, `conflicting_change` */
                 503: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                /** @description Any other refusal, by its `code` */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
             };
@@ -2184,6 +3131,7 @@ export interface paths {
                 };
             };
             responses: {
+                /** @description Created */
                 201: {
                     headers: {
                         [name: string]: unknown;
@@ -2192,44 +3140,85 @@ export interface paths {
                         "application/json": components["schemas"]["MeAnswer"];
                     };
                 };
+                /** @description `bad_request`, `malformed_json`, `invalid_query`, `invalid_cursor` */
+                400: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                /** @description `forbidden`, `account_suspended`, `account_banned`, `account_pending`, `account_inactive`, `registration_closed`, `hidden_by_privacy` */
                 403: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
+                /** @description `username_taken`, `email_taken`, `not_yourself`, `last_admin`, `already_contact`, `user_blocked`, `too_many_contacts`, `too_many_webhooks`, `webhook_disabled` */
                 409: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
+                /** @description `body_too_large` */
+                413: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                /** @description `unsupported_media_type` */
+                415: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                /** @description `invalid_frame`, `invalid_field`, `weak_password` */
                 422: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
+                /** @description `too_many_requests` */
                 429: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
+                /** @description `engine_unavailable`, `database_unavailable`, `overloaded`, `conflicting_change` */
                 503: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                /** @description Any other refusal, by its `code` */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
             };
@@ -2263,6 +3252,7 @@ export interface paths {
                 };
             };
             responses: {
+                /** @description OK */
                 200: {
                     headers: {
                         [name: string]: unknown;
@@ -2271,44 +3261,85 @@ export interface paths {
                         "application/json": components["schemas"]["TokensAnswer"];
                     };
                 };
+                /** @description `bad_request`, `malformed_json`, `invalid_query`, `invalid_cursor` */
+                400: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                /** @description `token_invalid`, `token_expired`, `session_ended`, `refresh_reused`, `invalid_credentials` */
                 401: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
+                /** @description `forbidden`, `account_suspended`, `account_banned`, `account_pending`, `account_inactive`, `registration_closed`, `hidden_by_privacy` */
                 403: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
+                /** @description `body_too_large` */
+                413: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                /** @description `unsupported_media_type` */
+                415: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                /** @description `invalid_frame`, `invalid_field`, `weak_password` */
                 422: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
+                /** @description `too_many_requests` */
                 429: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
+                /** @description `engine_unavailable`, `database_unavailable`, `overloaded`, `conflicting_change` */
                 503: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                /** @description Any other refusal, by its `code` */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
             };
@@ -2338,6 +3369,7 @@ export interface paths {
             };
             requestBody?: never;
             responses: {
+                /** @description OK */
                 200: {
                     headers: {
                         [name: string]: unknown;
@@ -2346,36 +3378,58 @@ export interface paths {
                         "application/json": components["schemas"]["UserAnswer"];
                     };
                 };
+                /** @description `token_invalid`, `token_expired`, `session_ended`, `refresh_reused`, `invalid_credentials` */
                 401: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
+                /** @description `forbidden`, `account_suspended`, `account_banned`, `account_pending`, `account_inactive`, `registration_closed`, `hidden_by_privacy` */
                 403: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
+                /** @description `not_found`, `user_not_found`, `session_not_found`, `contact_not_found`, `notification_not_found`, `webhook_not_found`, `delivery_not_found` */
                 404: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
+                /** @description `too_many_requests` */
+                429: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                /** @description `engine_unavailable`, `database_unavailable`, `overloaded`, `conflicting_change` */
                 503: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                /** @description Any other refusal, by its `code` */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
             };
@@ -2398,50 +3452,110 @@ export interface paths {
                 };
             };
             responses: {
+                /** @description No Content */
                 204: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content?: never;
                 };
+                /** @description `bad_request`, `malformed_json`, `invalid_query`, `invalid_cursor` */
+                400: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                /** @description `token_invalid`, `token_expired`, `session_ended`, `refresh_reused`, `invalid_credentials` */
                 401: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
+                /** @description `forbidden`, `account_suspended`, `account_banned`, `account_pending`, `account_inactive`, `registration_closed`, `hidden_by_privacy` */
                 403: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
+                /** @description `not_found`, `user_not_found`, `session_not_found`, `contact_not_found`, `notification_not_found`, `webhook_not_found`, `delivery_not_found` */
                 404: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
+                /** @description `username_taken`, `email_taken`, `not_yourself`, `last_admin`, `already_contact`, `user_blocked`, `too_many_contacts`, `too_many_webhooks`, `webhook_disabled` */
                 409: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
+                /** @description `body_too_large` */
+                413: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                /** @description `unsupported_media_type` */
+                415: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                /** @description `invalid_frame`, `invalid_field`, `weak_password` */
+                422: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                /** @description `too_many_requests` */
+                429: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                /** @description `engine_unavailable`, `database_unavailable`, `overloaded`, `conflicting_change` */
                 503: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                /** @description Any other refusal, by its `code` */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
             };
@@ -2464,6 +3578,7 @@ export interface paths {
                 };
             };
             responses: {
+                /** @description OK */
                 200: {
                     headers: {
                         [name: string]: unknown;
@@ -2472,52 +3587,103 @@ export interface paths {
                         "application/json": components["schemas"]["ProfileAnswer"];
                     };
                 };
+                /** @description `bad_request`, `malformed_json`, `invalid_query`, `invalid_cursor` */
+                400: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                /** @description `token_invalid`, `token_expired`, `session_ended`, `refresh_reused`, `invalid_credentials` */
                 401: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
+                /** @description `forbidden`, `account_suspended`, `account_banned`, `account_pending`, `account_inactive`, `registration_closed`, `hidden_by_privacy` */
                 403: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
+                /** @description `not_found`, `user_not_found`, `session_not_found`, `contact_not_found`, `notification_not_found`, `webhook_not_found`, `delivery_not_found` */
                 404: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
+                /** @description `username_taken`, `email_taken`, `not_yourself`, `last_admin`, `already_contact`, `user_blocked`, `too_many_contacts`, `too_many_webhooks`, `webhook_disabled` */
                 409: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
+                /** @description `body_too_large` */
+                413: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                /** @description `unsupported_media_type` */
+                415: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                /** @description `invalid_frame`, `invalid_field`, `weak_password` */
                 422: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
+                /** @description `too_many_requests` */
+                429: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                /** @description `engine_unavailable`, `database_unavailable`, `overloaded`, `conflicting_change` */
                 503: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                /** @description Any other refusal, by its `code` */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
             };
@@ -2549,6 +3715,7 @@ export interface paths {
                 };
             };
             responses: {
+                /** @description OK */
                 200: {
                     headers: {
                         [name: string]: unknown;
@@ -2557,36 +3724,94 @@ export interface paths {
                         "application/json": components["schemas"]["ProfileAnswer"];
                     };
                 };
+                /** @description `bad_request`, `malformed_json`, `invalid_query`, `invalid_cursor` */
+                400: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                /** @description `token_invalid`, `token_expired`, `session_ended`, `refresh_reused`, `invalid_credentials` */
                 401: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
+                /** @description `forbidden`, `account_suspended`, `account_banned`, `account_pending`, `account_inactive`, `registration_closed`, `hidden_by_privacy` */
                 403: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
+                /** @description `not_found`, `user_not_found`, `session_not_found`, `contact_not_found`, `notification_not_found`, `webhook_not_found`, `delivery_not_found` */
                 404: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
+                /** @description `body_too_large` */
+                413: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                /** @description `unsupported_media_type` */
+                415: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                /** @description `invalid_frame`, `invalid_field`, `weak_password` */
+                422: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                /** @description `too_many_requests` */
+                429: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                /** @description `engine_unavailable`, `database_unavailable`, `overloaded`, `conflicting_change` */
                 503: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                /** @description Any other refusal, by its `code` */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
             };
@@ -2619,6 +3844,7 @@ export interface paths {
             };
             requestBody?: never;
             responses: {
+                /** @description OK */
                 200: {
                     headers: {
                         [name: string]: unknown;
@@ -2627,36 +3853,58 @@ export interface paths {
                         "application/json": components["schemas"]["AuditAnswer"];
                     };
                 };
+                /** @description `bad_request`, `malformed_json`, `invalid_query`, `invalid_cursor` */
                 400: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
+                /** @description `token_invalid`, `token_expired`, `session_ended`, `refresh_reused`, `invalid_credentials` */
                 401: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
+                /** @description `forbidden`, `account_suspended`, `account_banned`, `account_pending`, `account_inactive`, `registration_closed`, `hidden_by_privacy` */
                 403: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
+                /** @description `too_many_requests` */
+                429: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                /** @description `engine_unavailable`, `database_unavailable`, `overloaded`, `conflicting_change` */
                 503: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                /** @description Any other refusal, by its `code` */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
             };
@@ -2694,6 +3942,7 @@ export interface paths {
                 };
             };
             responses: {
+                /** @description OK */
                 200: {
                     headers: {
                         [name: string]: unknown;
@@ -2702,44 +3951,103 @@ export interface paths {
                         "application/json": components["schemas"]["ProfileAnswer"];
                     };
                 };
+                /** @description `bad_request`, `malformed_json`, `invalid_query`, `invalid_cursor` */
+                400: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                /** @description `token_invalid`, `token_expired`, `session_ended`, `refresh_reused`, `invalid_credentials` */
                 401: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
+                /** @description `forbidden`, `account_suspended`, `account_banned`, `account_pending`, `account_inactive`, `registration_closed`, `hidden_by_privacy` */
                 403: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
+                /** @description `not_found`, `user_not_found`, `session_not_found`, `contact_not_found`, `notification_not_found`, `webhook_not_found`, `delivery_not_found` */
                 404: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
+                /** @description `username_taken`, `email_taken`, `not_yourself`, `last_admin`, `already_contact`, `user_blocked`, `too_many_contacts`, `too_many_webhooks`, `webhook_disabled` */
                 409: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
+                /** @description `body_too_large` */
+                413: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                /** @description `unsupported_media_type` */
+                415: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                /** @description `invalid_frame`, `invalid_field`, `weak_password` */
+                422: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                /** @description `too_many_requests` */
+                429: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                /** @description `engine_unavailable`, `database_unavailable`, `overloaded`, `conflicting_change` */
                 503: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                /** @description Any other refusal, by its `code` */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
             };
@@ -2775,6 +4083,7 @@ export interface paths {
                 };
             };
             responses: {
+                /** @description OK */
                 200: {
                     headers: {
                         [name: string]: unknown;
@@ -2783,44 +4092,103 @@ export interface paths {
                         "application/json": components["schemas"]["ProfileAnswer"];
                     };
                 };
+                /** @description `bad_request`, `malformed_json`, `invalid_query`, `invalid_cursor` */
+                400: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                /** @description `token_invalid`, `token_expired`, `session_ended`, `refresh_reused`, `invalid_credentials` */
                 401: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
+                /** @description `forbidden`, `account_suspended`, `account_banned`, `account_pending`, `account_inactive`, `registration_closed`, `hidden_by_privacy` */
                 403: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
+                /** @description `not_found`, `user_not_found`, `session_not_found`, `contact_not_found`, `notification_not_found`, `webhook_not_found`, `delivery_not_found` */
                 404: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
+                /** @description `username_taken`, `email_taken`, `not_yourself`, `last_admin`, `already_contact`, `user_blocked`, `too_many_contacts`, `too_many_webhooks`, `webhook_disabled` */
                 409: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
+                /** @description `body_too_large` */
+                413: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                /** @description `unsupported_media_type` */
+                415: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                /** @description `invalid_frame`, `invalid_field`, `weak_password` */
+                422: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                /** @description `too_many_requests` */
+                429: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                /** @description `engine_unavailable`, `database_unavailable`, `overloaded`, `conflicting_change` */
                 503: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                /** @description Any other refusal, by its `code` */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
             };
@@ -2867,44 +4235,67 @@ export interface paths {
                         "application/json": components["schemas"]["HistoryAnswer"];
                     };
                 };
+                /** @description `bad_request`, `malformed_json`, `invalid_query`, `invalid_cursor` */
                 400: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
+                /** @description `token_invalid`, `token_expired`, `session_ended`, `refresh_reused`, `invalid_credentials` */
                 401: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
+                /** @description `forbidden`, `account_suspended`, `account_banned`, `account_pending`, `account_inactive`, `registration_closed`, `hidden_by_privacy` */
                 403: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
+                /** @description `not_found`, `user_not_found`, `session_not_found`, `contact_not_found`, `notification_not_found`, `webhook_not_found`, `delivery_not_found` */
                 404: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
+                /** @description `too_many_requests` */
+                429: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                /** @description `engine_unavailable`, `database_unavailable`, `overloaded`, `conflicting_change` */
                 503: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                /** @description Any other refusal, by its `code` */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
             };
@@ -2942,6 +4333,7 @@ export interface paths {
                 };
             };
             responses: {
+                /** @description OK */
                 200: {
                     headers: {
                         [name: string]: unknown;
@@ -2950,36 +4342,94 @@ export interface paths {
                         "application/json": components["schemas"]["ProfileAnswer"];
                     };
                 };
+                /** @description `bad_request`, `malformed_json`, `invalid_query`, `invalid_cursor` */
+                400: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                /** @description `token_invalid`, `token_expired`, `session_ended`, `refresh_reused`, `invalid_credentials` */
                 401: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
+                /** @description `forbidden`, `account_suspended`, `account_banned`, `account_pending`, `account_inactive`, `registration_closed`, `hidden_by_privacy` */
                 403: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
+                /** @description `not_found`, `user_not_found`, `session_not_found`, `contact_not_found`, `notification_not_found`, `webhook_not_found`, `delivery_not_found` */
                 404: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
+                /** @description `body_too_large` */
+                413: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                /** @description `unsupported_media_type` */
+                415: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                /** @description `invalid_frame`, `invalid_field`, `weak_password` */
+                422: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                /** @description `too_many_requests` */
+                429: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                /** @description `engine_unavailable`, `database_unavailable`, `overloaded`, `conflicting_change` */
                 503: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                /** @description Any other refusal, by its `code` */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
             };
@@ -3009,6 +4459,7 @@ export interface paths {
             };
             requestBody?: never;
             responses: {
+                /** @description OK */
                 200: {
                     headers: {
                         [name: string]: unknown;
@@ -3017,36 +4468,58 @@ export interface paths {
                         "application/json": components["schemas"]["DevicesAnswer"];
                     };
                 };
+                /** @description `token_invalid`, `token_expired`, `session_ended`, `refresh_reused`, `invalid_credentials` */
                 401: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
+                /** @description `forbidden`, `account_suspended`, `account_banned`, `account_pending`, `account_inactive`, `registration_closed`, `hidden_by_privacy` */
                 403: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
+                /** @description `not_found`, `user_not_found`, `session_not_found`, `contact_not_found`, `notification_not_found`, `webhook_not_found`, `delivery_not_found` */
                 404: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
+                /** @description `too_many_requests` */
+                429: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                /** @description `engine_unavailable`, `database_unavailable`, `overloaded`, `conflicting_change` */
                 503: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                /** @description Any other refusal, by its `code` */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
             };
@@ -3082,42 +4555,65 @@ export interface paths {
             };
             requestBody?: never;
             responses: {
+                /** @description No Content */
                 204: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content?: never;
                 };
+                /** @description `token_invalid`, `token_expired`, `session_ended`, `refresh_reused`, `invalid_credentials` */
                 401: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
+                /** @description `forbidden`, `account_suspended`, `account_banned`, `account_pending`, `account_inactive`, `registration_closed`, `hidden_by_privacy` */
                 403: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
+                /** @description `not_found`, `user_not_found`, `session_not_found`, `contact_not_found`, `notification_not_found`, `webhook_not_found`, `delivery_not_found` */
                 404: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
+                /** @description `too_many_requests` */
+                429: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                /** @description `engine_unavailable`, `database_unavailable`, `overloaded`, `conflicting_change` */
                 503: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                /** @description Any other refusal, by its `code` */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
             };
@@ -3152,6 +4648,7 @@ export interface paths {
                 };
             };
             responses: {
+                /** @description OK */
                 200: {
                     headers: {
                         [name: string]: unknown;
@@ -3160,44 +4657,103 @@ export interface paths {
                         "application/json": components["schemas"]["ProfileAnswer"];
                     };
                 };
+                /** @description `bad_request`, `malformed_json`, `invalid_query`, `invalid_cursor` */
+                400: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                /** @description `token_invalid`, `token_expired`, `session_ended`, `refresh_reused`, `invalid_credentials` */
                 401: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
+                /** @description `forbidden`, `account_suspended`, `account_banned`, `account_pending`, `account_inactive`, `registration_closed`, `hidden_by_privacy` */
                 403: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
+                /** @description `not_found`, `user_not_found`, `session_not_found`, `contact_not_found`, `notification_not_found`, `webhook_not_found`, `delivery_not_found` */
                 404: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
+                /** @description `username_taken`, `email_taken`, `not_yourself`, `last_admin`, `already_contact`, `user_blocked`, `too_many_contacts`, `too_many_webhooks`, `webhook_disabled` */
                 409: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
+                /** @description `body_too_large` */
+                413: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                /** @description `unsupported_media_type` */
+                415: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                /** @description `invalid_frame`, `invalid_field`, `weak_password` */
+                422: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                /** @description `too_many_requests` */
+                429: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                /** @description `engine_unavailable`, `database_unavailable`, `overloaded`, `conflicting_change` */
                 503: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                /** @description Any other refusal, by its `code` */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
             };
@@ -3225,6 +4781,7 @@ export interface paths {
             };
             requestBody?: never;
             responses: {
+                /** @description OK */
                 200: {
                     headers: {
                         [name: string]: unknown;
@@ -3233,28 +4790,49 @@ export interface paths {
                         "application/json": components["schemas"]["WebhooksAnswer"];
                     };
                 };
+                /** @description `token_invalid`, `token_expired`, `session_ended`, `refresh_reused`, `invalid_credentials` */
                 401: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
+                /** @description `forbidden`, `account_suspended`, `account_banned`, `account_pending`, `account_inactive`, `registration_closed`, `hidden_by_privacy` */
                 403: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
+                /** @description `too_many_requests` */
+                429: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                /** @description `engine_unavailable`, `database_unavailable`, `overloaded`, `conflicting_change` */
                 503: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                /** @description Any other refusal, by its `code` */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
             };
@@ -3274,6 +4852,7 @@ export interface paths {
                 };
             };
             responses: {
+                /** @description Created */
                 201: {
                     headers: {
                         [name: string]: unknown;
@@ -3282,44 +4861,94 @@ export interface paths {
                         "application/json": components["schemas"]["NewWebhookAnswer"];
                     };
                 };
+                /** @description `bad_request`, `malformed_json`, `invalid_query`, `invalid_cursor` */
+                400: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                /** @description `token_invalid`, `token_expired`, `session_ended`, `refresh_reused`, `invalid_credentials` */
                 401: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
+                /** @description `forbidden`, `account_suspended`, `account_banned`, `account_pending`, `account_inactive`, `registration_closed`, `hidden_by_privacy` */
                 403: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
+                /** @description `username_taken`, `email_taken`, `not_yourself`, `last_admin`, `already_contact`, `user_blocked`, `too_many_contacts`, `too_many_webhooks`, `webhook_disabled` */
                 409: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
+                /** @description `body_too_large` */
+                413: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                /** @description `unsupported_media_type` */
+                415: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                /** @description `invalid_frame`, `invalid_field`, `weak_password` */
                 422: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
+                /** @description `too_many_requests` */
+                429: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                /** @description `engine_unavailable`, `database_unavailable`, `overloaded`, `conflicting_change` */
                 503: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                /** @description Any other refusal, by its `code` */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
             };
@@ -3349,6 +4978,7 @@ export interface paths {
             };
             requestBody?: never;
             responses: {
+                /** @description OK */
                 200: {
                     headers: {
                         [name: string]: unknown;
@@ -3357,36 +4987,58 @@ export interface paths {
                         "application/json": components["schemas"]["WebhookShape"];
                     };
                 };
+                /** @description `token_invalid`, `token_expired`, `session_ended`, `refresh_reused`, `invalid_credentials` */
                 401: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
+                /** @description `forbidden`, `account_suspended`, `account_banned`, `account_pending`, `account_inactive`, `registration_closed`, `hidden_by_privacy` */
                 403: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
+                /** @description `not_found`, `user_not_found`, `session_not_found`, `contact_not_found`, `notification_not_found`, `webhook_not_found`, `delivery_not_found` */
                 404: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
+                /** @description `too_many_requests` */
+                429: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                /** @description `engine_unavailable`, `database_unavailable`, `overloaded`, `conflicting_change` */
                 503: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                /** @description Any other refusal, by its `code` */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
             };
@@ -3405,42 +5057,65 @@ export interface paths {
             };
             requestBody?: never;
             responses: {
+                /** @description No Content */
                 204: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content?: never;
                 };
+                /** @description `token_invalid`, `token_expired`, `session_ended`, `refresh_reused`, `invalid_credentials` */
                 401: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
+                /** @description `forbidden`, `account_suspended`, `account_banned`, `account_pending`, `account_inactive`, `registration_closed`, `hidden_by_privacy` */
                 403: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
+                /** @description `not_found`, `user_not_found`, `session_not_found`, `contact_not_found`, `notification_not_found`, `webhook_not_found`, `delivery_not_found` */
                 404: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
+                /** @description `too_many_requests` */
+                429: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                /** @description `engine_unavailable`, `database_unavailable`, `overloaded`, `conflicting_change` */
                 503: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                /** @description Any other refusal, by its `code` */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
             };
@@ -3463,6 +5138,7 @@ export interface paths {
                 };
             };
             responses: {
+                /** @description OK */
                 200: {
                     headers: {
                         [name: string]: unknown;
@@ -3471,44 +5147,94 @@ export interface paths {
                         "application/json": components["schemas"]["WebhookShape"];
                     };
                 };
+                /** @description `bad_request`, `malformed_json`, `invalid_query`, `invalid_cursor` */
+                400: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                /** @description `token_invalid`, `token_expired`, `session_ended`, `refresh_reused`, `invalid_credentials` */
                 401: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
+                /** @description `forbidden`, `account_suspended`, `account_banned`, `account_pending`, `account_inactive`, `registration_closed`, `hidden_by_privacy` */
                 403: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
+                /** @description `not_found`, `user_not_found`, `session_not_found`, `contact_not_found`, `notification_not_found`, `webhook_not_found`, `delivery_not_found` */
                 404: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
+                /** @description `body_too_large` */
+                413: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                /** @description `unsupported_media_type` */
+                415: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                /** @description `invalid_frame`, `invalid_field`, `weak_password` */
                 422: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
+                /** @description `too_many_requests` */
+                429: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                /** @description `engine_unavailable`, `database_unavailable`, `overloaded`, `conflicting_change` */
                 503: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                /** @description Any other refusal, by its `code` */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
             };
@@ -3540,6 +5266,7 @@ export interface paths {
             };
             requestBody?: never;
             responses: {
+                /** @description OK */
                 200: {
                     headers: {
                         [name: string]: unknown;
@@ -3548,44 +5275,67 @@ export interface paths {
                         "application/json": components["schemas"]["DeliveriesAnswer"];
                     };
                 };
+                /** @description `bad_request`, `malformed_json`, `invalid_query`, `invalid_cursor` */
                 400: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
+                /** @description `token_invalid`, `token_expired`, `session_ended`, `refresh_reused`, `invalid_credentials` */
                 401: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
+                /** @description `forbidden`, `account_suspended`, `account_banned`, `account_pending`, `account_inactive`, `registration_closed`, `hidden_by_privacy` */
                 403: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
+                /** @description `not_found`, `user_not_found`, `session_not_found`, `contact_not_found`, `notification_not_found`, `webhook_not_found`, `delivery_not_found` */
                 404: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
+                /** @description `too_many_requests` */
+                429: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                /** @description `engine_unavailable`, `database_unavailable`, `overloaded`, `conflicting_change` */
                 503: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                /** @description Any other refusal, by its `code` */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
             };
@@ -3620,6 +5370,7 @@ export interface paths {
             };
             requestBody?: never;
             responses: {
+                /** @description Accepted */
                 202: {
                     headers: {
                         [name: string]: unknown;
@@ -3628,44 +5379,67 @@ export interface paths {
                         "application/json": components["schemas"]["DeliveryShape"];
                     };
                 };
+                /** @description `token_invalid`, `token_expired`, `session_ended`, `refresh_reused`, `invalid_credentials` */
                 401: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
+                /** @description `forbidden`, `account_suspended`, `account_banned`, `account_pending`, `account_inactive`, `registration_closed`, `hidden_by_privacy` */
                 403: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
+                /** @description `not_found`, `user_not_found`, `session_not_found`, `contact_not_found`, `notification_not_found`, `webhook_not_found`, `delivery_not_found` */
                 404: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
+                /** @description `username_taken`, `email_taken`, `not_yourself`, `last_admin`, `already_contact`, `user_blocked`, `too_many_contacts`, `too_many_webhooks`, `webhook_disabled` */
                 409: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
+                /** @description `too_many_requests` */
+                429: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                /** @description `engine_unavailable`, `database_unavailable`, `overloaded`, `conflicting_change` */
                 503: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                /** @description Any other refusal, by its `code` */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
             };
@@ -3697,6 +5471,7 @@ export interface paths {
             };
             requestBody?: never;
             responses: {
+                /** @description OK */
                 200: {
                     headers: {
                         [name: string]: unknown;
@@ -3705,36 +5480,58 @@ export interface paths {
                         "application/json": components["schemas"]["SecretAnswer"];
                     };
                 };
+                /** @description `token_invalid`, `token_expired`, `session_ended`, `refresh_reused`, `invalid_credentials` */
                 401: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
+                /** @description `forbidden`, `account_suspended`, `account_banned`, `account_pending`, `account_inactive`, `registration_closed`, `hidden_by_privacy` */
                 403: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
+                /** @description `not_found`, `user_not_found`, `session_not_found`, `contact_not_found`, `notification_not_found`, `webhook_not_found`, `delivery_not_found` */
                 404: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
+                /** @description `too_many_requests` */
+                429: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                /** @description `engine_unavailable`, `database_unavailable`, `overloaded`, `conflicting_change` */
                 503: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                /** @description Any other refusal, by its `code` */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
             };
@@ -3766,6 +5563,7 @@ export interface paths {
             };
             requestBody?: never;
             responses: {
+                /** @description Accepted */
                 202: {
                     headers: {
                         [name: string]: unknown;
@@ -3774,44 +5572,67 @@ export interface paths {
                         "application/json": components["schemas"]["DeliveryShape"];
                     };
                 };
+                /** @description `token_invalid`, `token_expired`, `session_ended`, `refresh_reused`, `invalid_credentials` */
                 401: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
+                /** @description `forbidden`, `account_suspended`, `account_banned`, `account_pending`, `account_inactive`, `registration_closed`, `hidden_by_privacy` */
                 403: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
+                /** @description `not_found`, `user_not_found`, `session_not_found`, `contact_not_found`, `notification_not_found`, `webhook_not_found`, `delivery_not_found` */
                 404: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
+                /** @description `username_taken`, `email_taken`, `not_yourself`, `last_admin`, `already_contact`, `user_blocked`, `too_many_contacts`, `too_many_webhooks`, `webhook_disabled` */
                 409: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
+                /** @description `too_many_requests` */
+                429: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                /** @description `engine_unavailable`, `database_unavailable`, `overloaded`, `conflicting_change` */
                 503: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                /** @description Any other refusal, by its `code` */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
             };
@@ -3853,20 +5674,22 @@ export interface paths {
                     };
                     content?: never;
                 };
+                /** @description `upgrade_required` */
                 426: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
+                /** @description `engine_unavailable`, `database_unavailable`, `overloaded`, `conflicting_change` */
                 503: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ProblemBody"];
+                        "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
             };
@@ -3896,6 +5719,7 @@ export interface paths {
             };
             requestBody?: never;
             responses: {
+                /** @description OK */
                 200: {
                     headers: {
                         [name: string]: unknown;
@@ -3929,6 +5753,7 @@ export interface paths {
             };
             requestBody?: never;
             responses: {
+                /** @description OK */
                 200: {
                     headers: {
                         [name: string]: unknown;
@@ -3962,12 +5787,14 @@ export interface paths {
             };
             requestBody?: never;
             responses: {
+                /** @description OK */
                 200: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content?: never;
                 };
+                /** @description `engine_unavailable`, `database_unavailable`, `overloaded`, `conflicting_change` */
                 503: {
                     headers: {
                         [name: string]: unknown;
@@ -4450,6 +6277,11 @@ export interface components {
              */
             started_at: string;
         };
+        /** @description A set of keys (RFC 7517 §5). */
+        KeysAnswer: {
+            /** @description Those whose tokens hold; none where tokens are signed with a secret. */
+            keys: components["schemas"]["PublicKey"][];
+        };
         /** @description How the last attempt at a delivery ended. */
         LastDeliveryShape: {
             /**
@@ -4842,6 +6674,33 @@ export interface components {
              * @description The user's own inactivity timeout; null where it follows the operator's.
              */
             inactivity_timeout_seconds?: number | null;
+        };
+        /** @description A public key as a JWK (RFC 7517, RFC 8037). */
+        PublicKey: {
+            /**
+             * @description What it signs by.
+             * @example EdDSA
+             */
+            alg: string;
+            /**
+             * @description The curve.
+             * @example Ed25519
+             */
+            crv: string;
+            /** @description Its name in the header of a token. */
+            kid: string;
+            /**
+             * @description The type: octet key pair.
+             * @example OKP
+             */
+            kty: string;
+            /**
+             * @description What it is for.
+             * @example sig
+             */
+            use: string;
+            /** @description The key: base64url of its 32 bytes. */
+            x: string;
         };
         /** @description A body that may say why. */
         ReasonBody: {
