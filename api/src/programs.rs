@@ -41,7 +41,7 @@ pub async fn run() -> Result<(), StartError> {
         let _ = writeln!(std::io::stdout(), "{text}");
         return Ok(());
     }
-    lastseen_shared::telemetry::start_logging(matches.get_one::<String>("RUST_LOG").map(String::as_str));
+    lastseen_shared::logging::start_logging(matches.get_one::<String>("RUST_LOG").map(String::as_str));
     match name {
         "standalone" => standalone(&settings(matches, Form::StandAlone)?).await,
         "serve" => serve(&settings(matches, Form::Distributed)?).await,

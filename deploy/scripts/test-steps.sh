@@ -164,6 +164,12 @@ else
   note "api document" skipped - "(Python's venv is not installed)"
 fi
 
+if cargo deny --version >/dev/null 2>&1; then
+  step dependencies cargo deny --offline check licenses bans sources || true
+else
+  note dependencies skipped - "(cargo-deny is not installed)"
+fi
+
 step documentation document || true
 
 if [ -f web/package.json ]; then

@@ -6,6 +6,7 @@ pub mod db;
 pub mod demo;
 pub mod ids;
 pub mod limits;
+pub mod logging;
 pub mod models;
 pub mod presence;
 pub mod privacy;

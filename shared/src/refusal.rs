@@ -11,6 +11,7 @@ use serde::Serialize;
 use crate::account::Bar;
 use crate::account::hashing::HashError;
 use crate::db::DbError;
+use crate::logging::Sparing;
 use crate::presence::EngineError;
 
 macro_rules! codes {
@@ -254,7 +255,8 @@ impl From<EngineError> for Failure {
     fn from(error: EngineError) -> Self {
         match error {
             EngineError::Unavailable(_) => {
-                log::warn!("{error}");
+                static AWAY: Sparing = Sparing::new();
+                AWAY.warn(&error);
                 Code::EngineUnavailable.into()
             }
             EngineError::Overloaded => Code::Overloaded.into(),
@@ -266,7 +268,8 @@ impl From<EngineError> for Failure {
 impl From<DbError> for Failure {
     fn from(error: DbError) -> Self {
         if error.is_passing() {
-            log::warn!("{error}");
+            static AWAY: Sparing = Sparing::new();
+            AWAY.warn(&error);
             Code::DatabaseUnavailable.into()
         } else {
             Self::Internal(error.to_string())

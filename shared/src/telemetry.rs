@@ -1,4 +1,4 @@
-//! Logs, metrics, and whether the parts that a program stands on answer.
+//! Metrics, and whether the parts that a program stands on answer.
 
 use std::sync::atomic::AtomicU64;
 
@@ -12,24 +12,6 @@ use serde::Serialize;
 
 use crate::db::Db;
 use crate::presence::Engine;
-
-/// Without `RUST_LOG`: our own `info`, and of the libraries only what an operator has to know.
-const DEFAULT_FILTER: &str = "info,actix_server=warn,apalis_core=warn,tokio_cron_scheduler=warn";
-
-/// It calls an error what a stranger has sent that is no HTTP: anybody could fill a log with that. Whoever wants to see it names
-/// `actix_http`.
-const STRANGERS: &str = "actix_http::h1::dispatcher";
-
-/// Starts logging at `info`, or as `filter` (`RUST_LOG`) says.
-pub fn start_logging(filter: Option<&str>) {
-    let filter = filter.unwrap_or(DEFAULT_FILTER);
-    let mut logger = env_logger::Builder::new();
-    logger.parse_filters(filter).format_timestamp_millis();
-    if !filter.contains("actix_http") {
-        logger.filter_module(STRANGERS, log::LevelFilter::Off);
-    }
-    logger.init();
-}
 
 /// One label.
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]

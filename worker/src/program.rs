@@ -7,6 +7,7 @@ use clap::Command;
 use lastseen_shared::account::hashing::Hasher;
 use lastseen_shared::db::Db;
 use lastseen_shared::limits::Limits;
+use lastseen_shared::logging::start_logging;
 use lastseen_shared::presence::redis::{RedisClock, RedisEngine};
 use lastseen_shared::presence::{Engine, PresenceEngine};
 use lastseen_shared::queue::Queue;
@@ -16,7 +17,7 @@ use lastseen_shared::settings::table::{flags, given};
 use lastseen_shared::settings::{Form, Settings};
 use lastseen_shared::signals::Signals;
 use lastseen_shared::stop::stop_signal;
-use lastseen_shared::telemetry::{Metrics, start_logging};
+use lastseen_shared::telemetry::Metrics;
 
 use crate::context::Context;
 use crate::deliver::{Deliverer, Sender, SystemResolver};

@@ -2,6 +2,11 @@ use reqwest::Method;
 use serde_json::Value;
 
 use crate::app::{Answered, TestApp, in_both_forms};
+use lastseen_shared::account::{Standing, Status};
+use lastseen_shared::db::AnyConnection;
+use lastseen_shared::ids::UserId;
+use lastseen_shared::models::account::WriteError;
+use lastseen_shared::models::{Account, AccountChanges};
 use lastseen_shared::settings::Form;
 
 in_both_forms!(
@@ -9,6 +14,7 @@ in_both_forms!(
     filters_count_what_they_select,
     an_unchanged_page_is_not_sent_again,
     history_is_exact_before_any_sweep,
+    whom_the_database_still_has_online_is_offline_once_barred,
 );
 
 fn names(answer: &Answered) -> Vec<&str> {
@@ -140,4 +146,40 @@ async fn history_is_exact_before_any_sweep(form: Form) {
         (&config.body["registration"], &config.body["inactivity_timeout_seconds"]),
         (&"open".into(), &0.1.into())
     );
+}
+
+/// As between the database's and the engine's part of barring somebody, and of taking it back.
+async fn whom_the_database_still_has_online_is_offline_once_barred(form: Form) {
+    let app = TestApp::start(form).await;
+    let admin = app.admin().await;
+    for name in ["ann", "bob"] {
+        app.register(name).await;
+        app.log_in(name, crate::app::PASSWORD).await;
+    }
+    app.project().await;
+    let ann = app.get("/api/users/all-users/?search=ann", &admin.access).await.body["users"][0]["id"].as_i64();
+    let ann = UserId(ann.unwrap());
+    for (status, is_active, online) in [
+        (Status::Banned, true, false),
+        (Status::Active, true, true),
+        (Status::Active, false, false),
+        (Status::Pending, false, false),
+        (Status::Active, true, true),
+    ] {
+        let change = move |c: &mut AnyConnection| {
+            let changes =
+                AccountChanges { standing: Some(Standing { status, is_active }), ..AccountChanges::default() };
+            Account::change(c, ann, &changes).map(drop)
+        };
+        app.service.db.run(change).await.map_err(|error: WriteError| error.to_string()).unwrap();
+        for order in ["id", "-id", "username", "-username", "last_seen", "-last_seen"] {
+            for wanted in ["online", "offline"] {
+                let path = format!("/api/users/all-users/?online_status={wanted}&order={order}");
+                let page = app.get(&path, &admin.access).await;
+                let listed = names(&page).contains(&"ann");
+                assert_eq!(listed, (wanted == "online") == online, "{status:?} {is_active} {path}: {page:?}");
+                assert_eq!(names(&page).contains(&"bob"), wanted == "online", "{path}");
+            }
+        }
+    }
 }

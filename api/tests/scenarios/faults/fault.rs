@@ -53,9 +53,9 @@ impl Fault {
     /// What must stand in a log by it.
     pub fn word(self) -> Option<&'static str> {
         match self {
-            Self::RedisLoads => Some("LOADING"),
+            Self::RedisLoads => Some("BusyLoading"),
             Self::RedisPassword(_) => Some("NOAUTH"),
-            Self::RedisReplica(_) => Some("READONLY"),
+            Self::RedisReplica(_) => Some("ReadOnly"),
             Self::RedisFull(_) => Some("OOM"),
             Self::DatabaseShut(_) => Some("not currently accepting connections"),
             Self::DatabaseLocked(_) => Some("lock timeout"),

@@ -7,6 +7,9 @@ use super::database::needed;
 use super::process::{Process, unique};
 use crate::time::eventually;
 
+/// How long a Redis that starts slowly loads at the least.
+const LOADS_FOR: Duration = Duration::from_millis(1_500);
+
 /// Where presence is.
 pub enum Redis {
     /// Keys of our own on `TEST_REDIS_URL`, or on `TEST_REDIS_CLUSTER_URL`; deleted with this, but for a Cluster's, which
@@ -97,17 +100,21 @@ impl Server {
         let mut process = spawn(&self.program, &self.folder, self.port, self.keeps, args);
         if slowly {
             let url = format!("redis://127.0.0.1:{}", self.port);
-            eventually(Duration::from_secs(10), async || {
+            let mut connection = eventually(Duration::from_secs(10), async || {
                 let client = redis::Client::open(url.as_str()).unwrap();
                 let mut connection = client.get_connection().map_err(|error| error.to_string())?;
                 match redis::cmd("GET").arg("ballast").query::<redis::Value>(&mut connection) {
                     Err(error) if error.kind() == redis::ErrorKind::Server(redis::ServerErrorKind::BusyLoading) => {
-                        Ok(())
+                        Ok(connection)
                     }
                     other => Err(format!("it does not load: {other:?}")),
                 }
             })
             .await;
+            tokio::time::sleep(LOADS_FOR).await;
+            // The rest as fast as it can, however much there is.
+            let mut hurry = redis::cmd("CONFIG");
+            let _ = hurry.arg("SET").arg("key-load-delay").arg(0).query::<redis::Value>(&mut connection);
         }
         process.says("Ready to accept connections").await.expect("the port is ours");
         self.process = process;
