@@ -62,7 +62,7 @@ for number in 1 2 4; do
   # Workers begin by holding engine and database against each other.
   sleep "$((sessions / 20000))"
   for ((round = 0; round < rounds; round++)); do
-    swept=$("$programs/lastseen-bench" sweep --first "$((sessions - some + 1))" --count "$some" --within 5)
+    swept=$("$programs/lastseen-bench" sweep --first "$((sessions - some + 1))" --count "$some" --within "$((some / 1000 + 5))")
     say "  $number workers: $swept"
     printf '{"workers": %s, "online": %s, %s\n' "$number" "$sessions" "${swept#\{}" >>"$work/sweeps"
   done
