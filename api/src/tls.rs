@@ -22,7 +22,7 @@ use tokio_rustls::server::TlsStream;
 /// How long a handshake may take.
 const HANDSHAKE: Duration = Duration::from_secs(5);
 /// How often the files are looked at: whoever renews a certificate need not restart anything.
-const LOOK: Duration = Duration::from_secs(60);
+const LOOK: Duration = Duration::from_secs(5);
 
 /// A client's connection.
 pub enum Io {
@@ -141,9 +141,8 @@ async fn follow(
     provider: Arc<CryptoProvider>,
     current: Arc<Current>,
 ) {
-    let look = if cfg!(debug_assertions) { LOOK / 60 } else { LOOK };
     loop {
-        tokio::time::sleep(look).await;
+        tokio::time::sleep(LOOK).await;
         let now = files.changed();
         if now == seen {
             continue;

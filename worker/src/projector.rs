@@ -21,7 +21,7 @@ use tokio::sync::watch;
 use crate::context::{Context, JobError};
 
 /// Entries of one transaction.
-const BATCH: usize = 1_000;
+const BATCH: usize = 500;
 /// How long the lease holds, and so how long a dead projector's shard waits.
 const LEASE: Duration = Duration::from_secs(5);
 /// How long to wait for news at a time; the lease is renewed in between.

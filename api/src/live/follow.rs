@@ -15,7 +15,7 @@ use tokio::sync::broadcast::error::RecvError;
 use super::hub::Hub;
 
 /// Entries read at a time.
-const BATCH: usize = 1_000;
+const BATCH: usize = 500;
 /// How long to wait for news at a time: and so how late a loss of all data is noticed.
 const LONGEST_WAIT: Duration = Duration::from_secs(1);
 /// How long to wait where the engine is away.

@@ -93,7 +93,7 @@ pub async fn it_speaks_tls_and_takes_a_renewed_certificate(form: Form) {
     // Renewed: whoever comes now is shown the new one, and whoever is there stays.
     let second = certificate();
     write(&folder.0, &second);
-    eventually(Duration::from_secs(10), async || {
+    eventually(Duration::from_secs(20), async || {
         connect(&address, second.cert.der()).await.map(drop).map_err(|error| error.to_string())
     })
     .await;
@@ -103,7 +103,7 @@ pub async fn it_speaks_tls_and_takes_a_renewed_certificate(form: Form) {
 
     // Files that do not fit each other change nothing.
     std::fs::write(&cert, certificate().cert.pem()).unwrap();
-    eventually(Duration::from_secs(10), async || {
+    eventually(Duration::from_secs(20), async || {
         let said = system.api.said();
         if said.contains("the TLS certificate was changed and can't be read") { Ok(()) } else { Err(said) }
     })
