@@ -71,6 +71,7 @@ done
 # All but 20,000 at most, who send heartbeats.
 beating=$((sessions / 10 < 20000 ? sessions / 10 : 20000))
 workers_are 2
+sleep "$((sessions / 10000))"
 "$programs/lastseen-bench" tokens --count "$beating" --timeout "$timeout" >"$TOKENS"
 start_api
 load "$port" 64 >/dev/null

@@ -29,6 +29,9 @@ const PAGE_USERS: usize = 500;
 /// How long a job goes on before it leaves the rest to the next: what is more urgent waits behind it for a free slot.
 pub const SLICE: Duration = Duration::from_secs(1);
 
+/// How many times as long as a page took nothing is done after it: others want Redis and the database more.
+const REST: u32 = 2;
+
 /// Reconciles a shard from a place on, the beginning without one, for `slice`, or one page where a page takes longer.
 /// Answers where to go on, or `None` at the end.
 ///
@@ -43,6 +46,7 @@ pub async fn run(
     let begun = Instant::now();
     let mut place = from.unwrap_or(Place::Held(0));
     loop {
+        let page = Instant::now();
         let next = match place {
             Place::Held(cursor) => Some(take_out_what_is_over(context, shard, cursor).await?),
             Place::Open(after) => close_what_is_gone(context, shard, after).await?,
@@ -51,6 +55,7 @@ pub async fn run(
             Some(next) if begun.elapsed() < slice => place = next,
             next => return Ok(next),
         }
+        tokio::time::sleep(page.elapsed() * REST).await;
     }
 }
 
