@@ -42,6 +42,7 @@ measure() { # FORM PORT API_PID [REDIS_PID]
       api_ms=$((api_ms + $(cpu_ms "$3") - before))
       [ -z "${4:-}" ] || redis_ms=$((redis_ms + $(cpu_ms "$4") - redis_before))
     done
+    longest=$(of requests <"$work/api" | awk -v n="${longest:-0}" '{ n = $1 > n ? $1 : n } END { print n }')
     most=$(of per_second <"$work/api" | median)
     pace=$(pause_for "$most" "$connections")
     for ((round = 0; round < rounds; round++)); do
@@ -70,13 +71,16 @@ say "  Redis: $((memory / sessions)) bytes a session, $((stream / sessions)) of 
 start_api
 began=$(date +%s%3N)
 measure distributed "$port" "$api" "$redis"
-# Each session that has sent a heartbeat has a later deadline now, and no other has.
+# Each session that has sent a heartbeat has a later deadline now, and no other has. Each run begins with the same sessions, so as
+# many have sent one as the longest run had answers, and all where it had more.
 moved=0
 while read -r key; do
   moved=$((moved + $(redis-cli -u "$REDIS_URL" HVALS "$key" | awk -F: -v from="$((began + timeout * 1000))" '$1 >= from' | wc -l)))
 done < <(redis-cli -u "$REDIS_URL" --scan --pattern '*:deadlines')
 say "  $moved sessions of $(wc -l <"$TOKENS") that were sent for have a later deadline"
-[ "$moved" = "$(wc -l <"$TOKENS")" ] || die "the engine does not hold what was answered"
+all=$(wc -l <"$TOKENS")
+least=$((longest < all ? longest : all))
+{ [ "$moved" -ge "$least" ] && [ "$moved" -le "$all" ]; } || die "the engine does not hold what was answered"
 kill "$api"
 unset REDIS_URL
 

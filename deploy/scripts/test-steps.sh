@@ -155,7 +155,7 @@ fi
 
 # Of the program just built; what it needs of Python's is not on every machine.
 hold_against_document() {
-  bash "$scripts/fuzz-api.sh" "${FUZZ_SECONDS:-30}"
+  bash "$scripts/fuzz-api.sh" "${FUZZ_SECONDS:-20}"
 }
 
 if python3 -c 'import ensurepip, venv' 2>/dev/null; then

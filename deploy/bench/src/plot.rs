@@ -69,7 +69,7 @@ fn charts(results: &Path) -> Vec<Chart> {
     let line = |file, name, find: Find| line(results, file, name, &find);
     vec![
         Chart {
-            title: "Heartbeats, as a share of a bare endpoint's requests",
+            title: "Heartbeats, by a bare endpoint's requests",
             lines: vec![
                 line("heartbeat", "distributed", beats("distributed", "ratio")),
                 line("heartbeat", "stand-alone", beats("stand-alone", "ratio")),

@@ -18,7 +18,7 @@ use crate::timestamp::{Deadline, Timestamp, millis};
 /// Past so many users who wait for the sweep, a reader that counts sweeps first: it bounds a script's time.
 pub(super) const OVERDUE_COUNTED: usize = 100;
 /// What one call of the sweep may take, for that: some milliseconds of Redis's time.
-pub(super) const SWEEP_BATCH: usize = 80;
+pub(super) const SWEEP_BATCH: usize = 40;
 /// Users of one lookup call: likewise.
 pub(super) const LOOKUP_BATCH: usize = 500;
 /// Heartbeats of one command: likewise, and Lua passes no more than some thousands to a command.
@@ -37,6 +37,9 @@ pub struct RedisEngine {
     pub(super) keys: Arc<Vec<ShardKeys>>,
     /// For blocking reads, kept one a shard, made when first waited on: they would hold up everybody else's.
     pub(super) waiting: Arc<Vec<tokio::sync::Mutex<Option<Blocking>>>>,
+    /// Held for each call of the sweep: of one server, one at a time of each process, so that a heartbeat never waits for
+    /// those of all shards.
+    pub(super) sweeping: Arc<tokio::sync::Semaphore>,
 }
 
 /// Redis was restarted, or its scripts were flushed.
@@ -110,7 +113,9 @@ impl RedisEngine {
         let waiting = (0..shards).map(|_| tokio::sync::Mutex::default()).collect();
         let connection = redis.shared();
         let scripts = Arc::new(Scripts::new(clock));
-        Self { redis, connection, scripts, shards, keys: Arc::new(keys), waiting: Arc::new(waiting) }
+        // Which shard is on which server of a Cluster is not known here.
+        let sweeping = Arc::new(tokio::sync::Semaphore::new(if redis.is_cluster() { shards as usize } else { 1 }));
+        Self { redis, connection, scripts, shards, keys: Arc::new(keys), waiting: Arc::new(waiting), sweeping }
     }
 
     /// The same engine on a connection of its own: what a thread that sends many heartbeats takes.

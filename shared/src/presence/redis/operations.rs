@@ -158,7 +158,9 @@ impl PresenceEngine for RedisEngine {
             let batch = SWEEP_BATCH.min(most - taken);
             let mut call = self.script(&self.scripts.expire, keys);
             call.arg(self.shards).arg(batch);
+            let turn = self.sweeping.acquire().await;
             let (settled, more, next): (usize, i64, i64) = self.invoke(&call).await?;
+            drop(turn);
             taken += settled;
             if more == 0 || taken >= most {
                 return Ok(Expired { taken, next: u64::try_from(next).ok().map(Duration::from_millis) });
