@@ -165,7 +165,7 @@ else
 fi
 
 if cargo deny --version >/dev/null 2>&1; then
-  step dependencies cargo deny --offline check licenses bans sources || true
+  step dependencies cargo deny check licenses bans sources || true
 else
   note dependencies skipped - "(cargo-deny is not installed)"
 fi
