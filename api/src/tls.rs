@@ -141,20 +141,24 @@ async fn follow(
     provider: Arc<CryptoProvider>,
     current: Arc<Current>,
 ) {
+    let files = Arc::new(files);
     loop {
         tokio::time::sleep(LOOK).await;
-        let now = files.changed();
-        if now == seen {
-            continue;
-        }
-        match files.load(&provider) {
-            Ok(certified) => {
+        // Disks may be slow, and this is an event loop.
+        let (ours, provider) = (Arc::clone(&files), Arc::clone(&provider));
+        let look = move || {
+            let now = ours.changed();
+            (now != seen).then(|| (now, ours.load(&provider)))
+        };
+        match tokio::task::spawn_blocking(look).await {
+            Ok(Some((now, Ok(certified)))) => {
                 current.set(certified);
                 seen = now;
                 log::info!("the TLS certificate is read anew");
             }
             // Between the two files' being written, as a rule: the old one holds until they fit.
-            Err(error) => log::warn!("the TLS certificate was changed and can't be read: {error}"),
+            Ok(Some((_, Err(error)))) => log::warn!("the TLS certificate was changed and can't be read: {error}"),
+            Ok(None) | Err(_) => {}
         }
     }
 }

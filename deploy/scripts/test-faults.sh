@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The long fault suite: thousands of users, programs that are killed, Redis, PostgreSQL and the ways to them that fail; and all
-# scenarios on a Redis Cluster. What it promises and what was seen is in docs/RELIABILITY.md. Takes some half an hour.
+# scenarios on a Redis Cluster. What it promises and what was seen is in docs/RELIABILITY.md. Takes the better part of an hour.
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
