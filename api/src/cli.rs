@@ -48,6 +48,23 @@ pub fn command() -> Command {
                 ),
         )
         .subcommand(
+            with_settings("import-django", "Import accounts of a Django project, with their ids and passwords")
+                .arg(Arg::new("file").required(true).help("Its table of users as CSV with a header"))
+                .arg(
+                    Arg::new("skip")
+                        .long("skip")
+                        .action(ArgAction::SetTrue)
+                        .help("Leave out rows that are refused [else one of them stops all]"),
+                )
+                .arg(
+                    Arg::new("standalone")
+                        .long("standalone")
+                        .action(ArgAction::SetTrue)
+                        .help("In the stand-alone program's database [else DATABASE_URL says which]"),
+                ),
+        )
+        .subcommand(with_settings("healthcheck", "Ask the program at LASTSEEN_BIND whether it is alive, for containers"))
+        .subcommand(
             with_settings("rebuild-statistics", "Make statistics again of the history that there is, and end")
                 .arg(Arg::new("from").long("from").help("From when on, RFC 3339 [all that there is]"))
                 .arg(

@@ -17,11 +17,12 @@ use actix_web::{ResponseError, web};
 use lastseen_shared::presence::engine::Touch;
 use lastseen_shared::presence::group::Pulse;
 use lastseen_shared::service::Alive;
-use lastseen_shared::telemetry::Metrics;
+use lastseen_shared::telemetry::{Metrics, Way};
 
 use crate::auth::bearer_token;
 use crate::auth::tokens::{Access, Tokens};
 use crate::flood::Flood;
+use crate::observe::{REQUEST_ID, REQUESTS, given_id};
 use crate::problem::Problem;
 use crate::shapes::HeartbeatAnswer;
 
@@ -76,7 +77,7 @@ impl Heartbeats {
         for (name, value) in &self.headers {
             answer.headers_mut().insert(name.clone(), value.clone());
         }
-        self.metrics.count_answer(answer.status().as_u16(), true);
+        self.metrics.count_answer(answer.status().as_u16(), Some(Way::Fast));
         Some(answer)
     }
 }
@@ -148,8 +149,16 @@ where
         };
         let heartbeats = Rc::clone(&self.heartbeats);
         Box::pin(async move {
+            let id = given_id(request.headers());
             match heartbeats.answer(sender).await {
-                Some(answer) => Ok(answer.map_body(|_, body| EitherBody::right(body))),
+                Some(mut answer) => {
+                    log::debug!(target: REQUESTS, "a heartbeat of user {}: {}", sender.claimed.user, answer.status());
+                    // A heartbeat that has no id is given none: nothing else is said of it.
+                    if let Some(id) = id {
+                        answer.headers_mut().insert(REQUEST_ID, id);
+                    }
+                    Ok(answer.map_body(|_, body| EitherBody::right(body)))
+                }
                 None => Ok(of_application(application.call(request).await?)),
             }
         })

@@ -6,6 +6,7 @@
 //! - [`handlers`]: a file an area; each parses, authorises, calls one function of the shared services, answers.
 //! - [`auth`]: tokens, and who calls.
 //! - [`shapes`]: what goes over the wire.
+//! - [`observe`]: what is counted, timed and logged of each request, and its id.
 //! - [`problem`]: how a refusal becomes an answer.
 //! - [`openapi`]: the document that describes all of it.
 
@@ -18,6 +19,7 @@ pub mod flood;
 pub mod fuzz_targets;
 pub mod handlers;
 pub mod live;
+pub mod observe;
 pub mod openapi;
 pub mod page;
 pub mod problem;

@@ -8,6 +8,7 @@ use lastseen_shared::account::hashing::Hasher;
 use lastseen_shared::account::{Email, Password, Username};
 use lastseen_shared::db::{Address, Db, DbError};
 use lastseen_shared::demo;
+use lastseen_shared::import;
 use lastseen_shared::models::statistics::rebuild;
 use lastseen_shared::presence::Engine;
 use lastseen_shared::presence::clock::Clock;
@@ -41,13 +42,16 @@ pub async fn run() -> Result<(), StartError> {
         let _ = writeln!(std::io::stdout(), "{text}");
         return Ok(());
     }
-    lastseen_shared::logging::start_logging(matches.get_one::<String>("RUST_LOG").map(String::as_str));
+    let value = |name| matches.get_one::<String>(name).map(String::as_str);
+    lastseen_shared::logging::start_logging(value("RUST_LOG"), value("LASTSEEN_LOG_FORMAT"));
     match name {
         "standalone" => standalone(&settings(matches, Form::StandAlone)?).await,
         "serve" => serve(&settings(matches, Form::Distributed)?).await,
         "migrate" => migrate(matches).await,
         "rebuild-statistics" => rebuild_statistics(matches).await,
         "seed-demo" => seed_demo(matches).await,
+        "import-django" => import_django(matches).await,
+        "healthcheck" => healthcheck(matches).await,
         _ => create_admin(matches).await,
     }
 }
@@ -224,6 +228,30 @@ async fn rebuild_statistics(matches: &ArgMatches) -> Result<(), StartError> {
         None => println!("Nobody has been online yet."),
     }
     Ok(())
+}
+
+async fn import_django(matches: &ArgMatches) -> Result<(), StartError> {
+    let path = matches.get_one::<String>("file").map(String::as_str).unwrap_or_default();
+    let file = std::fs::File::open(path).map_err(|error| StartError::File(path.to_owned(), error))?;
+    let db = database(matches)?;
+    db.migrate().await.map_err(|error| StartError::Refused(format!("DATABASE_URL: {error}")))?;
+    let imported = import::from_django(&db, file, matches.get_flag("skip")).await;
+    let imported = imported.map_err(|error| StartError::Refused(format!("{path}: {error}")))?;
+    println!("{imported}");
+    if imported.refused.is_empty() || matches.get_flag("skip") {
+        return Ok(());
+    }
+    Err(StartError::Refused("nothing was imported: mend these rows, or leave them out with --skip".to_owned()))
+}
+
+/// For a container's health check: whether the program that these settings are of answers.
+async fn healthcheck(matches: &ArgMatches) -> Result<(), StartError> {
+    let raw = given(matches);
+    let bind = raw.get("LASTSEEN_BIND").unwrap_or("127.0.0.1:8000");
+    let refused = |problem: String| StartError::Refused(format!("LASTSEEN_BIND {problem}"));
+    let bind = bind.parse().map_err(|_| refused("must be an address with a port".to_owned()))?;
+    let scheme = if raw.get("LASTSEEN_TLS_CERTIFICATE").is_some() { "https" } else { "http" };
+    lastseen_worker::healthcheck::ask(scheme, bind).await.map_err(refused)
 }
 
 async fn create_admin(matches: &ArgMatches) -> Result<(), StartError> {

@@ -39,6 +39,7 @@ use crate::fast_path::{First, Heartbeats};
 use crate::flood::Flood;
 use crate::live::Live;
 use crate::live::door::Door;
+use crate::observe::{REQUEST_ID, TRACE_PARENT};
 use crate::routes::{routes, without_last_slash};
 use crate::tls::{Accept, Io};
 
@@ -234,7 +235,7 @@ fn listen(
         // Of its own for each thread: heartbeats that arrive on it share commands, on its own connection.
         let engine = service.engine.for_thread();
         let service = web::Data::new(service.on(engine.clone()));
-        let pulse = Pulse::new(engine);
+        let pulse = Pulse::measured(engine, metrics.batches.clone());
         let (live, tokens, metrics) = (live.clone(), tokens.clone(), metrics.clone());
         let door = Door {
             live,
@@ -267,7 +268,7 @@ fn listen(
                 }
             })
             .configure(routes)
-            .wrap(from_fn(crate::handlers::health::count))
+            .wrap(from_fn(crate::observe::observe))
             .wrap(headers.iter().cloned().fold(DefaultHeaders::new(), DefaultHeaders::add))
             .wrap(cors(&origins))
             .wrap(from_fn(without_last_slash));
@@ -320,8 +321,14 @@ fn give_up_on_the_silent(connection: &TcpStream) {
 fn cors(origins: &[String]) -> Cors {
     let cors = Cors::default()
         .allowed_methods([Method::GET, Method::POST, Method::PATCH, Method::DELETE])
-        .allowed_headers([header::AUTHORIZATION, header::CONTENT_TYPE, header::IF_NONE_MATCH])
-        .expose_headers([header::ETAG, header::RETRY_AFTER])
+        .allowed_headers([
+            header::AUTHORIZATION,
+            header::CONTENT_TYPE,
+            header::IF_NONE_MATCH,
+            REQUEST_ID,
+            TRACE_PARENT,
+        ])
+        .expose_headers([header::ETAG, header::RETRY_AFTER, REQUEST_ID])
         // A foreign origin's page is kept out by its browser: other clients send what they like as Origin.
         .block_on_origin_mismatch(false)
         .max_age(3_600);

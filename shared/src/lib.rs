@@ -5,6 +5,7 @@ pub mod account;
 pub mod db;
 pub mod demo;
 pub mod ids;
+pub mod import;
 pub mod limits;
 pub mod logging;
 pub mod models;

@@ -1,17 +1,20 @@
 //! Metrics, and whether the parts that a program stands on answer.
 
 use std::sync::atomic::AtomicU64;
+use std::time::Duration;
 
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
+use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 use serde::Serialize;
 
-use crate::db::Db;
-use crate::presence::Engine;
+use crate::db::{Db, Load};
+use crate::presence::transition::{Entry, Event};
+use crate::presence::{Engine, Reason};
 
 /// One label.
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
@@ -43,6 +46,49 @@ pub struct StatusClass {
     pub status: &'static str,
 }
 
+/// Which way a heartbeat has gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Way {
+    /// It was answered before the application, from the engine alone.
+    Fast,
+    /// It was answered by the application.
+    Slow,
+}
+
+/// What heartbeats are counted by.
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct Heartbeat {
+    path: &'static str,
+    outcome: &'static str,
+}
+
+/// What requests are timed by.
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+pub struct Request {
+    /// The route's pattern, not the path: there are as many as there are routes.
+    pub route: String,
+    /// The method, one of those that HTTP has.
+    pub method: &'static str,
+    /// `2xx` and so on.
+    pub status: &'static str,
+}
+
+/// What transitions are counted by.
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+pub struct Change {
+    /// `online` or `offline`.
+    pub kind: &'static str,
+    /// The reason's word.
+    pub reason: &'static str,
+}
+
+/// What the database's connections are counted by.
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+pub struct State {
+    /// In one word.
+    pub state: &'static str,
+}
+
 /// The status classes that answers are counted by.
 const CLASSES: [&str; 4] = ["2xx", "3xx", "4xx", "5xx"];
 
@@ -53,11 +99,43 @@ pub struct End {
     pub why: &'static str,
 }
 
+/// What is counted of a transition.
+#[derive(Clone, Copy, Debug)]
+pub struct Told {
+    online: bool,
+    reason: Reason,
+    late: Duration,
+}
+
+impl Told {
+    /// Of an entry of the stream, where it is a transition.
+    #[must_use]
+    pub fn of(entry: &Entry) -> Option<Self> {
+        let Event::Transition(transition) = &entry.event else { return None };
+        let late = entry.id.ms.saturating_sub(transition.at.0.max(0).unsigned_abs());
+        Some(Self { online: transition.online, reason: transition.reason, late: Duration::from_millis(late) })
+    }
+}
+
 /// The metrics of a process.
 pub struct Metrics {
     registry: Registry,
     /// Heartbeats answered, by outcome: one for each of [`CLASSES`], so that none is looked up by a heartbeat.
-    heartbeats: [Counter; 4],
+    heartbeats: [[Counter; 4]; 2],
+    /// Heartbeats that went to Redis in one command.
+    pub batches: Histogram,
+    /// How long requests took, in seconds.
+    pub request_seconds: Family<Request, Histogram>,
+    /// Users who are online as the database holds it.
+    pub online: Gauge,
+    /// Transitions written to the database.
+    pub transitions: Family<Change, Counter>,
+    /// How long after their deadline time-outs were noted, in seconds.
+    pub expiry_delay: Histogram,
+    /// The database's connections.
+    connections: Family<State, Gauge>,
+    /// Those who wait for one.
+    waiting: Gauge,
     /// HTTP requests answered, by status class, likewise.
     requests: [Counter; 4],
     /// Open WebSockets.
@@ -97,9 +175,28 @@ impl Metrics {
     #[must_use]
     pub fn new() -> Self {
         let mut registry = Registry::with_prefix("lastseen");
-        let heartbeats = Family::<Outcome, Counter>::default();
+        let version = vec![("version", env!("CARGO_PKG_VERSION"))];
+        registry.register("build", "What this is", Info::new(version));
+        let heartbeats = Family::<Heartbeat, Counter>::default();
         registry.register("heartbeats", "Heartbeats answered", heartbeats.clone());
-        let heartbeats = CLASSES.map(|outcome| heartbeats.get_or_create_owned(&Outcome { outcome }));
+        let heartbeats = ["fast", "slow"]
+            .map(|path| CLASSES.map(|outcome| heartbeats.get_or_create_owned(&Heartbeat { path, outcome })));
+        let batches = Histogram::new(exponential_buckets(1.0, 2.0, 11));
+        registry.register("heartbeat_batch_size", "Heartbeats that went to Redis in one command", batches.clone());
+        let seconds: fn() -> Histogram = || Histogram::new(exponential_buckets(0.001, 2.5, 10));
+        let request_seconds = Family::new_with_constructor(seconds);
+        registry.register("http_request_seconds", "How long requests took", request_seconds.clone());
+        let online = Gauge::default();
+        registry.register("users_online", "Users who are online as the database holds it", online.clone());
+        let transitions = Family::default();
+        registry.register("transitions", "Transitions written to the database", transitions.clone());
+        let expiry_delay = Histogram::new(exponential_buckets(0.05, 2.5, 10));
+        let help = "How long after their deadline time-outs were noted";
+        registry.register("expiry_delay_seconds", help, expiry_delay.clone());
+        let connections = Family::default();
+        registry.register("database_connections", "Connections to the database", connections.clone());
+        let waiting = Gauge::default();
+        registry.register("database_waiting", "Callers who wait for a connection", waiting.clone());
         let requests = Family::<StatusClass, Counter>::default();
         registry.register("http_requests", "HTTP requests answered", requests.clone());
         let requests = CLASSES.map(|status| requests.get_or_create_owned(&StatusClass { status }));
@@ -134,6 +231,13 @@ impl Metrics {
         Self {
             registry,
             heartbeats,
+            batches,
+            request_seconds,
+            online,
+            transitions,
+            expiry_delay,
+            connections,
+            waiting,
             requests,
             sockets,
             socket_ends,
@@ -150,18 +254,41 @@ impl Metrics {
         }
     }
 
-    /// Counts an answer by its HTTP status.
-    pub fn count_answer(&self, status: u16, is_heartbeat: bool) {
+    /// Counts an answer by its HTTP status, and by the way where it is a heartbeat's. Answers the status's class.
+    pub fn count_answer(&self, status: u16, heartbeat: Option<Way>) -> &'static str {
         let class = match status {
             200..300 => 0,
             300..400 => 1,
             400..500 => 2,
+            // A handshake for a socket: there is no other answer below 200.
+            ..200 => 0,
             _ => 3,
         };
         self.requests[class].inc();
-        if is_heartbeat {
-            self.heartbeats[class].inc();
+        if let Some(way) = heartbeat {
+            self.heartbeats[way as usize][class].inc();
         }
+        CLASSES[class]
+    }
+
+    /// Counts what was written to the database of one shard's stream.
+    pub fn count_transitions(&self, told: &[Told]) {
+        for Told { online, reason, late } in told {
+            let kind = if *online { "online" } else { "offline" };
+            self.transitions.get_or_create(&Change { kind, reason: reason.as_str() }).inc();
+            if !*online && *reason == Reason::Timeout {
+                self.expiry_delay.observe(late.as_secs_f64());
+            }
+        }
+    }
+
+    /// Notes how the database's connections are.
+    pub fn note_database(&self, db: &Db) {
+        let Load { busy, idle, waiting } = db.load();
+        for (state, n) in [("busy", busy), ("idle", idle)] {
+            self.connections.get_or_create(&State { state }).set(i64::from(n));
+        }
+        self.waiting.set(i64::try_from(waiting).unwrap_or(i64::MAX));
     }
 
     /// The OpenMetrics text.
@@ -201,4 +328,14 @@ pub async fn parts(db: &Db, engine: &Engine) -> Vec<Part> {
         part("database", database.err().map(|error| error.to_string())),
         part("presence", engine.err().map(|error| error.to_string())),
     ]
+}
+
+/// Notes how many users are online; where the database can't be asked, the number stays what it was.
+pub async fn note_online(metrics: &Metrics, db: &Db) {
+    match db.run(crate::models::open_counts::online).await {
+        Ok(online) => {
+            metrics.online.set(online);
+        }
+        Err(error) => log::debug!("how many are online is not known: {error}"),
+    }
 }

@@ -7,7 +7,7 @@ use actix_web::dev::Server;
 use actix_web::http::header;
 use actix_web::{App, HttpResponse, HttpServer, web};
 use lastseen_shared::service::Service;
-use lastseen_shared::telemetry::parts;
+use lastseen_shared::telemetry::{note_online, parts};
 
 use crate::board::{self, Board};
 use crate::context::Context;
@@ -50,6 +50,8 @@ async fn metrics(context: web::Data<Context>) -> HttpResponse {
     if let Err(error) = note_backlog(&context).await {
         log::warn!("what is due to webhooks is not known: {error}");
     }
+    note_online(&context.metrics, &context.db).await;
+    context.metrics.note_database(&context.db);
     let mut text = context.metrics.encode();
     if let Ok(depth) = context.queue.depth().await {
         text = text.replace("# EOF\n", &format!("{}# EOF\n", depth.as_metric()));

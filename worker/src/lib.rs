@@ -15,6 +15,7 @@ pub mod board;
 pub mod consume;
 pub mod context;
 pub mod deliver;
+pub mod healthcheck;
 pub mod http;
 pub mod jobs;
 pub mod program;

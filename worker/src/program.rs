@@ -21,7 +21,7 @@ use lastseen_shared::telemetry::Metrics;
 
 use crate::context::Context;
 use crate::deliver::{Deliverer, Sender, SystemResolver};
-use crate::{http, startup};
+use crate::{healthcheck, http, startup};
 
 /// How long the queue remembers a tick: longer than replicas' clocks differ.
 const TICK_MEMORY: Duration = Duration::from_secs(600);
@@ -42,8 +42,22 @@ pub async fn run() -> Result<(), StartError> {
         .about("Lastseen's worker: runs the jobs and follows the transitions, beside any number of replicas")
         .version(env!("CARGO_PKG_VERSION"))
         .args(flags())
+        .subcommand(
+            Command::new("healthcheck")
+                .about("Ask the worker at LASTSEEN_WORKER_BIND whether it is alive, for containers")
+                .args(flags()),
+        )
         .get_matches();
-    start_logging(matches.get_one::<String>("RUST_LOG").map(String::as_str));
+    if let Some(("healthcheck", matches)) = matches.subcommand() {
+        let raw = given(matches);
+        let bind = raw.get("LASTSEEN_WORKER_BIND").unwrap_or("127.0.0.1:8001");
+        let bind = bind.parse().map_err(|_| "LASTSEEN_WORKER_BIND must be an address with a port")?;
+        return Ok(healthcheck::ask("http", bind)
+            .await
+            .map_err(|problem| format!("LASTSEEN_WORKER_BIND {problem}"))?);
+    }
+    let value = |name| matches.get_one::<String>(name).map(String::as_str);
+    start_logging(value("RUST_LOG"), value("LASTSEEN_LOG_FORMAT"));
     let settings = Settings::check(&given(&matches), Form::Distributed)?;
     let redis_settings = settings.redis.as_ref().ok_or("REDIS_URL is required")?;
     let redis = Redis::new(redis_settings).map_err(|problem| format!("REDIS_URL {problem}"))?;

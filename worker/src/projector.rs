@@ -14,7 +14,7 @@ use lastseen_shared::presence::engine::Work;
 use lastseen_shared::presence::transition::{Entry, Event, TransitionId};
 use lastseen_shared::queue::Job;
 use lastseen_shared::signals::Signal;
-use lastseen_shared::telemetry::Shard;
+use lastseen_shared::telemetry::{Shard, Told};
 use lastseen_shared::timestamp::Timestamp;
 use tokio::sync::watch;
 
@@ -93,6 +93,7 @@ impl Projector {
         let shards = self.context.engine.shards();
         let users = users_of(&stretch.entries);
         let telling = self.context.presence.telling();
+        let told: Vec<Told> = stretch.entries.iter().filter_map(Told::of).collect();
         let (to, count, entries) = (next.clone(), stretch.entries.len(), stretch.entries);
         let applied = self
             .context
@@ -108,6 +109,7 @@ impl Projector {
         self.push(written.notifications);
         self.deliver(written.webhooks);
         self.context.metrics.projected.get_or_create(&Shard { shard }).inc_by(count as u64);
+        self.context.metrics.count_transitions(&told);
         self.committed.push_back((Instant::now(), next.id, users));
         self.offset = Some(Some(next));
         Ok(Step::Wrote(count))

@@ -6,7 +6,7 @@ use std::pin::Pin;
 
 use actix_web::dev::Payload;
 use actix_web::http::header::{self, HeaderMap};
-use actix_web::{FromRequest, HttpRequest, web};
+use actix_web::{FromRequest, HttpMessage, HttpRequest, web};
 use lastseen_shared::account::Role;
 use lastseen_shared::models::Actor;
 use lastseen_shared::presence::engine::Touch;
@@ -15,6 +15,7 @@ use lastseen_shared::refusal::{Code, Refusal};
 use lastseen_shared::service::{Alive, Asker, Claimed, Service};
 
 use super::tokens::{Access, Tokens};
+use crate::observe::Sender;
 use crate::problem::Problem;
 
 /// Whoever holds a token of ours, of a session that may have ended: for log-out, which is no sign of life.
@@ -43,7 +44,9 @@ fn bearer(request: &HttpRequest) -> Result<Access, Problem> {
         || Refusal::new(Code::TokenInvalid, "send an access token: Authorization: Bearer …").about("Authorization");
     let token = bearer_token(request.headers()).ok_or_else(missing)?;
     let tokens = request.app_data::<web::Data<Tokens>>().ok_or(Code::Internal)?;
-    Ok(tokens.read(token)?)
+    let access = tokens.read(token)?;
+    request.extensions_mut().insert(Sender(access.claimed.user));
+    Ok(access)
 }
 
 /// The token of `Authorization: Bearer …`, where there is one.

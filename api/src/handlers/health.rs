@@ -1,13 +1,10 @@
 //! Whether this process is alive and ready, and its metrics.
 
-use actix_web::body::MessageBody;
-use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header;
-use actix_web::middleware::Next;
 use actix_web::{HttpResponse, web};
 use lastseen_shared::queue::Queue;
 use lastseen_shared::service::Service;
-use lastseen_shared::telemetry::{Metrics, parts};
+use lastseen_shared::telemetry::{Metrics, note_online, parts};
 
 /// Alive.
 #[utoipa::path(get, path = "/healthz", tag = "operations", responses((status = 200)))]
@@ -27,32 +24,15 @@ pub async fn ready(service: web::Data<Service>) -> HttpResponse {
 /// Metrics for Prometheus.
 #[utoipa::path(get, path = "/metrics", tag = "operations", responses((status = 200)))]
 pub async fn metrics(metrics: web::Data<Metrics>, service: web::Data<Service>) -> HttpResponse {
-    let mut text = metrics.encode();
+    metrics.note_database(&service.db);
     // Where there are workers, they tell.
+    if service.queue.is_some() {
+        note_online(&metrics, &service.db).await;
+    }
+    let mut text = metrics.encode();
     if let Some(Queue::Memory(queue)) = &service.queue {
         text = text.replace("# EOF\n", &format!("{}# EOF\n", queue.depth().as_metric()));
     }
     let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
     HttpResponse::Ok().insert_header((header::CONTENT_TYPE, kind)).body(text)
-}
-
-/// A middleware that counts answers.
-///
-/// # Errors
-/// The handler's own.
-pub async fn count(
-    request: ServiceRequest,
-    next: Next<impl MessageBody>,
-) -> Result<ServiceResponse<impl MessageBody>, actix_web::Error> {
-    let metrics = request.app_data::<web::Data<Metrics>>().cloned();
-    let is_heartbeat = request.path().starts_with("/api/users/heartbeat");
-    let answer = next.call(request).await;
-    if let Some(metrics) = metrics {
-        let status = match &answer {
-            Ok(answer) => answer.status(),
-            Err(error) => error.as_response_error().status_code(),
-        };
-        metrics.count_answer(status.as_u16(), is_heartbeat);
-    }
-    answer
 }

@@ -19,6 +19,7 @@ use super::Live;
 use super::socket::{Socket, close, upgrade_required};
 use super::wire::Wire;
 use crate::auth::tokens::Tokens;
+use crate::observe::{Line, REQUEST_ID, given_id, log_request, made_up_id};
 use crate::problem::Problem;
 use crate::tls::Io;
 
@@ -46,8 +47,15 @@ impl Door {
     /// # Errors
     /// Where the client is gone.
     pub async fn open(self, request: Request, mut connection: Framed<Io, h1::Codec>) -> Result<(), actix_web::Error> {
+        let id = given_id(request.headers()).unwrap_or_else(made_up_id);
+        let log = |status: StatusCode| {
+            let (status, route) = (status.as_u16(), "/api/ws/");
+            log_request(&Line { id: &id, method: "GET", route, status, took_ms: 0.0, user: None });
+        };
         match self.answer(&request) {
-            Ok(answer) => {
+            Ok(mut answer) => {
+                log(answer.status());
+                answer.headers_mut().insert(REQUEST_ID, id);
                 connection.send(h1::Message::Item((answer, BodySize::None))).await?;
                 let token = offered(request.headers()).token;
                 let parts = connection.into_parts();
@@ -65,7 +73,9 @@ impl Door {
             Err(refusal) => {
                 let answer: Response<BoxBody> = Problem::from(refusal).error_response().into();
                 let mut answer = answer.map_body(|_, body| body.try_into_bytes().unwrap_or_default());
-                self.metrics.count_answer(answer.status().as_u16(), false);
+                self.metrics.count_answer(answer.status().as_u16(), None);
+                log(answer.status());
+                answer.headers_mut().insert(REQUEST_ID, id);
                 if answer.status() == StatusCode::METHOD_NOT_ALLOWED {
                     answer.headers_mut().insert(header::ALLOW, header::HeaderValue::from_static("GET"));
                 }

@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::oneshot;
 
 use super::Password;
+use super::django::{self, DjangoHash};
 
 /// How much the hashing threads yield, as niceness: they have a ninth of the weight of a thread of niceness 0, so that on
 /// a machine that is full of other work passwords are still hashed, if slowly.
@@ -99,11 +100,16 @@ impl Hasher {
     /// # Errors
     /// [`HashError::Busy`] where the queue is full.
     pub async fn verify(&self, password: Password, hash: Option<String>) -> Result<bool, HashError> {
+        let hash = hash.filter(|hash| django::has_password(hash));
+        let is_djangos = hash.as_deref().is_some_and(DjangoHash::is_one);
         // A password that can't have been hashed is compared all the same, for the time it takes.
-        let known = hash.is_some() && password.is_hashable();
+        let known = hash.is_some() && (password.is_hashable() || is_djangos);
         let hash = hash.unwrap_or_else(|| self.inner.dummy.clone());
         let matches = self
             .run(move || {
+                if is_djangos {
+                    return Ok(DjangoHash::parse(&hash).is_ok_and(|django| django.verify(password.bytes())));
+                }
                 let bytes = if password.is_hashable() { password.bytes() } else { b"too long" };
                 bcrypt::verify(bytes, &hash)
             })

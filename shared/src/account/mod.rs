@@ -1,5 +1,6 @@
 //! What an account is and may: its status and role, names and addresses, passwords, its own words.
 
+pub mod django;
 pub mod hashing;
 pub mod names;
 pub mod password;

@@ -43,6 +43,11 @@ impl Gate {
         Self { places, waiting: Arc::default(), most: connections * WAITING }
     }
 
+    /// How many wait.
+    pub(super) fn waiting(&self) -> usize {
+        self.waiting.load(Ordering::Relaxed)
+    }
+
     /// Waits for a place, for `within` at the most; in the order of arrival.
     ///
     /// # Errors

@@ -187,6 +187,17 @@ pub fn sqlite_connection(path: &Path) -> Result<SqliteConnection, diesel::r2d2::
     Ok(connection)
 }
 
+/// How a pool's connections are at a moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Load {
+    /// Connections that somebody works with.
+    pub busy: u32,
+    /// Connections that nobody works with.
+    pub idle: u32,
+    /// Callers who wait for one.
+    pub waiting: usize,
+}
+
 /// The database, through a pool. Cheap to clone.
 #[derive(Clone)]
 pub struct Db {
@@ -223,6 +234,14 @@ impl Db {
             .error_handler(Box::new(diesel::r2d2::LoggingErrorHandler))
             .build_unchecked(manager);
         Ok(Self { pool, gate: Gate::new(connections), address, queries })
+    }
+
+    /// How its connections are.
+    #[must_use]
+    pub fn load(&self) -> Load {
+        let state = self.pool.state();
+        let idle = state.idle_connections;
+        Load { busy: state.connections.saturating_sub(idle), idle, waiting: self.gate.waiting() }
     }
 
     /// Which database this is.

@@ -134,6 +134,30 @@ struct ChangeRow<'a> {
     updated_at_ms: i64,
 }
 
+/// An account that was made elsewhere.
+#[derive(Clone, Debug)]
+pub struct ImportedAccount {
+    /// Its id there, and here.
+    pub id: UserId,
+    /// The rest of it.
+    pub account: NewAccount,
+    /// When it was made there.
+    pub created_at: Timestamp,
+    /// When its user was last seen there.
+    pub last_seen: Option<Timestamp>,
+}
+
+/// Who has an imported account's id, name or address already.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Found {
+    /// Nobody: it was made.
+    Nobody,
+    /// An account of the same id and name: it was left alone.
+    Itself,
+    /// Another account, as a sentence for the operator: nothing was written.
+    Another(String),
+}
+
 /// Why an account was not written.
 #[derive(Debug, thiserror::Error)]
 pub enum WriteError {
@@ -268,6 +292,64 @@ impl Account {
         Ok(Self::try_from(row)?)
     }
 
+    /// Makes an account that was made elsewhere, under its id there. Within the caller's transaction, at whose end
+    /// [`Self::count_ids_on`] is to be called.
+    ///
+    /// # Errors
+    /// [`DbError`].
+    pub fn import_within(connection: &mut AnyConnection, new: &ImportedAccount) -> Result<Found, DbError> {
+        let ImportedAccount { id, account, created_at, last_seen } = new;
+        let (name, email) = (account.username.key(), account.email.key());
+        let same = accounts::id.eq(id.0).or(accounts::username_key.eq(name)).or(accounts::email_key.eq(email));
+        let keys = (accounts::id, accounts::username_key);
+        let found: Vec<(i64, String)> = accounts::table.filter(same).select(keys).load(connection)?;
+        if found.iter().any(|(other, other_name)| *other == id.0 && other_name == name) {
+            return Ok(Found::Itself);
+        }
+        if let Some((other, other_name)) = found.first() {
+            let what = match (*other == id.0, other_name == name) {
+                (true, _) => "id",
+                (_, true) => "username",
+                _ => "email",
+            };
+            return Ok(Found::Another(format!("account {other} has this {what} already")));
+        }
+        let row = InsertRow {
+            username: account.username.as_str(),
+            username_key: name,
+            email: account.email.as_str(),
+            email_key: email,
+            password_hash: &account.password_hash,
+            role: account.role.as_str(),
+            status: account.standing.status.as_str(),
+            is_active: account.standing.is_active,
+            created_at_ms: created_at.0,
+            updated_at_ms: Timestamp::now().0,
+        };
+        let values = (accounts::id.eq(id.0), &row);
+        on_either!(connection, c => diesel::insert_into(accounts::table).values(values).execute(c))?;
+        let seen = last_seen.map_or(0, |at| at.0);
+        let seen = (presence::user_id.eq(id.0), presence::last_seen_ms.eq(seen));
+        diesel::insert_into(presence::table).values(seen).execute(connection)?;
+        Ok(Found::Nobody)
+    }
+
+    /// Has the next id be one above all that there are. SQLite sees to that by itself.
+    ///
+    /// # Errors
+    /// [`DbError`].
+    pub fn count_ids_on(connection: &mut AnyConnection) -> Result<(), DbError> {
+        if let AnyConnection::Postgresql(pg) = connection {
+            diesel::sql_query(
+                "SELECT setval(pg_get_serial_sequence('accounts', 'id'), GREATEST(max(id), \
+                 (SELECT last_value FROM pg_sequences WHERE sequencename = 'accounts_id_seq' AND schemaname = current_schema()))) \
+                 FROM accounts HAVING max(id) IS NOT NULL",
+            )
+            .execute(pg)?;
+        }
+        Ok(())
+    }
+
     /// Changes the account and answers what it is then; `None` where there is none. Within the caller's transaction.
     ///
     /// # Errors
@@ -299,6 +381,15 @@ impl Account {
         };
         diesel::update(accounts::table.find(id.0)).set(&row).execute(connection)?;
         Ok(Self::find(connection, id)?)
+    }
+
+    /// Puts another hash of the same password in the place of `old`, where it still stands there.
+    ///
+    /// # Errors
+    /// [`DbError`].
+    pub fn rehash(connection: &mut AnyConnection, id: UserId, old: &str, new: &str) -> Result<bool, DbError> {
+        let row = accounts::table.find(id.0).filter(accounts::password_hash.eq(old));
+        Ok(diesel::update(row).set(accounts::password_hash.eq(new)).execute(connection)? > 0)
     }
 
     /// Deletes the account and what is held of its presence; its sessions go with it. Within the caller's transaction.

@@ -14,7 +14,7 @@ pub mod intervals;
 pub mod listening;
 pub mod months;
 pub mod notification;
-mod open_counts;
+pub mod open_counts;
 pub mod privacy;
 pub mod projection;
 pub mod session;

@@ -46,6 +46,16 @@ pub(super) fn count(connection: &mut AnyConnection, part: i32, opened: &Opened) 
     Ok(())
 }
 
+/// How many users are online as the database holds it.
+///
+/// # Errors
+/// [`DbError`].
+pub fn online(connection: &mut AnyConnection) -> Result<i64, DbError> {
+    let mut statement = Statement::on(connection);
+    statement.push("SELECT '' AS platform, CAST(COALESCE(SUM(open), 0) AS BIGINT) AS n FROM presence_open_counts");
+    Ok(statement.load::<Platforms>(connection)?.iter().map(|row| row.n).sum())
+}
+
 /// Deletes what is held of a user's past, within the caller's transaction. Finished statistics stay, as numbers.
 ///
 /// # Errors

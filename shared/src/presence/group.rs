@@ -10,6 +10,8 @@ use std::future::poll_fn;
 use std::rc::Rc;
 use std::task::{Poll, Waker};
 
+use prometheus_client::metrics::histogram::Histogram;
+
 use super::engine::Touch;
 use super::memory::MemoryEngine;
 use super::redis::RedisEngine;
@@ -36,6 +38,8 @@ enum Kind {
 
 struct Inner {
     engine: RedisEngine,
+    /// How many went out together.
+    sizes: Option<Histogram>,
     lane: RefCell<Lane>,
 }
 
@@ -70,8 +74,19 @@ impl Pulse {
     pub fn new(engine: Engine) -> Self {
         Self(match engine {
             Engine::Memory(engine) => Kind::Memory(engine),
-            Engine::Redis(engine) => Kind::Redis(Rc::new(Inner { engine, lane: RefCell::default() })),
+            Engine::Redis(engine) => Kind::Redis(Rc::new(Inner { engine, sizes: None, lane: RefCell::default() })),
         })
+    }
+
+    /// The same, and the size of each batch is noted.
+    #[must_use]
+    pub fn measured(engine: Engine, sizes: Histogram) -> Self {
+        match engine {
+            Engine::Redis(engine) => {
+                Self(Kind::Redis(Rc::new(Inner { engine, sizes: Some(sizes), lane: RefCell::default() })))
+            }
+            memory @ Engine::Memory(_) => Self::new(memory),
+        }
     }
 
     /// Sends one heartbeat.
@@ -160,6 +175,9 @@ async fn fly(inner: Rc<Inner>) {
             }
         };
         let touches = batch.touches.take();
+        if let Some(sizes) = &inner.sizes {
+            sizes.observe(f64::from(u32::try_from(touches.len()).unwrap_or(u32::MAX)));
+        }
         let answers = inner.engine.touch_all(&touches).await;
         // Set once, here only.
         let _ = batch.answers.set(answers);

@@ -2,6 +2,7 @@
 
 use super::refresh::Seed;
 use super::{Outcome, RefreshToken, Service};
+use crate::account::django::DjangoHash;
 use crate::account::{Password, names};
 use crate::db::write_transaction;
 use crate::ids::{SessionId, UserId};
@@ -87,14 +88,36 @@ impl Service {
             false => None,
         };
         let hash = account.as_ref().map(|account| account.password_hash.clone());
-        let right = self.inner.hasher.verify(password, hash).await?;
-        let Some(account) = account.filter(|_| right) else {
+        let right = self.inner.hasher.verify(password.clone(), hash).await?;
+        let account = match account.filter(|_| right) {
+            Some(account) => self.with_bcrypt(account, password).await?,
+            None => None,
+        };
+        let Some(account) = account else {
             self.limits.failed(&limits::LOG_IN, &tries).await;
             self.limits.failed(&limits::LOG_IN_ADDRESS, address).await;
             return Err(Code::InvalidCredentials.into());
         };
         self.limits.succeeded(&limits::LOG_IN, &tries).await;
         Ok(account)
+    }
+
+    /// The account whose password was right, with a hash of bcrypt's where it was imported with another: the only moment at
+    /// which the password is known. `None` where another has taken its place meanwhile.
+    async fn with_bcrypt(&self, mut account: Account, password: Password) -> Outcome<Option<Account>> {
+        if !DjangoHash::is_one(&account.password_hash) || !password.is_hashable() {
+            return Ok(Some(account));
+        }
+        let hash = self.inner.hasher.hash(password.clone()).await?;
+        let (user, old, new) = (account.id, account.password_hash.clone(), hash.clone());
+        if self.db.run(move |c| Account::rehash(c, user, &old, &new)).await? {
+            account.password_hash = hash;
+            return Ok(Some(account));
+        }
+        // Two who log in at once for the first time: the other was quicker. Or it is another password now.
+        let Some(account) = self.db.run(move |c| Account::find(c, user)).await? else { return Ok(None) };
+        let right = self.inner.hasher.verify(password, Some(account.password_hash.clone())).await?;
+        Ok(Some(account).filter(|_| right))
     }
 
     /// Makes a session and brings it online; `None` where it was ended as it began.

@@ -16,6 +16,7 @@ use ipnet::IpNet;
 
 use crate::account::{Email, Password, Username};
 use crate::db::Address;
+use crate::logging::LogFormat;
 use crate::redis_client::{Redis, RedisSettings};
 
 use presence::presence;
@@ -160,6 +161,8 @@ impl Settings {
         let allow_private = r.required("LASTSEEN_WEBHOOK_ALLOW_PRIVATE", |text| {
             text.parse::<bool>().map_err(|_| "must be true or false".to_owned())
         });
+        // The log began before anything was checked.
+        let _ = r.required("LASTSEEN_LOG_FORMAT", str::parse::<LogFormat>);
         let settings = database.zip(redis).zip(presence).zip(accounts).zip(http).zip(worker).zip(allow_private).map(
             |((((((database, redis), presence), accounts), http), worker), webhooks_allow_private)| Self {
                 form,

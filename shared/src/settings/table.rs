@@ -130,5 +130,6 @@ pub const SETTINGS: &[Setting] = &[
     depends("LASTSEEN_THREADS", "Event loops of the API [as many as there are cores]"),
     plain("LASTSEEN_DATABASE_CONNECTIONS", "10", "Connections to the database at most, of each process"),
     plain("LASTSEEN_WORKER_CONCURRENCY", "4", "Jobs that a worker runs at a time"),
+    plain("LASTSEEN_LOG_FORMAT", "text", "What a line of the log looks like: text, or json"),
     plain("RUST_LOG", "info", "What is logged: error, warn, info, debug or trace, or by module"),
 ];

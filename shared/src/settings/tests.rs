@@ -85,6 +85,7 @@ fn every_bad_value_is_named() {
         ("LASTSEEN_THREADS", "0"),
         ("LASTSEEN_DATABASE_CONNECTIONS", "none"),
         ("LASTSEEN_WORKER_CONCURRENCY", "0"),
+        ("LASTSEEN_LOG_FORMAT", "xml"),
     ];
     for (variable, value) in rows {
         let error = check(Form::Distributed, &[(variable, value)]).expect_err(variable).to_string();
