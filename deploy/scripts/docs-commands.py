@@ -11,7 +11,8 @@ that is a problem must have been announced. The line before a block may say
     <!-- expected: 401 -->          these problems are what it shows; several with spaces between
 
 Whatever else is a program (`ts`, `tsx`, `bash` and so on) is never run and must say why. PROGRAM is lastseen-api.
-Addresses of the server on port 8000, or of a worker on 8001, become those of the server that was started.
+Addresses of the server on port 8000, or of a worker on 8001, become those of the server that was started; `lastseen-api`
+is PROGRAM.
 """
 
 import glob
@@ -187,10 +188,13 @@ def run_page(program, page, to_run):
     with open(os.path.join(tools, "curl"), "w", encoding="utf-8") as file:
         file.write(CURL.format(curl=shlex.quote(shutil.which("curl") or "/usr/bin/curl")))
     os.chmod(file.name, 0o755)
+    os.symlink(program, os.path.join(tools, "lastseen-api"))
     server = Server(program, folder)
     try:
         server.wait_until_ready()
-        environment = os.environ | TIMES | {"NOTES": notes, "PATH": f"{tools}:{os.environ['PATH']}"}
+        # What the caller's own installation is set to is none of the examples' business.
+        own = {name: value for name, value in os.environ.items() if not name.startswith(("LASTSEEN_", "DATABASE_URL", "REDIS_URL"))}
+        environment = own | TIMES | {"NOTES": notes, "PATH": f"{tools}:{os.environ['PATH']}"}
 
         def save(name, text):
             path = os.path.join(work, name)
