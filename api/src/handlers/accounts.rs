@@ -183,15 +183,21 @@ pub async fn log_out(admin: Admin, service: web::Data<Service>, request: HttpReq
 /// An entry of the audit log.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct AuditShape {
+    /// Growing.
     id: i64,
     /// RFC 3339.
     at: String,
     /// Who; null for the operator.
     actor_id: Option<i64>,
+    /// The name of that.
     actor: String,
+    /// What was done.
     action: String,
+    /// To whom.
     target_id: Option<i64>,
+    /// The name of that.
     target: String,
+    /// Why, where the admin said so.
     reason: Option<String>,
     /// What changed.
     #[schema(value_type = Option<Object>)]

@@ -16,7 +16,9 @@ use crate::shapes::{ContactShape, MeShape, NotificationShape};
 /// A session, over or not.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct SessionShape {
+    /// The session's id.
     id: i64,
+    /// The device's name.
     device: Option<String>,
     /// What kind of device: `web`, `ios`, …
     platform: String,
@@ -29,6 +31,7 @@ pub struct SessionShape {
     /// RFC 3339; null where it was not ended.
     #[schema(value_type = Option<String>, format = DateTime)]
     ended_at: Option<Timestamp>,
+    /// What ended it.
     end_reason: Option<&'static str>,
 }
 
@@ -38,7 +41,9 @@ pub struct ActionShape {
     /// RFC 3339.
     #[schema(value_type = String, format = DateTime)]
     at: Timestamp,
+    /// What was done.
     action: String,
+    /// Why, where the admin said so.
     reason: Option<String>,
 }
 
@@ -48,11 +53,13 @@ pub struct ExportAnswer {
     /// RFC 3339.
     #[schema(value_type = String, format = DateTime)]
     exported_at: Timestamp,
+    /// One's own profile.
     user: MeShape,
     /// The newest first.
     sessions: Vec<SessionShape>,
     /// The newest first.
     history: Vec<IntervalShape>,
+    /// By name.
     contacts: Vec<ContactShape>,
     /// The newest first.
     notifications: Vec<NotificationShape>,

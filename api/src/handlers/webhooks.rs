@@ -59,9 +59,13 @@ pub struct LastDeliveryShape {
 /// A webhook.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct WebhookShape {
+    /// The webhook's id.
     id: i64,
+    /// Where events are sent.
     url: String,
+    /// Which events.
     events: Vec<String>,
+    /// What it is for.
     description: Option<String>,
     /// Whether it is sent anything.
     enabled: bool,
@@ -105,6 +109,7 @@ pub struct SecretAnswer {
 /// An event on its way to a webhook.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct DeliveryShape {
+    /// The delivery's id.
     id: i64,
     /// The header `webhook-id`: the same at each attempt.
     webhook_id: String,

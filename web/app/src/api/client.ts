@@ -3,8 +3,11 @@ import { session } from "../session";
 import { noteServerTime } from "../lib/clock";
 import type { paths } from "./schema";
 
+/** What is asked for: some answers come as CSV, too. */
+type Json = "application/json" | "application/problem+json";
+
 /** Calls that need a log-in. */
-export const api = createClient<paths>({
+export const api = createClient<paths, Json>({
   baseUrl: window.location.origin,
   // The browser keeps no copy of answers: nothing is to be read after log-out, and ETags are handled here.
   cache: "no-store",
@@ -17,4 +20,4 @@ export const api = createClient<paths>({
 });
 
 /** Calls that anyone may make. */
-export const openApi = createClient<paths>({ baseUrl: window.location.origin, cache: "no-store" });
+export const openApi = createClient<paths, Json>({ baseUrl: window.location.origin, cache: "no-store" });

@@ -9,8 +9,10 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * The public keys of access tokens, as a JSON Web Key Set. A token that one of them verifies may be of a session that has
-         *     ended since: ask the API where that matters.
+         * The public keys of access tokens, as a JSON Web Key Set
+         * @description A token that one of them verifies may be of a session that has ended since: ask the API where that matters.
+         *
+         *     For anyone.
          */
         get: {
             parameters: {
@@ -27,6 +29,20 @@ export interface paths {
                         [name: string]: unknown;
                     };
                     content: {
+                        /**
+                         * @example {
+                         *       "keys": [
+                         *         {
+                         *           "alg": "EdDSA",
+                         *           "crv": "Ed25519",
+                         *           "kid": "Qmjcwmxq",
+                         *           "kty": "OKP",
+                         *           "use": "sig",
+                         *           "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"
+                         *         }
+                         *       ]
+                         *     }
+                         */
                         "application/json": components["schemas"]["KeysAnswer"];
                     };
                 };
@@ -47,7 +63,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** What clients need to know of this installation. */
+        /**
+         * What clients need to know of this installation
+         * @description For anyone.
+         */
         get: {
             parameters: {
                 query?: never;
@@ -63,6 +82,18 @@ export interface paths {
                         [name: string]: unknown;
                     };
                     content: {
+                        /**
+                         * @example {
+                         *       "admin_refresh_seconds": 10,
+                         *       "away_after_seconds": 300,
+                         *       "heartbeat_interval_seconds": 30,
+                         *       "inactivity_timeout_seconds": 120,
+                         *       "registration": "open",
+                         *       "timeout_max_seconds": 3600,
+                         *       "timeout_min_seconds": 120,
+                         *       "version": "0.1.0"
+                         *     }
+                         */
                         "application/json": components["schemas"]["ConfigAnswer"];
                     };
                 };
@@ -83,7 +114,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** One's contacts, requests of both kinds, and whom one has blocked, with their presence. */
+        /**
+         * One's contacts, requests of both kinds, and whom one has blocked, with their presence
+         * @description For whoever is logged in.
+         */
         get: {
             parameters: {
                 query?: never;
@@ -99,10 +133,34 @@ export interface paths {
                         [name: string]: unknown;
                     };
                     content: {
+                        /**
+                         * @example {
+                         *       "contacts": [
+                         *         {
+                         *           "id": 3,
+                         *           "notify": "once",
+                         *           "presence": {
+                         *             "availability": "available",
+                         *             "emoji": "☕",
+                         *             "last_seen": "2026-01-01T12:00:00.000Z",
+                         *             "online_status": "online",
+                         *             "online_until": "2026-01-01T12:02:00.000Z",
+                         *             "reason": "heartbeat",
+                         *             "text": "In a meeting",
+                         *             "user_id": 2
+                         *           },
+                         *           "since": "2026-01-01T12:00:00.000Z",
+                         *           "state": "accepted",
+                         *           "user_id": 3,
+                         *           "username": "bob"
+                         *         }
+                         *       ]
+                         *     }
+                         */
                         "application/json": components["schemas"]["ContactsAnswer"];
                     };
                 };
-                /** @description `token_invalid`, `token_expired`, `session_ended`, `refresh_reused`, `invalid_credentials` */
+                /** @description `token_invalid`, `token_expired`, `session_ended` */
                 401: {
                     headers: {
                         [name: string]: unknown;
@@ -111,7 +169,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
-                /** @description `forbidden`, `account_suspended`, `account_banned`, `account_pending`, `account_inactive`, `registration_closed`, `hidden_by_privacy` */
+                /** @description `account_suspended`, `account_banned`, `account_pending`, `account_inactive` */
                 403: {
                     headers: {
                         [name: string]: unknown;
@@ -150,7 +208,10 @@ export interface paths {
             };
         };
         put?: never;
-        /** Ask a user to be a contact; accepts at once where it has asked already. */
+        /**
+         * Ask a user to be a contact; accepts at once where it has asked already
+         * @description For whoever is logged in.
+         */
         post: {
             parameters: {
                 query?: never;
@@ -160,6 +221,11 @@ export interface paths {
             };
             requestBody: {
                 content: {
+                    /**
+                     * @example {
+                     *       "user_id": 3
+                     *     }
+                     */
                     "application/json": components["schemas"]["ContactBody"];
                 };
             };
@@ -170,10 +236,32 @@ export interface paths {
                         [name: string]: unknown;
                     };
                     content: {
+                        /**
+                         * @example {
+                         *       "contact": {
+                         *         "id": 3,
+                         *         "notify": "once",
+                         *         "presence": {
+                         *           "availability": "available",
+                         *           "emoji": "☕",
+                         *           "last_seen": "2026-01-01T12:00:00.000Z",
+                         *           "online_status": "online",
+                         *           "online_until": "2026-01-01T12:02:00.000Z",
+                         *           "reason": "heartbeat",
+                         *           "text": "In a meeting",
+                         *           "user_id": 2
+                         *         },
+                         *         "since": "2026-01-01T12:00:00.000Z",
+                         *         "state": "accepted",
+                         *         "user_id": 3,
+                         *         "username": "bob"
+                         *       }
+                         *     }
+                         */
                         "application/json": components["schemas"]["ContactAnswer"];
                     };
                 };
-                /** @description `bad_request`, `malformed_json`, `invalid_query`, `invalid_cursor` */
+                /** @description `bad_request`, `malformed_json` */
                 400: {
                     headers: {
                         [name: string]: unknown;
@@ -182,7 +270,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
-                /** @description `token_invalid`, `token_expired`, `session_ended`, `refresh_reused`, `invalid_credentials` */
+                /** @description `token_invalid`, `token_expired`, `session_ended` */
                 401: {
                     headers: {
                         [name: string]: unknown;
@@ -191,7 +279,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
-                /** @description `forbidden`, `account_suspended`, `account_banned`, `account_pending`, `account_inactive`, `registration_closed`, `hidden_by_privacy` */
+                /** @description `account_suspended`, `account_banned`, `account_pending`, `account_inactive` */
                 403: {
                     headers: {
                         [name: string]: unknown;
@@ -200,7 +288,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
-                /** @description `not_found`, `user_not_found`, `session_not_found`, `contact_not_found`, `notification_not_found`, `webhook_not_found`, `delivery_not_found` */
+                /** @description `user_not_found` */
                 404: {
                     headers: {
                         [name: string]: unknown;
@@ -209,7 +297,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
-                /** @description `username_taken`, `email_taken`, `not_yourself`, `last_admin`, `already_contact`, `user_blocked`, `too_many_contacts`, `too_many_webhooks`, `webhook_disabled` */
+                /** @description `already_contact`, `user_blocked`, `too_many_contacts` */
                 409: {
                     headers: {
                         [name: string]: unknown;
@@ -236,7 +324,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
-                /** @description `invalid_frame`, `invalid_field`, `weak_password` */
+                /** @description `invalid_field` */
                 422: {
                     headers: {
                         [name: string]: unknown;
@@ -290,12 +378,16 @@ export interface paths {
         get?: never;
         put?: never;
         post?: never;
-        /** Remove a contact, withdraw or decline a request, or unblock. */
+        /**
+         * Remove a contact, withdraw or decline a request, or unblock
+         * @description For whoever is logged in.
+         */
         delete: {
             parameters: {
                 query?: never;
                 header?: never;
                 path: {
+                    /** @description The other user's id */
                     id: number;
                 };
                 cookie?: never;
@@ -309,7 +401,7 @@ export interface paths {
                     };
                     content?: never;
                 };
-                /** @description `token_invalid`, `token_expired`, `session_ended`, `refresh_reused`, `invalid_credentials` */
+                /** @description `token_invalid`, `token_expired`, `session_ended` */
                 401: {
                     headers: {
                         [name: string]: unknown;
@@ -318,7 +410,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
-                /** @description `forbidden`, `account_suspended`, `account_banned`, `account_pending`, `account_inactive`, `registration_closed`, `hidden_by_privacy` */
+                /** @description `account_suspended`, `account_banned`, `account_pending`, `account_inactive` */
                 403: {
                     headers: {
                         [name: string]: unknown;
@@ -327,7 +419,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
-                /** @description `not_found`, `user_not_found`, `session_not_found`, `contact_not_found`, `notification_not_found`, `webhook_not_found`, `delivery_not_found` */
+                /** @description `contact_not_found` */
                 404: {
                     headers: {
                         [name: string]: unknown;
@@ -379,12 +471,16 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Accept a user's request. */
+        /**
+         * Accept a user's request
+         * @description For whoever is logged in.
+         */
         post: {
             parameters: {
                 query?: never;
                 header?: never;
                 path: {
+                    /** @description The other user's id */
                     id: number;
                 };
                 cookie?: never;
@@ -397,10 +493,32 @@ export interface paths {
                         [name: string]: unknown;
                     };
                     content: {
+                        /**
+                         * @example {
+                         *       "contact": {
+                         *         "id": 3,
+                         *         "notify": "once",
+                         *         "presence": {
+                         *           "availability": "available",
+                         *           "emoji": "☕",
+                         *           "last_seen": "2026-01-01T12:00:00.000Z",
+                         *           "online_status": "online",
+                         *           "online_until": "2026-01-01T12:02:00.000Z",
+                         *           "reason": "heartbeat",
+                         *           "text": "In a meeting",
+                         *           "user_id": 2
+                         *         },
+                         *         "since": "2026-01-01T12:00:00.000Z",
+                         *         "state": "accepted",
+                         *         "user_id": 3,
+                         *         "username": "bob"
+                         *       }
+                         *     }
+                         */
                         "application/json": components["schemas"]["ContactAnswer"];
                     };
                 };
-                /** @description `token_invalid`, `token_expired`, `session_ended`, `refresh_reused`, `invalid_credentials` */
+                /** @description `token_invalid`, `token_expired`, `session_ended` */
                 401: {
                     headers: {
                         [name: string]: unknown;
@@ -409,7 +527,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
-                /** @description `forbidden`, `account_suspended`, `account_banned`, `account_pending`, `account_inactive`, `registration_closed`, `hidden_by_privacy` */
+                /** @description `account_suspended`, `account_banned`, `account_pending`, `account_inactive` */
                 403: {
                     headers: {
                         [name: string]: unknown;
@@ -418,7 +536,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
-                /** @description `not_found`, `user_not_found`, `session_not_found`, `contact_not_found`, `notification_not_found`, `webhook_not_found`, `delivery_not_found` */
+                /** @description `contact_not_found` */
                 404: {
                     headers: {
                         [name: string]: unknown;
@@ -427,7 +545,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
-                /** @description `username_taken`, `email_taken`, `not_yourself`, `last_admin`, `already_contact`, `user_blocked`, `too_many_contacts`, `too_many_webhooks`, `webhook_disabled` */
+                /** @description `too_many_contacts` */
                 409: {
                     headers: {
                         [name: string]: unknown;
@@ -480,12 +598,16 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Block a user, whatever it is: neither sees the other online any more, and it is not told. */
+        /**
+         * Block a user, whatever it is: neither sees the other online any more, and it is not told
+         * @description For whoever is logged in.
+         */
         post: {
             parameters: {
                 query?: never;
                 header?: never;
                 path: {
+                    /** @description The other user's id */
                     id: number;
                 };
                 cookie?: never;
@@ -498,10 +620,32 @@ export interface paths {
                         [name: string]: unknown;
                     };
                     content: {
+                        /**
+                         * @example {
+                         *       "contact": {
+                         *         "id": 3,
+                         *         "notify": "once",
+                         *         "presence": {
+                         *           "availability": "available",
+                         *           "emoji": "☕",
+                         *           "last_seen": "2026-01-01T12:00:00.000Z",
+                         *           "online_status": "online",
+                         *           "online_until": "2026-01-01T12:02:00.000Z",
+                         *           "reason": "heartbeat",
+                         *           "text": "In a meeting",
+                         *           "user_id": 2
+                         *         },
+                         *         "since": "2026-01-01T12:00:00.000Z",
+                         *         "state": "accepted",
+                         *         "user_id": 3,
+                         *         "username": "bob"
+                         *       }
+                         *     }
+                         */
                         "application/json": components["schemas"]["ContactAnswer"];
                     };
                 };
-                /** @description `token_invalid`, `token_expired`, `session_ended`, `refresh_reused`, `invalid_credentials` */
+                /** @description `token_invalid`, `token_expired`, `session_ended` */
                 401: {
                     headers: {
                         [name: string]: unknown;
@@ -510,7 +654,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
-                /** @description `forbidden`, `account_suspended`, `account_banned`, `account_pending`, `account_inactive`, `registration_closed`, `hidden_by_privacy` */
+                /** @description `account_suspended`, `account_banned`, `account_pending`, `account_inactive` */
                 403: {
                     headers: {
                         [name: string]: unknown;
@@ -519,7 +663,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
-                /** @description `not_found`, `user_not_found`, `session_not_found`, `contact_not_found`, `notification_not_found`, `webhook_not_found`, `delivery_not_found` */
+                /** @description `user_not_found`, `contact_not_found` */
                 404: {
                     headers: {
                         [name: string]: unknown;
@@ -528,7 +672,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
-                /** @description `username_taken`, `email_taken`, `not_yourself`, `last_admin`, `already_contact`, `user_blocked`, `too_many_contacts`, `too_many_webhooks`, `webhook_disabled` */
+                /** @description `too_many_contacts` */
                 409: {
                     headers: {
                         [name: string]: unknown;
@@ -537,7 +681,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
-                /** @description `invalid_frame`, `invalid_field`, `weak_password` */
+                /** @description `invalid_field` */
                 422: {
                     headers: {
                         [name: string]: unknown;
@@ -590,12 +734,16 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Decline a user's request. */
+        /**
+         * Decline a user's request
+         * @description For whoever is logged in.
+         */
         post: {
             parameters: {
                 query?: never;
                 header?: never;
                 path: {
+                    /** @description The other user's id */
                     id: number;
                 };
                 cookie?: never;
@@ -609,7 +757,7 @@ export interface paths {
                     };
                     content?: never;
                 };
-                /** @description `token_invalid`, `token_expired`, `session_ended`, `refresh_reused`, `invalid_credentials` */
+                /** @description `token_invalid`, `token_expired`, `session_ended` */
                 401: {
                     headers: {
                         [name: string]: unknown;
@@ -618,7 +766,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
-                /** @description `forbidden`, `account_suspended`, `account_banned`, `account_pending`, `account_inactive`, `registration_closed`, `hidden_by_privacy` */
+                /** @description `account_suspended`, `account_banned`, `account_pending`, `account_inactive` */
                 403: {
                     headers: {
                         [name: string]: unknown;
@@ -627,7 +775,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
-                /** @description `not_found`, `user_not_found`, `session_not_found`, `contact_not_found`, `notification_not_found`, `webhook_not_found`, `delivery_not_found` */
+                /** @description `contact_not_found` */
                 404: {
                     headers: {
                         [name: string]: unknown;
@@ -680,18 +828,27 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Say when to be told that a contact comes online. */
+        /**
+         * Say when to be told that a contact comes online
+         * @description For whoever is logged in.
+         */
         post: {
             parameters: {
                 query?: never;
                 header?: never;
                 path: {
+                    /** @description The other user's id */
                     id: number;
                 };
                 cookie?: never;
             };
             requestBody: {
                 content: {
+                    /**
+                     * @example {
+                     *       "when": "once"
+                     *     }
+                     */
                     "application/json": components["schemas"]["NotifyBody"];
                 };
             };
@@ -702,10 +859,32 @@ export interface paths {
                         [name: string]: unknown;
                     };
                     content: {
+                        /**
+                         * @example {
+                         *       "contact": {
+                         *         "id": 3,
+                         *         "notify": "once",
+                         *         "presence": {
+                         *           "availability": "available",
+                         *           "emoji": "☕",
+                         *           "last_seen": "2026-01-01T12:00:00.000Z",
+                         *           "online_status": "online",
+                         *           "online_until": "2026-01-01T12:02:00.000Z",
+                         *           "reason": "heartbeat",
+                         *           "text": "In a meeting",
+                         *           "user_id": 2
+                         *         },
+                         *         "since": "2026-01-01T12:00:00.000Z",
+                         *         "state": "accepted",
+                         *         "user_id": 3,
+                         *         "username": "bob"
+                         *       }
+                         *     }
+                         */
                         "application/json": components["schemas"]["ContactAnswer"];
                     };
                 };
-                /** @description `bad_request`, `malformed_json`, `invalid_query`, `invalid_cursor` */
+                /** @description `bad_request`, `malformed_json` */
                 400: {
                     headers: {
                         [name: string]: unknown;
@@ -714,7 +893,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
-                /** @description `token_invalid`, `token_expired`, `session_ended`, `refresh_reused`, `invalid_credentials` */
+                /** @description `token_invalid`, `token_expired`, `session_ended` */
                 401: {
                     headers: {
                         [name: string]: unknown;
@@ -723,7 +902,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
-                /** @description `forbidden`, `account_suspended`, `account_banned`, `account_pending`, `account_inactive`, `registration_closed`, `hidden_by_privacy` */
+                /** @description `account_suspended`, `account_banned`, `account_pending`, `account_inactive` */
                 403: {
                     headers: {
                         [name: string]: unknown;
@@ -732,7 +911,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
-                /** @description `not_found`, `user_not_found`, `session_not_found`, `contact_not_found`, `notification_not_found`, `webhook_not_found`, `delivery_not_found` */
+                /** @description `contact_not_found` */
                 404: {
                     headers: {
                         [name: string]: unknown;
@@ -759,7 +938,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
-                /** @description `invalid_frame`, `invalid_field`, `weak_password` */
+                /** @description `invalid_field` */
                 422: {
                     headers: {
                         [name: string]: unknown;
@@ -810,7 +989,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** One's own notifications. */
+        /**
+         * One's own notifications
+         * @description For whoever is logged in.
+         */
         get: {
             parameters: {
                 query?: {
@@ -818,6 +1000,7 @@ export interface paths {
                     unread?: boolean;
                     /** @description 1 to 1000, 50 without it */
                     limit?: number;
+                    /** @description The page before's `next_cursor`; without it the first page */
                     cursor?: string;
                 };
                 header?: never;
@@ -832,10 +1015,26 @@ export interface paths {
                         [name: string]: unknown;
                     };
                     content: {
+                        /**
+                         * @example {
+                         *       "next_cursor": null,
+                         *       "notifications": [
+                         *         {
+                         *           "at": "2026-01-01T12:00:00.000Z",
+                         *           "id": 5,
+                         *           "kind": "online",
+                         *           "read_at": null,
+                         *           "user_id": 2,
+                         *           "username": "ann"
+                         *         }
+                         *       ],
+                         *       "unread": 1
+                         *     }
+                         */
                         "application/json": components["schemas"]["NotificationsAnswer"];
                     };
                 };
-                /** @description `bad_request`, `malformed_json`, `invalid_query`, `invalid_cursor` */
+                /** @description `invalid_query`, `invalid_cursor` */
                 400: {
                     headers: {
                         [name: string]: unknown;
@@ -844,7 +1043,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
-                /** @description `token_invalid`, `token_expired`, `session_ended`, `refresh_reused`, `invalid_credentials` */
+                /** @description `token_invalid`, `token_expired`, `session_ended` */
                 401: {
                     headers: {
                         [name: string]: unknown;
@@ -853,7 +1052,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
-                /** @description `forbidden`, `account_suspended`, `account_banned`, `account_pending`, `account_inactive`, `registration_closed`, `hidden_by_privacy` */
+                /** @description `account_suspended`, `account_banned`, `account_pending`, `account_inactive` */
                 403: {
                     headers: {
                         [name: string]: unknown;
@@ -908,7 +1107,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Mark all of one's notifications as read. */
+        /**
+         * Mark all of one's notifications as read
+         * @description For whoever is logged in.
+         */
         post: {
             parameters: {
                 query?: never;
@@ -925,7 +1127,7 @@ export interface paths {
                     };
                     content?: never;
                 };
-                /** @description `token_invalid`, `token_expired`, `session_ended`, `refresh_reused`, `invalid_credentials` */
+                /** @description `token_invalid`, `token_expired`, `session_ended` */
                 401: {
                     headers: {
                         [name: string]: unknown;
@@ -934,7 +1136,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
-                /** @description `forbidden`, `account_suspended`, `account_banned`, `account_pending`, `account_inactive`, `registration_closed`, `hidden_by_privacy` */
+                /** @description `account_suspended`, `account_banned`, `account_pending`, `account_inactive` */
                 403: {
                     headers: {
                         [name: string]: unknown;
@@ -987,12 +1189,16 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Mark a notification as read. */
+        /**
+         * Mark a notification as read
+         * @description For whoever is logged in.
+         */
         post: {
             parameters: {
                 query?: never;
                 header?: never;
                 path: {
+                    /** @description The notification's id */
                     id: number;
                 };
                 cookie?: never;
@@ -1005,10 +1211,22 @@ export interface paths {
                         [name: string]: unknown;
                     };
                     content: {
+                        /**
+                         * @example {
+                         *       "notification": {
+                         *         "at": "2026-01-01T12:00:00.000Z",
+                         *         "id": 5,
+                         *         "kind": "online",
+                         *         "read_at": null,
+                         *         "user_id": 2,
+                         *         "username": "ann"
+                         *       }
+                         *     }
+                         */
                         "application/json": components["schemas"]["NotificationAnswer"];
                     };
                 };
-                /** @description `token_invalid`, `token_expired`, `session_ended`, `refresh_reused`, `invalid_credentials` */
+                /** @description `token_invalid`, `token_expired`, `session_ended` */
                 401: {
                     headers: {
                         [name: string]: unknown;
@@ -1017,7 +1235,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
-                /** @description `forbidden`, `account_suspended`, `account_banned`, `account_pending`, `account_inactive`, `registration_closed`, `hidden_by_privacy` */
+                /** @description `account_suspended`, `account_banned`, `account_pending`, `account_inactive` */
                 403: {
                     headers: {
                         [name: string]: unknown;
@@ -1026,7 +1244,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
-                /** @description `not_found`, `user_not_found`, `session_not_found`, `contact_not_found`, `notification_not_found`, `webhook_not_found`, `delivery_not_found` */
+                /** @description `notification_not_found` */
                 404: {
                     headers: {
                         [name: string]: unknown;
@@ -1077,7 +1295,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** How many users were active, day by day. */
+        /**
+         * How many users were active, day by day
+         * @description For admins.
+         */
         get: {
             parameters: {
                 query?: {
@@ -1096,10 +1317,23 @@ export interface paths {
                         [name: string]: unknown;
                     };
                     content: {
+                        /**
+                         * @example {
+                         *       "points": [
+                         *         {
+                         *           "daily": 120,
+                         *           "day": "2026-01-01",
+                         *           "monthly": 512,
+                         *           "weekly": 310
+                         *         }
+                         *       ]
+                         *     }
+                         */
                         "application/json": components["schemas"]["ActiveAnswer"];
+                        "text/csv": string;
                     };
                 };
-                /** @description `bad_request`, `malformed_json`, `invalid_query`, `invalid_cursor` */
+                /** @description `invalid_query` */
                 400: {
                     headers: {
                         [name: string]: unknown;
@@ -1108,7 +1342,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
-                /** @description `token_invalid`, `token_expired`, `session_ended`, `refresh_reused`, `invalid_credentials` */
+                /** @description `token_invalid`, `token_expired`, `session_ended` */
                 401: {
                     headers: {
                         [name: string]: unknown;
@@ -1117,7 +1351,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
-                /** @description `forbidden`, `account_suspended`, `account_banned`, `account_pending`, `account_inactive`, `registration_closed`, `hidden_by_privacy` */
+                /** @description `forbidden`, `account_suspended`, `account_banned`, `account_pending`, `account_inactive` */
                 403: {
                     headers: {
                         [name: string]: unknown;
@@ -1170,7 +1404,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** How many users are online at which hour of which weekday. */
+        /**
+         * How many users are online at which hour of which weekday
+         * @description For admins.
+         */
         get: {
             parameters: {
                 query?: {
@@ -1195,10 +1432,22 @@ export interface paths {
                         [name: string]: unknown;
                     };
                     content: {
+                        /**
+                         * @example {
+                         *       "cells": [
+                         *         {
+                         *           "hour": 9,
+                         *           "mean_online": 3.5,
+                         *           "weekday": 1
+                         *         }
+                         *       ]
+                         *     }
+                         */
                         "application/json": components["schemas"]["HeatmapAnswer"];
+                        "text/csv": string;
                     };
                 };
-                /** @description `bad_request`, `malformed_json`, `invalid_query`, `invalid_cursor` */
+                /** @description `invalid_query` */
                 400: {
                     headers: {
                         [name: string]: unknown;
@@ -1207,7 +1456,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
-                /** @description `token_invalid`, `token_expired`, `session_ended`, `refresh_reused`, `invalid_credentials` */
+                /** @description `token_invalid`, `token_expired`, `session_ended` */
                 401: {
                     headers: {
                         [name: string]: unknown;
@@ -1216,7 +1465,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
-                /** @description `forbidden`, `account_suspended`, `account_banned`, `account_pending`, `account_inactive`, `registration_closed`, `hidden_by_privacy` */
+                /** @description `forbidden`, `account_suspended`, `account_banned`, `account_pending`, `account_inactive` */
                 403: {
                     headers: {
                         [name: string]: unknown;
@@ -1269,7 +1518,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** How many accounts there are, and how many users the caller sees online. */
+        /**
+         * How many accounts there are, and how many users the caller sees online
+         * @description For admins.
+         */
         get: {
             parameters: {
                 query?: never;
@@ -1285,10 +1537,29 @@ export interface paths {
                         [name: string]: unknown;
                     };
                     content: {
+                        /**
+                         * @example {
+                         *       "by_availability": {
+                         *         "available": 1,
+                         *         "away": 0,
+                         *         "dnd": 0
+                         *       },
+                         *       "by_status": {
+                         *         "active": 2,
+                         *         "banned": 0,
+                         *         "inactive": 0,
+                         *         "pending": 0,
+                         *         "suspended": 1
+                         *       },
+                         *       "online": 1,
+                         *       "total": 3
+                         *     }
+                         */
                         "application/json": components["schemas"]["NowAnswer"];
+                        "text/csv": string;
                     };
                 };
-                /** @description `token_invalid`, `token_expired`, `session_ended`, `refresh_reused`, `invalid_credentials` */
+                /** @description `token_invalid`, `token_expired`, `session_ended` */
                 401: {
                     headers: {
                         [name: string]: unknown;
@@ -1297,7 +1568,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
-                /** @description `forbidden`, `account_suspended`, `account_banned`, `account_pending`, `account_inactive`, `registration_closed`, `hidden_by_privacy` */
+                /** @description `forbidden`, `account_suspended`, `account_banned`, `account_pending`, `account_inactive` */
                 403: {
                     headers: {
                         [name: string]: unknown;
@@ -1350,7 +1621,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** How many users were online, step by step. */
+        /**
+         * How many users were online, step by step
+         * @description For admins.
+         */
         get: {
             parameters: {
                 query?: {
@@ -1377,10 +1651,27 @@ export interface paths {
                         [name: string]: unknown;
                     };
                     content: {
+                        /**
+                         * @example {
+                         *       "peak": {
+                         *         "at": "2026-01-01T12:00:00.000Z",
+                         *         "online": 57
+                         *       },
+                         *       "points": [
+                         *         {
+                         *           "at": "2026-01-01T12:00:00.000Z",
+                         *           "logins": 12,
+                         *           "online": 41.25,
+                         *           "peak": 57
+                         *         }
+                         *       ]
+                         *     }
+                         */
                         "application/json": components["schemas"]["OnlineAnswer"];
+                        "text/csv": string;
                     };
                 };
-                /** @description `bad_request`, `malformed_json`, `invalid_query`, `invalid_cursor` */
+                /** @description `invalid_query` */
                 400: {
                     headers: {
                         [name: string]: unknown;
@@ -1389,7 +1680,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
-                /** @description `token_invalid`, `token_expired`, `session_ended`, `refresh_reused`, `invalid_credentials` */
+                /** @description `token_invalid`, `token_expired`, `session_ended` */
                 401: {
                     headers: {
                         [name: string]: unknown;
@@ -1398,7 +1689,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
-                /** @description `forbidden`, `account_suspended`, `account_banned`, `account_pending`, `account_inactive`, `registration_closed`, `hidden_by_privacy` */
+                /** @description `forbidden`, `account_suspended`, `account_banned`, `account_pending`, `account_inactive` */
                 403: {
                     headers: {
                         [name: string]: unknown;
@@ -1451,7 +1742,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Where users are online: by platform. */
+        /**
+         * Where users are online: by platform
+         * @description For admins.
+         */
         get: {
             parameters: {
                 query?: {
@@ -1472,10 +1766,26 @@ export interface paths {
                         [name: string]: unknown;
                     };
                     content: {
+                        /**
+                         * @example {
+                         *       "platforms": [
+                         *         {
+                         *           "logins": 12,
+                         *           "mean_online": 3.5,
+                         *           "mean_seconds": 1500.5,
+                         *           "median_seconds": 610.25,
+                         *           "peak": 57,
+                         *           "platform": "web",
+                         *           "sessions": 640
+                         *         }
+                         *       ]
+                         *     }
+                         */
                         "application/json": components["schemas"]["PlatformsAnswer"];
+                        "text/csv": string;
                     };
                 };
-                /** @description `bad_request`, `malformed_json`, `invalid_query`, `invalid_cursor` */
+                /** @description `invalid_query` */
                 400: {
                     headers: {
                         [name: string]: unknown;
@@ -1484,7 +1794,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
-                /** @description `token_invalid`, `token_expired`, `session_ended`, `refresh_reused`, `invalid_credentials` */
+                /** @description `token_invalid`, `token_expired`, `session_ended` */
                 401: {
                     headers: {
                         [name: string]: unknown;
@@ -1493,7 +1803,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
-                /** @description `forbidden`, `account_suspended`, `account_banned`, `account_pending`, `account_inactive`, `registration_closed`, `hidden_by_privacy` */
+                /** @description `forbidden`, `account_suspended`, `account_banned`, `account_pending`, `account_inactive` */
                 403: {
                     headers: {
                         [name: string]: unknown;
@@ -1546,7 +1856,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** How long users stay online. */
+        /**
+         * How long users stay online
+         * @description For admins.
+         */
         get: {
             parameters: {
                 query?: {
@@ -1569,10 +1882,25 @@ export interface paths {
                         [name: string]: unknown;
                     };
                     content: {
+                        /**
+                         * @example {
+                         *       "count": 900,
+                         *       "lengths": [
+                         *         {
+                         *           "count": 31,
+                         *           "from_seconds": 0,
+                         *           "to_seconds": 60
+                         *         }
+                         *       ],
+                         *       "mean_seconds": 1500.5,
+                         *       "median_seconds": 610.25
+                         *     }
+                         */
                         "application/json": components["schemas"]["SessionsAnswer"];
+                        "text/csv": string;
                     };
                 };
-                /** @description `bad_request`, `malformed_json`, `invalid_query`, `invalid_cursor` */
+                /** @description `invalid_query` */
                 400: {
                     headers: {
                         [name: string]: unknown;
@@ -1581,7 +1909,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
-                /** @description `token_invalid`, `token_expired`, `session_ended`, `refresh_reused`, `invalid_credentials` */
+                /** @description `token_invalid`, `token_expired`, `session_ended` */
                 401: {
                     headers: {
                         [name: string]: unknown;
@@ -1590,7 +1918,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
-                /** @description `forbidden`, `account_suspended`, `account_banned`, `account_pending`, `account_inactive`, `registration_closed`, `hidden_by_privacy` */
+                /** @description `forbidden`, `account_suspended`, `account_banned`, `account_pending`, `account_inactive` */
                 403: {
                     headers: {
                         [name: string]: unknown;
@@ -1643,7 +1971,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Online users by availability and accounts by status, step by step: means of samples. */
+        /**
+         * Online users by availability and accounts by status, step by step: means of samples
+         * @description For admins.
+         */
         get: {
             parameters: {
                 query?: {
@@ -1668,10 +1999,32 @@ export interface paths {
                         [name: string]: unknown;
                     };
                     content: {
+                        /**
+                         * @example {
+                         *       "points": [
+                         *         {
+                         *           "at": "2026-01-01T12:00:00.000Z",
+                         *           "by_availability": {
+                         *             "available": 30.5,
+                         *             "away": 8.25,
+                         *             "dnd": 2.5
+                         *           },
+                         *           "by_status": {
+                         *             "active": 812,
+                         *             "banned": 1,
+                         *             "inactive": 4,
+                         *             "pending": 9,
+                         *             "suspended": 2
+                         *           }
+                         *         }
+                         *       ]
+                         *     }
+                         */
                         "application/json": components["schemas"]["StatusesAnswer"];
+                        "text/csv": string;
                     };
                 };
-                /** @description `bad_request`, `malformed_json`, `invalid_query`, `invalid_cursor` */
+                /** @description `invalid_query` */
                 400: {
                     headers: {
                         [name: string]: unknown;
@@ -1680,7 +2033,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
-                /** @description `token_invalid`, `token_expired`, `session_ended`, `refresh_reused`, `invalid_credentials` */
+                /** @description `token_invalid`, `token_expired`, `session_ended` */
                 401: {
                     headers: {
                         [name: string]: unknown;
@@ -1689,7 +2042,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
-                /** @description `forbidden`, `account_suspended`, `account_banned`, `account_pending`, `account_inactive`, `registration_closed`, `hidden_by_privacy` */
+                /** @description `forbidden`, `account_suspended`, `account_banned`, `account_pending`, `account_inactive` */
                 403: {
                     headers: {
                         [name: string]: unknown;
@@ -1744,7 +2097,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Make an account. */
+        /**
+         * Make an account
+         * @description For admins.
+         */
         post: {
             parameters: {
                 query?: never;
@@ -1754,6 +2110,15 @@ export interface paths {
             };
             requestBody: {
                 content: {
+                    /**
+                     * @example {
+                     *       "email": "ann@example.org",
+                     *       "password": "correct horse battery",
+                     *       "role": "user",
+                     *       "status": "active",
+                     *       "username": "ann"
+                     *     }
+                     */
                     "application/json": components["schemas"]["CreateBody"];
                 };
             };
@@ -1764,10 +2129,30 @@ export interface paths {
                         [name: string]: unknown;
                     };
                     content: {
+                        /**
+                         * @example {
+                         *       "user": {
+                         *         "availability": "available",
+                         *         "created_at": "2026-01-01T11:00:00.000Z",
+                         *         "email": "ann@example.org",
+                         *         "emoji": "☕",
+                         *         "id": 2,
+                         *         "inactivity_timeout_seconds": 120,
+                         *         "is_active": true,
+                         *         "last_seen": "2026-01-01T12:00:00.000Z",
+                         *         "online_status": "online",
+                         *         "reason": "heartbeat",
+                         *         "role": "user",
+                         *         "status": "active",
+                         *         "text": "In a meeting",
+                         *         "username": "ann"
+                         *       }
+                         *     }
+                         */
                         "application/json": components["schemas"]["ProfileAnswer"];
                     };
                 };
-                /** @description `bad_request`, `malformed_json`, `invalid_query`, `invalid_cursor` */
+                /** @description `bad_request`, `malformed_json` */
                 400: {
                     headers: {
                         [name: string]: unknown;
@@ -1776,7 +2161,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
-                /** @description `token_invalid`, `token_expired`, `session_ended`, `refresh_reused`, `invalid_credentials` */
+                /** @description `token_invalid`, `token_expired`, `session_ended` */
                 401: {
                     headers: {
                         [name: string]: unknown;
@@ -1785,7 +2170,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
-                /** @description `forbidden`, `account_suspended`, `account_banned`, `account_pending`, `account_inactive`, `registration_closed`, `hidden_by_privacy` */
+                /** @description `forbidden`, `account_suspended`, `account_banned`, `account_pending`, `account_inactive` */
                 403: {
                     headers: {
                         [name: string]: unknown;
@@ -1794,7 +2179,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
-                /** @description `username_taken`, `email_taken`, `not_yourself`, `last_admin`, `already_contact`, `user_blocked`, `too_many_contacts`, `too_many_webhooks`, `webhook_disabled` */
+                /** @description `username_taken`, `email_taken` */
                 409: {
                     headers: {
                         [name: string]: unknown;
@@ -1821,7 +2206,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
-                /** @description `invalid_frame`, `invalid_field`, `weak_password` */
+                /** @description `invalid_field`, `weak_password` */
                 422: {
                     headers: {
                         [name: string]: unknown;
@@ -1872,7 +2257,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** All users, a page at a time, exact at the moment of reading. */
+        /**
+         * All users, a page at a time, exact at the moment of reading
+         * @description For whoever is logged in.
+         */
         get: {
             parameters: {
                 query?: {
@@ -1903,6 +2291,30 @@ export interface paths {
                         [name: string]: unknown;
                     };
                     content: {
+                        /**
+                         * @example {
+                         *       "at_least": false,
+                         *       "next_cursor": null,
+                         *       "online": 1,
+                         *       "total": 3,
+                         *       "users": [
+                         *         {
+                         *           "availability": "available",
+                         *           "email": "ann@example.org",
+                         *           "emoji": "☕",
+                         *           "id": 2,
+                         *           "is_active": true,
+                         *           "last_seen": "2026-01-01T12:00:00.000Z",
+                         *           "online_status": "online",
+                         *           "reason": "heartbeat",
+                         *           "role": "user",
+                         *           "status": "active",
+                         *           "text": "In a meeting",
+                         *           "username": "ann"
+                         *         }
+                         *       ]
+                         *     }
+                         */
                         "application/json": components["schemas"]["UsersAnswer"];
                     };
                 };
@@ -1913,7 +2325,7 @@ export interface paths {
                     };
                     content?: never;
                 };
-                /** @description `bad_request`, `malformed_json`, `invalid_query`, `invalid_cursor` */
+                /** @description `invalid_query`, `invalid_cursor` */
                 400: {
                     headers: {
                         [name: string]: unknown;
@@ -1922,7 +2334,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
-                /** @description `token_invalid`, `token_expired`, `session_ended`, `refresh_reused`, `invalid_credentials` */
+                /** @description `token_invalid`, `token_expired`, `session_ended` */
                 401: {
                     headers: {
                         [name: string]: unknown;
@@ -1931,7 +2343,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
-                /** @description `forbidden`, `account_suspended`, `account_banned`, `account_pending`, `account_inactive`, `registration_closed`, `hidden_by_privacy` */
+                /** @description `account_suspended`, `account_banned`, `account_pending`, `account_inactive` */
                 403: {
                     headers: {
                         [name: string]: unknown;
@@ -1986,7 +2398,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Say that one is still here. */
+        /**
+         * Say that one is still here
+         * @description For whoever is logged in.
+         */
         post: {
             parameters: {
                 query?: never;
@@ -1996,6 +2411,12 @@ export interface paths {
             };
             requestBody?: {
                 content: {
+                    /**
+                     * @example {
+                     *       "idle_seconds": 0,
+                     *       "leaving": false
+                     *     }
+                     */
                     "application/json": components["schemas"]["HeartbeatBody"] | null;
                 };
             };
@@ -2006,10 +2427,17 @@ export interface paths {
                         [name: string]: unknown;
                     };
                     content: {
+                        /**
+                         * @example {
+                         *       "last_seen": "2026-01-01T12:00:00.000Z",
+                         *       "online_status": "online",
+                         *       "online_until": "2026-01-01T12:02:00.000Z"
+                         *     }
+                         */
                         "application/json": components["schemas"]["HeartbeatAnswer"];
                     };
                 };
-                /** @description `bad_request`, `malformed_json`, `invalid_query`, `invalid_cursor` */
+                /** @description `bad_request`, `malformed_json` */
                 400: {
                     headers: {
                         [name: string]: unknown;
@@ -2018,7 +2446,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
-                /** @description `token_invalid`, `token_expired`, `session_ended`, `refresh_reused`, `invalid_credentials` */
+                /** @description `token_invalid`, `token_expired`, `session_ended` */
                 401: {
                     headers: {
                         [name: string]: unknown;
@@ -2027,7 +2455,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
-                /** @description `forbidden`, `account_suspended`, `account_banned`, `account_pending`, `account_inactive`, `registration_closed`, `hidden_by_privacy` */
+                /** @description `account_suspended`, `account_banned`, `account_pending`, `account_inactive` */
                 403: {
                     headers: {
                         [name: string]: unknown;
@@ -2054,7 +2482,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
-                /** @description `invalid_frame`, `invalid_field`, `weak_password` */
+                /** @description `invalid_field` */
                 422: {
                     headers: {
                         [name: string]: unknown;
@@ -2107,7 +2535,12 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Log in. The user is online when this answers. */
+        /**
+         * Log in
+         * @description The user is online when this answers.
+         *
+         *     For anyone.
+         */
         post: {
             parameters: {
                 query?: never;
@@ -2117,6 +2550,13 @@ export interface paths {
             };
             requestBody: {
                 content: {
+                    /**
+                     * @example {
+                     *       "device": "laptop",
+                     *       "password": "correct horse battery",
+                     *       "username": "ann"
+                     *     }
+                     */
                     "application/json": components["schemas"]["LoginBody"];
                 };
             };
@@ -2127,10 +2567,40 @@ export interface paths {
                         [name: string]: unknown;
                     };
                     content: {
+                        /**
+                         * @example {
+                         *       "access": "eyJ0eXAiOiJKV1QiLCJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIyIn0.bm90LWEtc2lnbmF0dXJl",
+                         *       "away_after_seconds": 300,
+                         *       "heartbeat_interval_seconds": 30,
+                         *       "inactivity_timeout_seconds": 120,
+                         *       "refresh": "AAAAAAAAAAE.MGmxrUvOk4aV1eX2bT0hcw.n_mj0uZnnauWFhQjKPpq58T907oCjOi3mdM",
+                         *       "user": {
+                         *         "availability": "available",
+                         *         "away_after_seconds": 300,
+                         *         "chosen_availability": "available",
+                         *         "created_at": "2026-01-01T11:00:00.000Z",
+                         *         "email": "ann@example.org",
+                         *         "emoji": "☕",
+                         *         "id": 2,
+                         *         "inactivity_timeout_seconds": 120,
+                         *         "is_active": true,
+                         *         "last_seen": "2026-01-01T12:00:00.000Z",
+                         *         "last_seen_visibility": "everyone",
+                         *         "online_status": "online",
+                         *         "online_visibility": "everyone",
+                         *         "reason": "heartbeat",
+                         *         "role": "user",
+                         *         "status": "active",
+                         *         "text": "In a meeting",
+                         *         "until": "2026-01-01T13:00:00.000Z",
+                         *         "username": "ann"
+                         *       }
+                         *     }
+                         */
                         "application/json": components["schemas"]["LoginAnswer"];
                     };
                 };
-                /** @description `bad_request`, `malformed_json`, `invalid_query`, `invalid_cursor` */
+                /** @description `bad_request`, `malformed_json` */
                 400: {
                     headers: {
                         [name: string]: unknown;
@@ -2139,7 +2609,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
-                /** @description `token_invalid`, `token_expired`, `session_ended`, `refresh_reused`, `invalid_credentials` */
+                /** @description `invalid_credentials` */
                 401: {
                     headers: {
                         [name: string]: unknown;
@@ -2148,7 +2618,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
-                /** @description `forbidden`, `account_suspended`, `account_banned`, `account_pending`, `account_inactive`, `registration_closed`, `hidden_by_privacy` */
+                /** @description `account_suspended`, `account_banned`, `account_pending`, `account_inactive` */
                 403: {
                     headers: {
                         [name: string]: unknown;
@@ -2175,7 +2645,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
-                /** @description `invalid_frame`, `invalid_field`, `weak_password` */
+                /** @description `invalid_field` */
                 422: {
                     headers: {
                         [name: string]: unknown;
@@ -2228,7 +2698,12 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Log out, this session or all of one's own. The user is offline at once unless another session is live. */
+        /**
+         * Log out, this session or all of one's own
+         * @description The user is offline at once unless another session is live.
+         *
+         *     For whoever is logged in.
+         */
         post: {
             parameters: {
                 query?: never;
@@ -2238,6 +2713,11 @@ export interface paths {
             };
             requestBody?: {
                 content: {
+                    /**
+                     * @example {
+                     *       "everywhere": true
+                     *     }
+                     */
                     "application/json": components["schemas"]["LogoutBody"] | null;
                 };
             };
@@ -2249,7 +2729,7 @@ export interface paths {
                     };
                     content?: never;
                 };
-                /** @description `bad_request`, `malformed_json`, `invalid_query`, `invalid_cursor` */
+                /** @description `bad_request`, `malformed_json` */
                 400: {
                     headers: {
                         [name: string]: unknown;
@@ -2258,7 +2738,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
-                /** @description `token_invalid`, `token_expired`, `session_ended`, `refresh_reused`, `invalid_credentials` */
+                /** @description `token_invalid`, `token_expired`, `session_ended` */
                 401: {
                     headers: {
                         [name: string]: unknown;
@@ -2267,7 +2747,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
-                /** @description `forbidden`, `account_suspended`, `account_banned`, `account_pending`, `account_inactive`, `registration_closed`, `hidden_by_privacy` */
+                /** @description `account_suspended`, `account_banned`, `account_pending`, `account_inactive` */
                 403: {
                     headers: {
                         [name: string]: unknown;
@@ -2294,7 +2774,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
-                /** @description `invalid_frame`, `invalid_field`, `weak_password` */
+                /** @description `invalid_field` */
                 422: {
                     headers: {
                         [name: string]: unknown;
@@ -2345,7 +2825,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** One's own profile. */
+        /**
+         * One's own profile
+         * @description For whoever is logged in.
+         */
         get: {
             parameters: {
                 query?: never;
@@ -2361,10 +2844,35 @@ export interface paths {
                         [name: string]: unknown;
                     };
                     content: {
+                        /**
+                         * @example {
+                         *       "user": {
+                         *         "availability": "available",
+                         *         "away_after_seconds": 300,
+                         *         "chosen_availability": "available",
+                         *         "created_at": "2026-01-01T11:00:00.000Z",
+                         *         "email": "ann@example.org",
+                         *         "emoji": "☕",
+                         *         "id": 2,
+                         *         "inactivity_timeout_seconds": 120,
+                         *         "is_active": true,
+                         *         "last_seen": "2026-01-01T12:00:00.000Z",
+                         *         "last_seen_visibility": "everyone",
+                         *         "online_status": "online",
+                         *         "online_visibility": "everyone",
+                         *         "reason": "heartbeat",
+                         *         "role": "user",
+                         *         "status": "active",
+                         *         "text": "In a meeting",
+                         *         "until": "2026-01-01T13:00:00.000Z",
+                         *         "username": "ann"
+                         *       }
+                         *     }
+                         */
                         "application/json": components["schemas"]["MeAnswer"];
                     };
                 };
-                /** @description `token_invalid`, `token_expired`, `session_ended`, `refresh_reused`, `invalid_credentials` */
+                /** @description `token_invalid`, `token_expired`, `session_ended` */
                 401: {
                     headers: {
                         [name: string]: unknown;
@@ -2373,7 +2881,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
-                /** @description `forbidden`, `account_suspended`, `account_banned`, `account_pending`, `account_inactive`, `registration_closed`, `hidden_by_privacy` */
+                /** @description `account_suspended`, `account_banned`, `account_pending`, `account_inactive` */
                 403: {
                     headers: {
                         [name: string]: unknown;
@@ -2413,7 +2921,10 @@ export interface paths {
         };
         put?: never;
         post?: never;
-        /** Delete one's own account. */
+        /**
+         * Delete one's own account
+         * @description For whoever is logged in.
+         */
         delete: {
             parameters: {
                 query?: never;
@@ -2430,7 +2941,7 @@ export interface paths {
                     };
                     content?: never;
                 };
-                /** @description `token_invalid`, `token_expired`, `session_ended`, `refresh_reused`, `invalid_credentials` */
+                /** @description `token_invalid`, `token_expired`, `session_ended` */
                 401: {
                     headers: {
                         [name: string]: unknown;
@@ -2439,7 +2950,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
-                /** @description `forbidden`, `account_suspended`, `account_banned`, `account_pending`, `account_inactive`, `registration_closed`, `hidden_by_privacy` */
+                /** @description `account_suspended`, `account_banned`, `account_pending`, `account_inactive` */
                 403: {
                     headers: {
                         [name: string]: unknown;
@@ -2448,7 +2959,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
-                /** @description `username_taken`, `email_taken`, `not_yourself`, `last_admin`, `already_contact`, `user_blocked`, `too_many_contacts`, `too_many_webhooks`, `webhook_disabled` */
+                /** @description `last_admin` */
                 409: {
                     headers: {
                         [name: string]: unknown;
@@ -2488,7 +2999,10 @@ export interface paths {
         };
         options?: never;
         head?: never;
-        /** Change one's own profile. */
+        /**
+         * Change one's own profile
+         * @description For whoever is logged in.
+         */
         patch: {
             parameters: {
                 query?: never;
@@ -2498,6 +3012,13 @@ export interface paths {
             };
             requestBody: {
                 content: {
+                    /**
+                     * @example {
+                     *       "availability": "dnd",
+                     *       "emoji": "☕",
+                     *       "text": "In a meeting"
+                     *     }
+                     */
                     "application/json": components["schemas"]["MeBody"];
                 };
             };
@@ -2508,10 +3029,35 @@ export interface paths {
                         [name: string]: unknown;
                     };
                     content: {
+                        /**
+                         * @example {
+                         *       "user": {
+                         *         "availability": "available",
+                         *         "away_after_seconds": 300,
+                         *         "chosen_availability": "available",
+                         *         "created_at": "2026-01-01T11:00:00.000Z",
+                         *         "email": "ann@example.org",
+                         *         "emoji": "☕",
+                         *         "id": 2,
+                         *         "inactivity_timeout_seconds": 120,
+                         *         "is_active": true,
+                         *         "last_seen": "2026-01-01T12:00:00.000Z",
+                         *         "last_seen_visibility": "everyone",
+                         *         "online_status": "online",
+                         *         "online_visibility": "everyone",
+                         *         "reason": "heartbeat",
+                         *         "role": "user",
+                         *         "status": "active",
+                         *         "text": "In a meeting",
+                         *         "until": "2026-01-01T13:00:00.000Z",
+                         *         "username": "ann"
+                         *       }
+                         *     }
+                         */
                         "application/json": components["schemas"]["MeAnswer"];
                     };
                 };
-                /** @description `bad_request`, `malformed_json`, `invalid_query`, `invalid_cursor` */
+                /** @description `bad_request`, `malformed_json` */
                 400: {
                     headers: {
                         [name: string]: unknown;
@@ -2520,7 +3066,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
-                /** @description `token_invalid`, `token_expired`, `session_ended`, `refresh_reused`, `invalid_credentials` */
+                /** @description `token_invalid`, `token_expired`, `session_ended` */
                 401: {
                     headers: {
                         [name: string]: unknown;
@@ -2529,7 +3075,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
-                /** @description `forbidden`, `account_suspended`, `account_banned`, `account_pending`, `account_inactive`, `registration_closed`, `hidden_by_privacy` */
+                /** @description `account_suspended`, `account_banned`, `account_pending`, `account_inactive` */
                 403: {
                     headers: {
                         [name: string]: unknown;
@@ -2538,7 +3084,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
-                /** @description `username_taken`, `email_taken`, `not_yourself`, `last_admin`, `already_contact`, `user_blocked`, `too_many_contacts`, `too_many_webhooks`, `webhook_disabled` */
+                /** @description `email_taken` */
                 409: {
                     headers: {
                         [name: string]: unknown;
@@ -2565,7 +3111,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
-                /** @description `invalid_frame`, `invalid_field`, `weak_password` */
+                /** @description `invalid_field` */
                 422: {
                     headers: {
                         [name: string]: unknown;
@@ -2612,7 +3158,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** All that is held of oneself, as JSON. */
+        /**
+         * All that is held of oneself, as JSON
+         * @description For whoever is logged in.
+         */
         get: {
             parameters: {
                 query?: never;
@@ -2628,10 +3177,94 @@ export interface paths {
                         [name: string]: unknown;
                     };
                     content: {
+                        /**
+                         * @example {
+                         *       "actions": [
+                         *         {
+                         *           "action": "suspend",
+                         *           "at": "2026-01-01T12:00:00.000Z",
+                         *           "reason": "spam"
+                         *         }
+                         *       ],
+                         *       "contacts": [
+                         *         {
+                         *           "id": 3,
+                         *           "notify": "once",
+                         *           "presence": {
+                         *             "availability": "available",
+                         *             "emoji": "☕",
+                         *             "last_seen": "2026-01-01T12:00:00.000Z",
+                         *             "online_status": "online",
+                         *             "online_until": "2026-01-01T12:02:00.000Z",
+                         *             "reason": "heartbeat",
+                         *             "text": "In a meeting",
+                         *             "user_id": 2
+                         *           },
+                         *           "since": "2026-01-01T12:00:00.000Z",
+                         *           "state": "accepted",
+                         *           "user_id": 3,
+                         *           "username": "bob"
+                         *         }
+                         *       ],
+                         *       "exported_at": "2026-01-01T12:00:00.000Z",
+                         *       "history": [
+                         *         {
+                         *           "device": "laptop",
+                         *           "end_reason": "timeout",
+                         *           "ended_at": "2026-01-01T12:00:00.000Z",
+                         *           "session_id": 1,
+                         *           "start_reason": "login",
+                         *           "started_at": "2026-01-01T11:00:00.000Z"
+                         *         }
+                         *       ],
+                         *       "notifications": [
+                         *         {
+                         *           "at": "2026-01-01T12:00:00.000Z",
+                         *           "id": 5,
+                         *           "kind": "online",
+                         *           "read_at": null,
+                         *           "user_id": 2,
+                         *           "username": "ann"
+                         *         }
+                         *       ],
+                         *       "sessions": [
+                         *         {
+                         *           "created_at": "2026-01-01T11:00:00.000Z",
+                         *           "device": "laptop",
+                         *           "end_reason": "timeout",
+                         *           "ended_at": "2026-01-01T12:00:00.000Z",
+                         *           "id": 1,
+                         *           "last_seen": "2026-01-01T12:00:00.000Z",
+                         *           "platform": "web"
+                         *         }
+                         *       ],
+                         *       "user": {
+                         *         "availability": "available",
+                         *         "away_after_seconds": 300,
+                         *         "chosen_availability": "available",
+                         *         "created_at": "2026-01-01T11:00:00.000Z",
+                         *         "email": "ann@example.org",
+                         *         "emoji": "☕",
+                         *         "id": 2,
+                         *         "inactivity_timeout_seconds": 120,
+                         *         "is_active": true,
+                         *         "last_seen": "2026-01-01T12:00:00.000Z",
+                         *         "last_seen_visibility": "everyone",
+                         *         "online_status": "online",
+                         *         "online_visibility": "everyone",
+                         *         "reason": "heartbeat",
+                         *         "role": "user",
+                         *         "status": "active",
+                         *         "text": "In a meeting",
+                         *         "until": "2026-01-01T13:00:00.000Z",
+                         *         "username": "ann"
+                         *       }
+                         *     }
+                         */
                         "application/json": components["schemas"]["ExportAnswer"];
                     };
                 };
-                /** @description `token_invalid`, `token_expired`, `session_ended`, `refresh_reused`, `invalid_credentials` */
+                /** @description `token_invalid`, `token_expired`, `session_ended` */
                 401: {
                     headers: {
                         [name: string]: unknown;
@@ -2640,7 +3273,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
-                /** @description `forbidden`, `account_suspended`, `account_banned`, `account_pending`, `account_inactive`, `registration_closed`, `hidden_by_privacy` */
+                /** @description `account_suspended`, `account_banned`, `account_pending`, `account_inactive` */
                 403: {
                     headers: {
                         [name: string]: unknown;
@@ -2695,7 +3328,12 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Change one's own password. All other sessions end. */
+        /**
+         * Change one's own password
+         * @description All other sessions end.
+         *
+         *     For whoever is logged in.
+         */
         post: {
             parameters: {
                 query?: never;
@@ -2705,6 +3343,12 @@ export interface paths {
             };
             requestBody: {
                 content: {
+                    /**
+                     * @example {
+                     *       "new": "through the looking-glass",
+                     *       "old": "correct horse battery"
+                     *     }
+                     */
                     "application/json": components["schemas"]["PasswordBody"];
                 };
             };
@@ -2716,7 +3360,7 @@ export interface paths {
                     };
                     content?: never;
                 };
-                /** @description `bad_request`, `malformed_json`, `invalid_query`, `invalid_cursor` */
+                /** @description `bad_request`, `malformed_json` */
                 400: {
                     headers: {
                         [name: string]: unknown;
@@ -2725,7 +3369,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
-                /** @description `token_invalid`, `token_expired`, `session_ended`, `refresh_reused`, `invalid_credentials` */
+                /** @description `token_invalid`, `token_expired`, `session_ended`, `invalid_credentials` */
                 401: {
                     headers: {
                         [name: string]: unknown;
@@ -2734,7 +3378,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
-                /** @description `forbidden`, `account_suspended`, `account_banned`, `account_pending`, `account_inactive`, `registration_closed`, `hidden_by_privacy` */
+                /** @description `account_suspended`, `account_banned`, `account_pending`, `account_inactive` */
                 403: {
                     headers: {
                         [name: string]: unknown;
@@ -2761,7 +3405,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
-                /** @description `invalid_frame`, `invalid_field`, `weak_password` */
+                /** @description `invalid_field`, `weak_password` */
                 422: {
                     headers: {
                         [name: string]: unknown;
@@ -2812,7 +3456,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The presence of up to 1000 users. */
+        /**
+         * The presence of up to 1000 users
+         * @description For whoever is logged in.
+         */
         get: {
             parameters: {
                 query: {
@@ -2834,10 +3481,26 @@ export interface paths {
                         [name: string]: unknown;
                     };
                     content: {
+                        /**
+                         * @example {
+                         *       "presences": [
+                         *         {
+                         *           "availability": "available",
+                         *           "emoji": "☕",
+                         *           "last_seen": "2026-01-01T12:00:00.000Z",
+                         *           "online_status": "online",
+                         *           "online_until": "2026-01-01T12:02:00.000Z",
+                         *           "reason": "heartbeat",
+                         *           "text": "In a meeting",
+                         *           "user_id": 2
+                         *         }
+                         *       ]
+                         *     }
+                         */
                         "application/json": components["schemas"]["PresencesAnswer"];
                     };
                 };
-                /** @description `bad_request`, `malformed_json`, `invalid_query`, `invalid_cursor` */
+                /** @description `invalid_query` */
                 400: {
                     headers: {
                         [name: string]: unknown;
@@ -2846,7 +3509,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
-                /** @description `token_invalid`, `token_expired`, `session_ended`, `refresh_reused`, `invalid_credentials` */
+                /** @description `token_invalid`, `token_expired`, `session_ended` */
                 401: {
                     headers: {
                         [name: string]: unknown;
@@ -2855,7 +3518,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
-                /** @description `forbidden`, `account_suspended`, `account_banned`, `account_pending`, `account_inactive`, `registration_closed`, `hidden_by_privacy` */
+                /** @description `account_suspended`, `account_banned`, `account_pending`, `account_inactive` */
                 403: {
                     headers: {
                         [name: string]: unknown;
@@ -2894,7 +3557,10 @@ export interface paths {
             };
         };
         put?: never;
-        /** The presence of up to 1000 users, for lists that are too long for an address. */
+        /**
+         * The presence of up to 1000 users, for lists that are too long for an address
+         * @description For whoever is logged in.
+         */
         post: {
             parameters: {
                 query?: never;
@@ -2904,6 +3570,14 @@ export interface paths {
             };
             requestBody: {
                 content: {
+                    /**
+                     * @example {
+                     *       "ids": [
+                     *         2,
+                     *         3
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["IdsBody"];
                 };
             };
@@ -2914,10 +3588,26 @@ export interface paths {
                         [name: string]: unknown;
                     };
                     content: {
+                        /**
+                         * @example {
+                         *       "presences": [
+                         *         {
+                         *           "availability": "available",
+                         *           "emoji": "☕",
+                         *           "last_seen": "2026-01-01T12:00:00.000Z",
+                         *           "online_status": "online",
+                         *           "online_until": "2026-01-01T12:02:00.000Z",
+                         *           "reason": "heartbeat",
+                         *           "text": "In a meeting",
+                         *           "user_id": 2
+                         *         }
+                         *       ]
+                         *     }
+                         */
                         "application/json": components["schemas"]["PresencesAnswer"];
                     };
                 };
-                /** @description `bad_request`, `malformed_json`, `invalid_query`, `invalid_cursor` */
+                /** @description `bad_request`, `malformed_json` */
                 400: {
                     headers: {
                         [name: string]: unknown;
@@ -2926,7 +3616,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
-                /** @description `token_invalid`, `token_expired`, `session_ended`, `refresh_reused`, `invalid_credentials` */
+                /** @description `token_invalid`, `token_expired`, `session_ended` */
                 401: {
                     headers: {
                         [name: string]: unknown;
@@ -2935,7 +3625,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
-                /** @description `forbidden`, `account_suspended`, `account_banned`, `account_pending`, `account_inactive`, `registration_closed`, `hidden_by_privacy` */
+                /** @description `account_suspended`, `account_banned`, `account_pending`, `account_inactive` */
                 403: {
                     headers: {
                         [name: string]: unknown;
@@ -2962,7 +3652,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
-                /** @description `invalid_frame`, `invalid_field`, `weak_password` */
+                /** @description `invalid_field` */
                 422: {
                     headers: {
                         [name: string]: unknown;
@@ -3013,7 +3703,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** What has changed since a cursor, online and offline alike. */
+        /**
+         * What has changed since a cursor, online and offline alike
+         * @description For whoever is logged in.
+         */
         get: {
             parameters: {
                 query?: {
@@ -3032,10 +3725,31 @@ export interface paths {
                         [name: string]: unknown;
                     };
                     content: {
+                        /**
+                         * @example {
+                         *       "next_cursor": "MToxNzY3MjY4ODAwMDAw",
+                         *       "transitions": [
+                         *         {
+                         *           "at": "2026-01-01T12:00:00.000Z",
+                         *           "id": "1767268800000-0",
+                         *           "presence": {
+                         *             "availability": "available",
+                         *             "emoji": "☕",
+                         *             "last_seen": "2026-01-01T12:00:00.000Z",
+                         *             "online_status": "online",
+                         *             "online_until": "2026-01-01T12:02:00.000Z",
+                         *             "reason": "heartbeat",
+                         *             "text": "In a meeting",
+                         *             "user_id": 2
+                         *           }
+                         *         }
+                         *       ]
+                         *     }
+                         */
                         "application/json": components["schemas"]["ChangesAnswer"];
                     };
                 };
-                /** @description `bad_request`, `malformed_json`, `invalid_query`, `invalid_cursor` */
+                /** @description `invalid_query`, `invalid_cursor` */
                 400: {
                     headers: {
                         [name: string]: unknown;
@@ -3044,7 +3758,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
-                /** @description `token_invalid`, `token_expired`, `session_ended`, `refresh_reused`, `invalid_credentials` */
+                /** @description `token_invalid`, `token_expired`, `session_ended` */
                 401: {
                     headers: {
                         [name: string]: unknown;
@@ -3053,7 +3767,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
-                /** @description `forbidden`, `account_suspended`, `account_banned`, `account_pending`, `account_inactive`, `registration_closed`, `hidden_by_privacy` */
+                /** @description `account_suspended`, `account_banned`, `account_pending`, `account_inactive` */
                 403: {
                     headers: {
                         [name: string]: unknown;
@@ -3117,7 +3831,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Register an account. */
+        /**
+         * Register an account
+         * @description For anyone.
+         */
         post: {
             parameters: {
                 query?: never;
@@ -3127,6 +3844,13 @@ export interface paths {
             };
             requestBody: {
                 content: {
+                    /**
+                     * @example {
+                     *       "email": "ann@example.org",
+                     *       "password": "correct horse battery",
+                     *       "username": "ann"
+                     *     }
+                     */
                     "application/json": components["schemas"]["RegisterBody"];
                 };
             };
@@ -3137,10 +3861,35 @@ export interface paths {
                         [name: string]: unknown;
                     };
                     content: {
+                        /**
+                         * @example {
+                         *       "user": {
+                         *         "availability": "available",
+                         *         "away_after_seconds": 300,
+                         *         "chosen_availability": "available",
+                         *         "created_at": "2026-01-01T11:00:00.000Z",
+                         *         "email": "ann@example.org",
+                         *         "emoji": "☕",
+                         *         "id": 2,
+                         *         "inactivity_timeout_seconds": 120,
+                         *         "is_active": true,
+                         *         "last_seen": "2026-01-01T12:00:00.000Z",
+                         *         "last_seen_visibility": "everyone",
+                         *         "online_status": "online",
+                         *         "online_visibility": "everyone",
+                         *         "reason": "heartbeat",
+                         *         "role": "user",
+                         *         "status": "active",
+                         *         "text": "In a meeting",
+                         *         "until": "2026-01-01T13:00:00.000Z",
+                         *         "username": "ann"
+                         *       }
+                         *     }
+                         */
                         "application/json": components["schemas"]["MeAnswer"];
                     };
                 };
-                /** @description `bad_request`, `malformed_json`, `invalid_query`, `invalid_cursor` */
+                /** @description `bad_request`, `malformed_json` */
                 400: {
                     headers: {
                         [name: string]: unknown;
@@ -3149,7 +3898,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
-                /** @description `forbidden`, `account_suspended`, `account_banned`, `account_pending`, `account_inactive`, `registration_closed`, `hidden_by_privacy` */
+                /** @description `registration_closed` */
                 403: {
                     headers: {
                         [name: string]: unknown;
@@ -3158,7 +3907,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
-                /** @description `username_taken`, `email_taken`, `not_yourself`, `last_admin`, `already_contact`, `user_blocked`, `too_many_contacts`, `too_many_webhooks`, `webhook_disabled` */
+                /** @description `username_taken`, `email_taken` */
                 409: {
                     headers: {
                         [name: string]: unknown;
@@ -3185,7 +3934,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
-                /** @description `invalid_frame`, `invalid_field`, `weak_password` */
+                /** @description `invalid_field`, `weak_password` */
                 422: {
                     headers: {
                         [name: string]: unknown;
@@ -3203,7 +3952,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
-                /** @description `engine_unavailable`, `database_unavailable`, `overloaded`, `conflicting_change` */
+                /** @description `engine_unavailable`, `database_unavailable`, `overloaded` */
                 503: {
                     headers: {
                         [name: string]: unknown;
@@ -3238,7 +3987,12 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Turn a refresh token into a new pair. Is no sign of life. */
+        /**
+         * Turn a refresh token into a new pair
+         * @description Is no sign of life.
+         *
+         *     For whoever has a refresh token.
+         */
         post: {
             parameters: {
                 query?: never;
@@ -3248,6 +4002,11 @@ export interface paths {
             };
             requestBody: {
                 content: {
+                    /**
+                     * @example {
+                     *       "refresh": "AAAAAAAAAAE.MGmxrUvOk4aV1eX2bT0hcw.n_mj0uZnnauWFhQjKPpq58T907oCjOi3mdM"
+                     *     }
+                     */
                     "application/json": components["schemas"]["RefreshBody"];
                 };
             };
@@ -3258,10 +4017,16 @@ export interface paths {
                         [name: string]: unknown;
                     };
                     content: {
+                        /**
+                         * @example {
+                         *       "access": "eyJ0eXAiOiJKV1QiLCJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIyIn0.bm90LWEtc2lnbmF0dXJl",
+                         *       "refresh": "AAAAAAAAAAE.MGmxrUvOk4aV1eX2bT0hcw.n_mj0uZnnauWFhQjKPpq58T907oCjOi3mdM"
+                         *     }
+                         */
                         "application/json": components["schemas"]["TokensAnswer"];
                     };
                 };
-                /** @description `bad_request`, `malformed_json`, `invalid_query`, `invalid_cursor` */
+                /** @description `bad_request`, `malformed_json` */
                 400: {
                     headers: {
                         [name: string]: unknown;
@@ -3270,7 +4035,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
-                /** @description `token_invalid`, `token_expired`, `session_ended`, `refresh_reused`, `invalid_credentials` */
+                /** @description `token_invalid`, `session_ended`, `refresh_reused` */
                 401: {
                     headers: {
                         [name: string]: unknown;
@@ -3279,7 +4044,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
-                /** @description `forbidden`, `account_suspended`, `account_banned`, `account_pending`, `account_inactive`, `registration_closed`, `hidden_by_privacy` */
+                /** @description `account_suspended`, `account_banned`, `account_pending`, `account_inactive` */
                 403: {
                     headers: {
                         [name: string]: unknown;
@@ -3306,7 +4071,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
-                /** @description `invalid_frame`, `invalid_field`, `weak_password` */
+                /** @description `invalid_field` */
                 422: {
                     headers: {
                         [name: string]: unknown;
@@ -3357,12 +4122,16 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** One user. */
+        /**
+         * One user
+         * @description For whoever is logged in.
+         */
         get: {
             parameters: {
                 query?: never;
                 header?: never;
                 path: {
+                    /** @description The user's id */
                     id: number;
                 };
                 cookie?: never;
@@ -3375,10 +4144,28 @@ export interface paths {
                         [name: string]: unknown;
                     };
                     content: {
+                        /**
+                         * @example {
+                         *       "user": {
+                         *         "availability": "available",
+                         *         "email": "ann@example.org",
+                         *         "emoji": "☕",
+                         *         "id": 2,
+                         *         "is_active": true,
+                         *         "last_seen": "2026-01-01T12:00:00.000Z",
+                         *         "online_status": "online",
+                         *         "reason": "heartbeat",
+                         *         "role": "user",
+                         *         "status": "active",
+                         *         "text": "In a meeting",
+                         *         "username": "ann"
+                         *       }
+                         *     }
+                         */
                         "application/json": components["schemas"]["UserAnswer"];
                     };
                 };
-                /** @description `token_invalid`, `token_expired`, `session_ended`, `refresh_reused`, `invalid_credentials` */
+                /** @description `token_invalid`, `token_expired`, `session_ended` */
                 401: {
                     headers: {
                         [name: string]: unknown;
@@ -3387,7 +4174,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
-                /** @description `forbidden`, `account_suspended`, `account_banned`, `account_pending`, `account_inactive`, `registration_closed`, `hidden_by_privacy` */
+                /** @description `account_suspended`, `account_banned`, `account_pending`, `account_inactive` */
                 403: {
                     headers: {
                         [name: string]: unknown;
@@ -3396,7 +4183,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
-                /** @description `not_found`, `user_not_found`, `session_not_found`, `contact_not_found`, `notification_not_found`, `webhook_not_found`, `delivery_not_found` */
+                /** @description `user_not_found` */
                 404: {
                     headers: {
                         [name: string]: unknown;
@@ -3436,18 +4223,27 @@ export interface paths {
         };
         put?: never;
         post?: never;
-        /** Delete an account. */
+        /**
+         * Delete an account
+         * @description For admins.
+         */
         delete: {
             parameters: {
                 query?: never;
                 header?: never;
                 path: {
+                    /** @description The user's id */
                     id: number;
                 };
                 cookie?: never;
             };
             requestBody?: {
                 content: {
+                    /**
+                     * @example {
+                     *       "reason": "spam"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ReasonBody"] | null;
                 };
             };
@@ -3459,7 +4255,7 @@ export interface paths {
                     };
                     content?: never;
                 };
-                /** @description `bad_request`, `malformed_json`, `invalid_query`, `invalid_cursor` */
+                /** @description `bad_request`, `malformed_json` */
                 400: {
                     headers: {
                         [name: string]: unknown;
@@ -3468,7 +4264,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
-                /** @description `token_invalid`, `token_expired`, `session_ended`, `refresh_reused`, `invalid_credentials` */
+                /** @description `token_invalid`, `token_expired`, `session_ended` */
                 401: {
                     headers: {
                         [name: string]: unknown;
@@ -3477,7 +4273,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
-                /** @description `forbidden`, `account_suspended`, `account_banned`, `account_pending`, `account_inactive`, `registration_closed`, `hidden_by_privacy` */
+                /** @description `forbidden`, `account_suspended`, `account_banned`, `account_pending`, `account_inactive` */
                 403: {
                     headers: {
                         [name: string]: unknown;
@@ -3486,7 +4282,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
-                /** @description `not_found`, `user_not_found`, `session_not_found`, `contact_not_found`, `notification_not_found`, `webhook_not_found`, `delivery_not_found` */
+                /** @description `user_not_found` */
                 404: {
                     headers: {
                         [name: string]: unknown;
@@ -3495,7 +4291,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
-                /** @description `username_taken`, `email_taken`, `not_yourself`, `last_admin`, `already_contact`, `user_blocked`, `too_many_contacts`, `too_many_webhooks`, `webhook_disabled` */
+                /** @description `not_yourself`, `last_admin` */
                 409: {
                     headers: {
                         [name: string]: unknown;
@@ -3522,7 +4318,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
-                /** @description `invalid_frame`, `invalid_field`, `weak_password` */
+                /** @description `invalid_field` */
                 422: {
                     headers: {
                         [name: string]: unknown;
@@ -3562,18 +4358,28 @@ export interface paths {
         };
         options?: never;
         head?: never;
-        /** Change an account. */
+        /**
+         * Change an account
+         * @description For admins.
+         */
         patch: {
             parameters: {
                 query?: never;
                 header?: never;
                 path: {
+                    /** @description The user's id */
                     id: number;
                 };
                 cookie?: never;
             };
             requestBody: {
                 content: {
+                    /**
+                     * @example {
+                     *       "reason": "looks after the others",
+                     *       "role": "admin"
+                     *     }
+                     */
                     "application/json": components["schemas"]["EditBody"];
                 };
             };
@@ -3584,10 +4390,30 @@ export interface paths {
                         [name: string]: unknown;
                     };
                     content: {
+                        /**
+                         * @example {
+                         *       "user": {
+                         *         "availability": "available",
+                         *         "created_at": "2026-01-01T11:00:00.000Z",
+                         *         "email": "ann@example.org",
+                         *         "emoji": "☕",
+                         *         "id": 2,
+                         *         "inactivity_timeout_seconds": 120,
+                         *         "is_active": true,
+                         *         "last_seen": "2026-01-01T12:00:00.000Z",
+                         *         "online_status": "online",
+                         *         "reason": "heartbeat",
+                         *         "role": "user",
+                         *         "status": "active",
+                         *         "text": "In a meeting",
+                         *         "username": "ann"
+                         *       }
+                         *     }
+                         */
                         "application/json": components["schemas"]["ProfileAnswer"];
                     };
                 };
-                /** @description `bad_request`, `malformed_json`, `invalid_query`, `invalid_cursor` */
+                /** @description `bad_request`, `malformed_json` */
                 400: {
                     headers: {
                         [name: string]: unknown;
@@ -3596,7 +4422,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
-                /** @description `token_invalid`, `token_expired`, `session_ended`, `refresh_reused`, `invalid_credentials` */
+                /** @description `token_invalid`, `token_expired`, `session_ended` */
                 401: {
                     headers: {
                         [name: string]: unknown;
@@ -3605,7 +4431,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
-                /** @description `forbidden`, `account_suspended`, `account_banned`, `account_pending`, `account_inactive`, `registration_closed`, `hidden_by_privacy` */
+                /** @description `forbidden`, `account_suspended`, `account_banned`, `account_pending`, `account_inactive` */
                 403: {
                     headers: {
                         [name: string]: unknown;
@@ -3614,7 +4440,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
-                /** @description `not_found`, `user_not_found`, `session_not_found`, `contact_not_found`, `notification_not_found`, `webhook_not_found`, `delivery_not_found` */
+                /** @description `user_not_found` */
                 404: {
                     headers: {
                         [name: string]: unknown;
@@ -3623,7 +4449,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
-                /** @description `username_taken`, `email_taken`, `not_yourself`, `last_admin`, `already_contact`, `user_blocked`, `too_many_contacts`, `too_many_webhooks`, `webhook_disabled` */
+                /** @description `username_taken`, `email_taken`, `not_yourself`, `last_admin` */
                 409: {
                     headers: {
                         [name: string]: unknown;
@@ -3650,7 +4476,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
-                /** @description `invalid_frame`, `invalid_field`, `weak_password` */
+                /** @description `invalid_field`, `weak_password` */
                 422: {
                     headers: {
                         [name: string]: unknown;
@@ -3699,18 +4525,29 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Activate an account: it may log in again. Sessions that were ended stay ended. */
+        /**
+         * Activate an account: it may log in again
+         * @description Sessions that were ended stay ended.
+         *
+         *     For admins.
+         */
         post: {
             parameters: {
                 query?: never;
                 header?: never;
                 path: {
+                    /** @description The user's id */
                     id: number;
                 };
                 cookie?: never;
             };
             requestBody?: {
                 content: {
+                    /**
+                     * @example {
+                     *       "reason": "spam"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ReasonBody"] | null;
                 };
             };
@@ -3721,10 +4558,30 @@ export interface paths {
                         [name: string]: unknown;
                     };
                     content: {
+                        /**
+                         * @example {
+                         *       "user": {
+                         *         "availability": "available",
+                         *         "created_at": "2026-01-01T11:00:00.000Z",
+                         *         "email": "ann@example.org",
+                         *         "emoji": "☕",
+                         *         "id": 2,
+                         *         "inactivity_timeout_seconds": 120,
+                         *         "is_active": true,
+                         *         "last_seen": "2026-01-01T12:00:00.000Z",
+                         *         "online_status": "online",
+                         *         "reason": "heartbeat",
+                         *         "role": "user",
+                         *         "status": "active",
+                         *         "text": "In a meeting",
+                         *         "username": "ann"
+                         *       }
+                         *     }
+                         */
                         "application/json": components["schemas"]["ProfileAnswer"];
                     };
                 };
-                /** @description `bad_request`, `malformed_json`, `invalid_query`, `invalid_cursor` */
+                /** @description `bad_request`, `malformed_json` */
                 400: {
                     headers: {
                         [name: string]: unknown;
@@ -3733,7 +4590,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
-                /** @description `token_invalid`, `token_expired`, `session_ended`, `refresh_reused`, `invalid_credentials` */
+                /** @description `token_invalid`, `token_expired`, `session_ended` */
                 401: {
                     headers: {
                         [name: string]: unknown;
@@ -3742,7 +4599,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
-                /** @description `forbidden`, `account_suspended`, `account_banned`, `account_pending`, `account_inactive`, `registration_closed`, `hidden_by_privacy` */
+                /** @description `forbidden`, `account_suspended`, `account_banned`, `account_pending`, `account_inactive` */
                 403: {
                     headers: {
                         [name: string]: unknown;
@@ -3751,7 +4608,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
-                /** @description `not_found`, `user_not_found`, `session_not_found`, `contact_not_found`, `notification_not_found`, `webhook_not_found`, `delivery_not_found` */
+                /** @description `user_not_found` */
                 404: {
                     headers: {
                         [name: string]: unknown;
@@ -3778,7 +4635,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
-                /** @description `invalid_frame`, `invalid_field`, `weak_password` */
+                /** @description `invalid_field` */
                 422: {
                     headers: {
                         [name: string]: unknown;
@@ -3829,15 +4686,21 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** What admins did to an account, and why. */
+        /**
+         * What admins did to an account, and why
+         * @description For admins.
+         */
         get: {
             parameters: {
                 query?: {
+                    /** @description 1 to 1000, 100 without it */
                     limit?: number;
+                    /** @description The page before's `next_before`; without it the newest */
                     before?: number;
                 };
                 header?: never;
                 path: {
+                    /** @description The user's id */
                     id: number;
                 };
                 cookie?: never;
@@ -3850,10 +4713,37 @@ export interface paths {
                         [name: string]: unknown;
                     };
                     content: {
+                        /**
+                         * @example {
+                         *       "entries": [
+                         *         {
+                         *           "action": "suspend",
+                         *           "actor": "admin",
+                         *           "actor_id": 1,
+                         *           "at": "2026-01-01T12:00:00.000Z",
+                         *           "details": {
+                         *             "from": {
+                         *               "is_active": true,
+                         *               "status": "active"
+                         *             },
+                         *             "to": {
+                         *               "is_active": true,
+                         *               "status": "suspended"
+                         *             }
+                         *           },
+                         *           "id": 7,
+                         *           "reason": "spam",
+                         *           "target": "ann",
+                         *           "target_id": 2
+                         *         }
+                         *       ],
+                         *       "next_before": null
+                         *     }
+                         */
                         "application/json": components["schemas"]["AuditAnswer"];
                     };
                 };
-                /** @description `bad_request`, `malformed_json`, `invalid_query`, `invalid_cursor` */
+                /** @description `invalid_query` */
                 400: {
                     headers: {
                         [name: string]: unknown;
@@ -3862,7 +4752,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
-                /** @description `token_invalid`, `token_expired`, `session_ended`, `refresh_reused`, `invalid_credentials` */
+                /** @description `token_invalid`, `token_expired`, `session_ended` */
                 401: {
                     headers: {
                         [name: string]: unknown;
@@ -3871,8 +4761,17 @@ export interface paths {
                         "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
-                /** @description `forbidden`, `account_suspended`, `account_banned`, `account_pending`, `account_inactive`, `registration_closed`, `hidden_by_privacy` */
+                /** @description `forbidden`, `account_suspended`, `account_banned`, `account_pending`, `account_inactive` */
                 403: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["ProblemBody"];
+                    };
+                };
+                /** @description `user_not_found` */
+                404: {
                     headers: {
                         [name: string]: unknown;
                     };
@@ -3926,18 +4825,27 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Ban an account: offline, and all of its sessions ended, when this answers. */
+        /**
+         * Ban an account: offline, and all of its sessions ended, when this answers
+         * @description For admins.
+         */
         post: {
             parameters: {
                 query?: never;
                 header?: never;
                 path: {
+                    /** @description The user's id */
                     id: number;
                 };
                 cookie?: never;
             };
             requestBody?: {
                 content: {
+                    /**
+                     * @example {
+                     *       "reason": "spam"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ReasonBody"] | null;
                 };
             };
@@ -3948,10 +4856,30 @@ export interface paths {
                         [name: string]: unknown;
                     };
                     content: {
+                        /**
+                         * @example {
+                         *       "user": {
+                         *         "availability": "available",
+                         *         "created_at": "2026-01-01T11:00:00.000Z",
+                         *         "email": "ann@example.org",
+                         *         "emoji": "☕",
+                         *         "id": 2,
+                         *         "inactivity_timeout_seconds": 120,
+                         *         "is_active": true,
+                         *         "last_seen": "2026-01-01T12:00:00.000Z",
+                         *         "online_status": "online",
+                         *         "reason": "heartbeat",
+                         *         "role": "user",
+                         *         "status": "active",
+                         *         "text": "In a meeting",
+                         *         "username": "ann"
+                         *       }
+                         *     }
+                         */
                         "application/json": components["schemas"]["ProfileAnswer"];
                     };
                 };
-                /** @description `bad_request`, `malformed_json`, `invalid_query`, `invalid_cursor` */
+                /** @description `bad_request`, `malformed_json` */
                 400: {
                     headers: {
                         [name: string]: unknown;
@@ -3960,7 +4888,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
-                /** @description `token_invalid`, `token_expired`, `session_ended`, `refresh_reused`, `invalid_credentials` */
+                /** @description `token_invalid`, `token_expired`, `session_ended` */
                 401: {
                     headers: {
                         [name: string]: unknown;
@@ -3969,7 +4897,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
-                /** @description `forbidden`, `account_suspended`, `account_banned`, `account_pending`, `account_inactive`, `registration_closed`, `hidden_by_privacy` */
+                /** @description `forbidden`, `account_suspended`, `account_banned`, `account_pending`, `account_inactive` */
                 403: {
                     headers: {
                         [name: string]: unknown;
@@ -3978,7 +4906,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
-                /** @description `not_found`, `user_not_found`, `session_not_found`, `contact_not_found`, `notification_not_found`, `webhook_not_found`, `delivery_not_found` */
+                /** @description `user_not_found` */
                 404: {
                     headers: {
                         [name: string]: unknown;
@@ -3987,7 +4915,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
-                /** @description `username_taken`, `email_taken`, `not_yourself`, `last_admin`, `already_contact`, `user_blocked`, `too_many_contacts`, `too_many_webhooks`, `webhook_disabled` */
+                /** @description `not_yourself`, `last_admin` */
                 409: {
                     headers: {
                         [name: string]: unknown;
@@ -4014,7 +4942,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
-                /** @description `invalid_frame`, `invalid_field`, `weak_password` */
+                /** @description `invalid_field` */
                 422: {
                     headers: {
                         [name: string]: unknown;
@@ -4067,18 +4995,27 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Deactivate an account: offline, and all of its sessions ended, when this answers. */
+        /**
+         * Deactivate an account: offline, and all of its sessions ended, when this answers
+         * @description For admins.
+         */
         post: {
             parameters: {
                 query?: never;
                 header?: never;
                 path: {
+                    /** @description The user's id */
                     id: number;
                 };
                 cookie?: never;
             };
             requestBody?: {
                 content: {
+                    /**
+                     * @example {
+                     *       "reason": "spam"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ReasonBody"] | null;
                 };
             };
@@ -4089,10 +5026,30 @@ export interface paths {
                         [name: string]: unknown;
                     };
                     content: {
+                        /**
+                         * @example {
+                         *       "user": {
+                         *         "availability": "available",
+                         *         "created_at": "2026-01-01T11:00:00.000Z",
+                         *         "email": "ann@example.org",
+                         *         "emoji": "☕",
+                         *         "id": 2,
+                         *         "inactivity_timeout_seconds": 120,
+                         *         "is_active": true,
+                         *         "last_seen": "2026-01-01T12:00:00.000Z",
+                         *         "online_status": "online",
+                         *         "reason": "heartbeat",
+                         *         "role": "user",
+                         *         "status": "active",
+                         *         "text": "In a meeting",
+                         *         "username": "ann"
+                         *       }
+                         *     }
+                         */
                         "application/json": components["schemas"]["ProfileAnswer"];
                     };
                 };
-                /** @description `bad_request`, `malformed_json`, `invalid_query`, `invalid_cursor` */
+                /** @description `bad_request`, `malformed_json` */
                 400: {
                     headers: {
                         [name: string]: unknown;
@@ -4101,7 +5058,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
-                /** @description `token_invalid`, `token_expired`, `session_ended`, `refresh_reused`, `invalid_credentials` */
+                /** @description `token_invalid`, `token_expired`, `session_ended` */
                 401: {
                     headers: {
                         [name: string]: unknown;
@@ -4110,7 +5067,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
-                /** @description `forbidden`, `account_suspended`, `account_banned`, `account_pending`, `account_inactive`, `registration_closed`, `hidden_by_privacy` */
+                /** @description `forbidden`, `account_suspended`, `account_banned`, `account_pending`, `account_inactive` */
                 403: {
                     headers: {
                         [name: string]: unknown;
@@ -4119,7 +5076,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
-                /** @description `not_found`, `user_not_found`, `session_not_found`, `contact_not_found`, `notification_not_found`, `webhook_not_found`, `delivery_not_found` */
+                /** @description `user_not_found` */
                 404: {
                     headers: {
                         [name: string]: unknown;
@@ -4128,7 +5085,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
-                /** @description `username_taken`, `email_taken`, `not_yourself`, `last_admin`, `already_contact`, `user_blocked`, `too_many_contacts`, `too_many_webhooks`, `webhook_disabled` */
+                /** @description `not_yourself`, `last_admin` */
                 409: {
                     headers: {
                         [name: string]: unknown;
@@ -4155,7 +5112,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
-                /** @description `invalid_frame`, `invalid_field`, `weak_password` */
+                /** @description `invalid_field` */
                 422: {
                     headers: {
                         [name: string]: unknown;
@@ -4206,7 +5163,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** A user's online intervals. */
+        /**
+         * A user's online intervals
+         * @description For admins, and for the user itself.
+         */
         get: {
             parameters: {
                 query?: {
@@ -4216,10 +5176,12 @@ export interface paths {
                     to?: string;
                     /** @description 1 to 1000, 100 without it */
                     limit?: number;
+                    /** @description The page before's `next_cursor`; without it the first page */
                     cursor?: string;
                 };
                 header?: never;
                 path: {
+                    /** @description The user's id */
                     id: number;
                 };
                 cookie?: never;
@@ -4232,10 +5194,26 @@ export interface paths {
                         [name: string]: unknown;
                     };
                     content: {
+                        /**
+                         * @example {
+                         *       "intervals": [
+                         *         {
+                         *           "device": "laptop",
+                         *           "end_reason": "timeout",
+                         *           "ended_at": "2026-01-01T12:00:00.000Z",
+                         *           "session_id": 1,
+                         *           "start_reason": "login",
+                         *           "started_at": "2026-01-01T11:00:00.000Z"
+                         *         }
+                         *       ],
+                         *       "next_cursor": null
+                         *     }
+                         */
                         "application/json": components["schemas"]["HistoryAnswer"];
+                        "text/csv": string;
                     };
                 };
-                /** @description `bad_request`, `malformed_json`, `invalid_query`, `invalid_cursor` */
+                /** @description `invalid_query`, `invalid_cursor` */
                 400: {
                     headers: {
                         [name: string]: unknown;
@@ -4244,7 +5222,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
-                /** @description `token_invalid`, `token_expired`, `session_ended`, `refresh_reused`, `invalid_credentials` */
+                /** @description `token_invalid`, `token_expired`, `session_ended` */
                 401: {
                     headers: {
                         [name: string]: unknown;
@@ -4253,7 +5231,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
-                /** @description `forbidden`, `account_suspended`, `account_banned`, `account_pending`, `account_inactive`, `registration_closed`, `hidden_by_privacy` */
+                /** @description `forbidden`, `account_suspended`, `account_banned`, `account_pending`, `account_inactive`, `hidden_by_privacy` */
                 403: {
                     headers: {
                         [name: string]: unknown;
@@ -4262,7 +5240,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
-                /** @description `not_found`, `user_not_found`, `session_not_found`, `contact_not_found`, `notification_not_found`, `webhook_not_found`, `delivery_not_found` */
+                /** @description `user_not_found` */
                 404: {
                     headers: {
                         [name: string]: unknown;
@@ -4317,18 +5295,27 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Log a user out everywhere. */
+        /**
+         * Log a user out everywhere
+         * @description For admins.
+         */
         post: {
             parameters: {
                 query?: never;
                 header?: never;
                 path: {
+                    /** @description The user's id */
                     id: number;
                 };
                 cookie?: never;
             };
             requestBody?: {
                 content: {
+                    /**
+                     * @example {
+                     *       "reason": "spam"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ReasonBody"] | null;
                 };
             };
@@ -4339,10 +5326,30 @@ export interface paths {
                         [name: string]: unknown;
                     };
                     content: {
+                        /**
+                         * @example {
+                         *       "user": {
+                         *         "availability": "available",
+                         *         "created_at": "2026-01-01T11:00:00.000Z",
+                         *         "email": "ann@example.org",
+                         *         "emoji": "☕",
+                         *         "id": 2,
+                         *         "inactivity_timeout_seconds": 120,
+                         *         "is_active": true,
+                         *         "last_seen": "2026-01-01T12:00:00.000Z",
+                         *         "online_status": "online",
+                         *         "reason": "heartbeat",
+                         *         "role": "user",
+                         *         "status": "active",
+                         *         "text": "In a meeting",
+                         *         "username": "ann"
+                         *       }
+                         *     }
+                         */
                         "application/json": components["schemas"]["ProfileAnswer"];
                     };
                 };
-                /** @description `bad_request`, `malformed_json`, `invalid_query`, `invalid_cursor` */
+                /** @description `bad_request`, `malformed_json` */
                 400: {
                     headers: {
                         [name: string]: unknown;
@@ -4351,7 +5358,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
-                /** @description `token_invalid`, `token_expired`, `session_ended`, `refresh_reused`, `invalid_credentials` */
+                /** @description `token_invalid`, `token_expired`, `session_ended` */
                 401: {
                     headers: {
                         [name: string]: unknown;
@@ -4360,7 +5367,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
-                /** @description `forbidden`, `account_suspended`, `account_banned`, `account_pending`, `account_inactive`, `registration_closed`, `hidden_by_privacy` */
+                /** @description `forbidden`, `account_suspended`, `account_banned`, `account_pending`, `account_inactive` */
                 403: {
                     headers: {
                         [name: string]: unknown;
@@ -4369,7 +5376,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
-                /** @description `not_found`, `user_not_found`, `session_not_found`, `contact_not_found`, `notification_not_found`, `webhook_not_found`, `delivery_not_found` */
+                /** @description `user_not_found` */
                 404: {
                     headers: {
                         [name: string]: unknown;
@@ -4396,7 +5403,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
-                /** @description `invalid_frame`, `invalid_field`, `weak_password` */
+                /** @description `invalid_field` */
                 422: {
                     headers: {
                         [name: string]: unknown;
@@ -4447,12 +5454,16 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** A user's devices. */
+        /**
+         * A user's devices
+         * @description For admins, and for the user itself.
+         */
         get: {
             parameters: {
                 query?: never;
                 header?: never;
                 path: {
+                    /** @description The user's id */
                     id: number;
                 };
                 cookie?: never;
@@ -4465,10 +5476,24 @@ export interface paths {
                         [name: string]: unknown;
                     };
                     content: {
+                        /**
+                         * @example {
+                         *       "sessions": [
+                         *         {
+                         *           "created_at": "2026-01-01T11:00:00.000Z",
+                         *           "current": true,
+                         *           "device": "laptop",
+                         *           "id": 1,
+                         *           "last_seen": "2026-01-01T12:00:00.000Z",
+                         *           "online": true
+                         *         }
+                         *       ]
+                         *     }
+                         */
                         "application/json": components["schemas"]["DevicesAnswer"];
                     };
                 };
-                /** @description `token_invalid`, `token_expired`, `session_ended`, `refresh_reused`, `invalid_credentials` */
+                /** @description `token_invalid`, `token_expired`, `session_ended` */
                 401: {
                     headers: {
                         [name: string]: unknown;
@@ -4477,7 +5502,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
-                /** @description `forbidden`, `account_suspended`, `account_banned`, `account_pending`, `account_inactive`, `registration_closed`, `hidden_by_privacy` */
+                /** @description `forbidden`, `account_suspended`, `account_banned`, `account_pending`, `account_inactive` */
                 403: {
                     headers: {
                         [name: string]: unknown;
@@ -4486,7 +5511,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
-                /** @description `not_found`, `user_not_found`, `session_not_found`, `contact_not_found`, `notification_not_found`, `webhook_not_found`, `delivery_not_found` */
+                /** @description `user_not_found` */
                 404: {
                     headers: {
                         [name: string]: unknown;
@@ -4542,13 +5567,18 @@ export interface paths {
         get?: never;
         put?: never;
         post?: never;
-        /** End one of a user's sessions. */
+        /**
+         * End one of a user's sessions
+         * @description For admins, and for the user itself.
+         */
         delete: {
             parameters: {
                 query?: never;
                 header?: never;
                 path: {
+                    /** @description The user's id */
                     id: number;
+                    /** @description The session's id */
                     sid: number;
                 };
                 cookie?: never;
@@ -4562,7 +5592,7 @@ export interface paths {
                     };
                     content?: never;
                 };
-                /** @description `token_invalid`, `token_expired`, `session_ended`, `refresh_reused`, `invalid_credentials` */
+                /** @description `token_invalid`, `token_expired`, `session_ended` */
                 401: {
                     headers: {
                         [name: string]: unknown;
@@ -4571,7 +5601,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
-                /** @description `forbidden`, `account_suspended`, `account_banned`, `account_pending`, `account_inactive`, `registration_closed`, `hidden_by_privacy` */
+                /** @description `forbidden`, `account_suspended`, `account_banned`, `account_pending`, `account_inactive` */
                 403: {
                     headers: {
                         [name: string]: unknown;
@@ -4580,7 +5610,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
-                /** @description `not_found`, `user_not_found`, `session_not_found`, `contact_not_found`, `notification_not_found`, `webhook_not_found`, `delivery_not_found` */
+                /** @description `user_not_found`, `session_not_found` */
                 404: {
                     headers: {
                         [name: string]: unknown;
@@ -4632,18 +5662,27 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Suspend an account: offline, and all of its sessions ended, when this answers. */
+        /**
+         * Suspend an account: offline, and all of its sessions ended, when this answers
+         * @description For admins.
+         */
         post: {
             parameters: {
                 query?: never;
                 header?: never;
                 path: {
+                    /** @description The user's id */
                     id: number;
                 };
                 cookie?: never;
             };
             requestBody?: {
                 content: {
+                    /**
+                     * @example {
+                     *       "reason": "spam"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ReasonBody"] | null;
                 };
             };
@@ -4654,10 +5693,30 @@ export interface paths {
                         [name: string]: unknown;
                     };
                     content: {
+                        /**
+                         * @example {
+                         *       "user": {
+                         *         "availability": "available",
+                         *         "created_at": "2026-01-01T11:00:00.000Z",
+                         *         "email": "ann@example.org",
+                         *         "emoji": "☕",
+                         *         "id": 2,
+                         *         "inactivity_timeout_seconds": 120,
+                         *         "is_active": true,
+                         *         "last_seen": "2026-01-01T12:00:00.000Z",
+                         *         "online_status": "online",
+                         *         "reason": "heartbeat",
+                         *         "role": "user",
+                         *         "status": "active",
+                         *         "text": "In a meeting",
+                         *         "username": "ann"
+                         *       }
+                         *     }
+                         */
                         "application/json": components["schemas"]["ProfileAnswer"];
                     };
                 };
-                /** @description `bad_request`, `malformed_json`, `invalid_query`, `invalid_cursor` */
+                /** @description `bad_request`, `malformed_json` */
                 400: {
                     headers: {
                         [name: string]: unknown;
@@ -4666,7 +5725,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
-                /** @description `token_invalid`, `token_expired`, `session_ended`, `refresh_reused`, `invalid_credentials` */
+                /** @description `token_invalid`, `token_expired`, `session_ended` */
                 401: {
                     headers: {
                         [name: string]: unknown;
@@ -4675,7 +5734,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
-                /** @description `forbidden`, `account_suspended`, `account_banned`, `account_pending`, `account_inactive`, `registration_closed`, `hidden_by_privacy` */
+                /** @description `forbidden`, `account_suspended`, `account_banned`, `account_pending`, `account_inactive` */
                 403: {
                     headers: {
                         [name: string]: unknown;
@@ -4684,7 +5743,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
-                /** @description `not_found`, `user_not_found`, `session_not_found`, `contact_not_found`, `notification_not_found`, `webhook_not_found`, `delivery_not_found` */
+                /** @description `user_not_found` */
                 404: {
                     headers: {
                         [name: string]: unknown;
@@ -4693,7 +5752,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
-                /** @description `username_taken`, `email_taken`, `not_yourself`, `last_admin`, `already_contact`, `user_blocked`, `too_many_contacts`, `too_many_webhooks`, `webhook_disabled` */
+                /** @description `not_yourself`, `last_admin` */
                 409: {
                     headers: {
                         [name: string]: unknown;
@@ -4720,7 +5779,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
-                /** @description `invalid_frame`, `invalid_field`, `weak_password` */
+                /** @description `invalid_field` */
                 422: {
                     headers: {
                         [name: string]: unknown;
@@ -4771,7 +5830,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** All webhooks. */
+        /**
+         * All webhooks
+         * @description For admins.
+         */
         get: {
             parameters: {
                 query?: never;
@@ -4787,10 +5849,33 @@ export interface paths {
                         [name: string]: unknown;
                     };
                     content: {
+                        /**
+                         * @example {
+                         *       "webhooks": [
+                         *         {
+                         *           "created_at": "2026-01-01T11:00:00.000Z",
+                         *           "description": "Tells the chat",
+                         *           "disabled_reason": null,
+                         *           "enabled": true,
+                         *           "events": [
+                         *             "presence.*",
+                         *             "account.created"
+                         *           ],
+                         *           "failing_since": null,
+                         *           "id": 4,
+                         *           "last_delivery": {
+                         *             "at": "2026-01-01T12:00:00.000Z",
+                         *             "ok": true
+                         *           },
+                         *           "url": "https://example.org/hooks/lastseen"
+                         *         }
+                         *       ]
+                         *     }
+                         */
                         "application/json": components["schemas"]["WebhooksAnswer"];
                     };
                 };
-                /** @description `token_invalid`, `token_expired`, `session_ended`, `refresh_reused`, `invalid_credentials` */
+                /** @description `token_invalid`, `token_expired`, `session_ended` */
                 401: {
                     headers: {
                         [name: string]: unknown;
@@ -4799,7 +5884,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
-                /** @description `forbidden`, `account_suspended`, `account_banned`, `account_pending`, `account_inactive`, `registration_closed`, `hidden_by_privacy` */
+                /** @description `forbidden`, `account_suspended`, `account_banned`, `account_pending`, `account_inactive` */
                 403: {
                     headers: {
                         [name: string]: unknown;
@@ -4838,7 +5923,12 @@ export interface paths {
             };
         };
         put?: never;
-        /** Make a webhook. Its secret is told in this answer only. */
+        /**
+         * Make a webhook
+         * @description Its secret is told in this answer only.
+         *
+         *     For admins.
+         */
         post: {
             parameters: {
                 query?: never;
@@ -4848,6 +5938,17 @@ export interface paths {
             };
             requestBody: {
                 content: {
+                    /**
+                     * @example {
+                     *       "description": "Tells the chat",
+                     *       "enabled": true,
+                     *       "events": [
+                     *         "presence.*",
+                     *         "account.created"
+                     *       ],
+                     *       "url": "https://example.org/hooks/lastseen"
+                     *     }
+                     */
                     "application/json": components["schemas"]["CreateWebhookBody"];
                 };
             };
@@ -4858,10 +5959,30 @@ export interface paths {
                         [name: string]: unknown;
                     };
                     content: {
+                        /**
+                         * @example {
+                         *       "created_at": "2026-01-01T11:00:00.000Z",
+                         *       "description": "Tells the chat",
+                         *       "disabled_reason": null,
+                         *       "enabled": true,
+                         *       "events": [
+                         *         "presence.*",
+                         *         "account.created"
+                         *       ],
+                         *       "failing_since": null,
+                         *       "id": 4,
+                         *       "last_delivery": {
+                         *         "at": "2026-01-01T12:00:00.000Z",
+                         *         "ok": true
+                         *       },
+                         *       "secret": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+                         *       "url": "https://example.org/hooks/lastseen"
+                         *     }
+                         */
                         "application/json": components["schemas"]["NewWebhookAnswer"];
                     };
                 };
-                /** @description `bad_request`, `malformed_json`, `invalid_query`, `invalid_cursor` */
+                /** @description `bad_request`, `malformed_json` */
                 400: {
                     headers: {
                         [name: string]: unknown;
@@ -4870,7 +5991,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
-                /** @description `token_invalid`, `token_expired`, `session_ended`, `refresh_reused`, `invalid_credentials` */
+                /** @description `token_invalid`, `token_expired`, `session_ended` */
                 401: {
                     headers: {
                         [name: string]: unknown;
@@ -4879,7 +6000,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
-                /** @description `forbidden`, `account_suspended`, `account_banned`, `account_pending`, `account_inactive`, `registration_closed`, `hidden_by_privacy` */
+                /** @description `forbidden`, `account_suspended`, `account_banned`, `account_pending`, `account_inactive` */
                 403: {
                     headers: {
                         [name: string]: unknown;
@@ -4888,7 +6009,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
-                /** @description `username_taken`, `email_taken`, `not_yourself`, `last_admin`, `already_contact`, `user_blocked`, `too_many_contacts`, `too_many_webhooks`, `webhook_disabled` */
+                /** @description `too_many_webhooks` */
                 409: {
                     headers: {
                         [name: string]: unknown;
@@ -4915,7 +6036,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
-                /** @description `invalid_frame`, `invalid_field`, `weak_password` */
+                /** @description `invalid_field` */
                 422: {
                     headers: {
                         [name: string]: unknown;
@@ -4966,12 +6087,16 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** A webhook. */
+        /**
+         * A webhook
+         * @description For admins.
+         */
         get: {
             parameters: {
                 query?: never;
                 header?: never;
                 path: {
+                    /** @description The webhook's id */
                     id: number;
                 };
                 cookie?: never;
@@ -4984,10 +6109,29 @@ export interface paths {
                         [name: string]: unknown;
                     };
                     content: {
+                        /**
+                         * @example {
+                         *       "created_at": "2026-01-01T11:00:00.000Z",
+                         *       "description": "Tells the chat",
+                         *       "disabled_reason": null,
+                         *       "enabled": true,
+                         *       "events": [
+                         *         "presence.*",
+                         *         "account.created"
+                         *       ],
+                         *       "failing_since": null,
+                         *       "id": 4,
+                         *       "last_delivery": {
+                         *         "at": "2026-01-01T12:00:00.000Z",
+                         *         "ok": true
+                         *       },
+                         *       "url": "https://example.org/hooks/lastseen"
+                         *     }
+                         */
                         "application/json": components["schemas"]["WebhookShape"];
                     };
                 };
-                /** @description `token_invalid`, `token_expired`, `session_ended`, `refresh_reused`, `invalid_credentials` */
+                /** @description `token_invalid`, `token_expired`, `session_ended` */
                 401: {
                     headers: {
                         [name: string]: unknown;
@@ -4996,7 +6140,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
-                /** @description `forbidden`, `account_suspended`, `account_banned`, `account_pending`, `account_inactive`, `registration_closed`, `hidden_by_privacy` */
+                /** @description `forbidden`, `account_suspended`, `account_banned`, `account_pending`, `account_inactive` */
                 403: {
                     headers: {
                         [name: string]: unknown;
@@ -5005,7 +6149,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
-                /** @description `not_found`, `user_not_found`, `session_not_found`, `contact_not_found`, `notification_not_found`, `webhook_not_found`, `delivery_not_found` */
+                /** @description `webhook_not_found` */
                 404: {
                     headers: {
                         [name: string]: unknown;
@@ -5045,12 +6189,16 @@ export interface paths {
         };
         put?: never;
         post?: never;
-        /** Delete a webhook, with its deliveries. */
+        /**
+         * Delete a webhook, with its deliveries
+         * @description For admins.
+         */
         delete: {
             parameters: {
                 query?: never;
                 header?: never;
                 path: {
+                    /** @description The webhook's id */
                     id: number;
                 };
                 cookie?: never;
@@ -5064,7 +6212,7 @@ export interface paths {
                     };
                     content?: never;
                 };
-                /** @description `token_invalid`, `token_expired`, `session_ended`, `refresh_reused`, `invalid_credentials` */
+                /** @description `token_invalid`, `token_expired`, `session_ended` */
                 401: {
                     headers: {
                         [name: string]: unknown;
@@ -5073,7 +6221,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
-                /** @description `forbidden`, `account_suspended`, `account_banned`, `account_pending`, `account_inactive`, `registration_closed`, `hidden_by_privacy` */
+                /** @description `forbidden`, `account_suspended`, `account_banned`, `account_pending`, `account_inactive` */
                 403: {
                     headers: {
                         [name: string]: unknown;
@@ -5082,7 +6230,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
-                /** @description `not_found`, `user_not_found`, `session_not_found`, `contact_not_found`, `notification_not_found`, `webhook_not_found`, `delivery_not_found` */
+                /** @description `webhook_not_found` */
                 404: {
                     headers: {
                         [name: string]: unknown;
@@ -5122,18 +6270,29 @@ export interface paths {
         };
         options?: never;
         head?: never;
-        /** Change a webhook. Enabling one sends what has waited for it. */
+        /**
+         * Change a webhook
+         * @description Enabling one sends what has waited for it.
+         *
+         *     For admins.
+         */
         patch: {
             parameters: {
                 query?: never;
                 header?: never;
                 path: {
+                    /** @description The webhook's id */
                     id: number;
                 };
                 cookie?: never;
             };
             requestBody: {
                 content: {
+                    /**
+                     * @example {
+                     *       "enabled": false
+                     *     }
+                     */
                     "application/json": components["schemas"]["EditWebhookBody"];
                 };
             };
@@ -5144,10 +6303,29 @@ export interface paths {
                         [name: string]: unknown;
                     };
                     content: {
+                        /**
+                         * @example {
+                         *       "created_at": "2026-01-01T11:00:00.000Z",
+                         *       "description": "Tells the chat",
+                         *       "disabled_reason": null,
+                         *       "enabled": true,
+                         *       "events": [
+                         *         "presence.*",
+                         *         "account.created"
+                         *       ],
+                         *       "failing_since": null,
+                         *       "id": 4,
+                         *       "last_delivery": {
+                         *         "at": "2026-01-01T12:00:00.000Z",
+                         *         "ok": true
+                         *       },
+                         *       "url": "https://example.org/hooks/lastseen"
+                         *     }
+                         */
                         "application/json": components["schemas"]["WebhookShape"];
                     };
                 };
-                /** @description `bad_request`, `malformed_json`, `invalid_query`, `invalid_cursor` */
+                /** @description `bad_request`, `malformed_json` */
                 400: {
                     headers: {
                         [name: string]: unknown;
@@ -5156,7 +6334,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
-                /** @description `token_invalid`, `token_expired`, `session_ended`, `refresh_reused`, `invalid_credentials` */
+                /** @description `token_invalid`, `token_expired`, `session_ended` */
                 401: {
                     headers: {
                         [name: string]: unknown;
@@ -5165,7 +6343,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
-                /** @description `forbidden`, `account_suspended`, `account_banned`, `account_pending`, `account_inactive`, `registration_closed`, `hidden_by_privacy` */
+                /** @description `forbidden`, `account_suspended`, `account_banned`, `account_pending`, `account_inactive` */
                 403: {
                     headers: {
                         [name: string]: unknown;
@@ -5174,7 +6352,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
-                /** @description `not_found`, `user_not_found`, `session_not_found`, `contact_not_found`, `notification_not_found`, `webhook_not_found`, `delivery_not_found` */
+                /** @description `webhook_not_found` */
                 404: {
                     headers: {
                         [name: string]: unknown;
@@ -5201,7 +6379,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
-                /** @description `invalid_frame`, `invalid_field`, `weak_password` */
+                /** @description `invalid_field` */
                 422: {
                     headers: {
                         [name: string]: unknown;
@@ -5248,7 +6426,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** What became of a webhook's deliveries. */
+        /**
+         * What became of a webhook's deliveries
+         * @description For admins.
+         */
         get: {
             parameters: {
                 query?: {
@@ -5256,10 +6437,12 @@ export interface paths {
                     status?: string;
                     /** @description 1 to 1000, 50 without it */
                     limit?: number;
+                    /** @description The page before's `next_cursor`; without it the first page */
                     cursor?: string;
                 };
                 header?: never;
                 path: {
+                    /** @description The webhook's id */
                     id: number;
                 };
                 cookie?: never;
@@ -5272,10 +6455,31 @@ export interface paths {
                         [name: string]: unknown;
                     };
                     content: {
+                        /**
+                         * @example {
+                         *       "deliveries": [
+                         *         {
+                         *           "attempts": 1,
+                         *           "body": "{\"type\":\"account.created\",\"timestamp\":\"2026-01-01T12:00:00.000Z\",\"data\":{\"user_id\":2}}",
+                         *           "created_at": "2026-01-01T11:00:00.000Z",
+                         *           "id": 9,
+                         *           "last_attempt_at": "2026-01-01T12:00:00.000Z",
+                         *           "last_error": null,
+                         *           "last_response": "ok",
+                         *           "last_status": 200,
+                         *           "next_attempt_at": null,
+                         *           "status": "delivered",
+                         *           "type": "account.created",
+                         *           "webhook_id": "msg_sSJDTd5SFMW8WStTLTzZB5gl"
+                         *         }
+                         *       ],
+                         *       "next_cursor": null
+                         *     }
+                         */
                         "application/json": components["schemas"]["DeliveriesAnswer"];
                     };
                 };
-                /** @description `bad_request`, `malformed_json`, `invalid_query`, `invalid_cursor` */
+                /** @description `invalid_query`, `invalid_cursor` */
                 400: {
                     headers: {
                         [name: string]: unknown;
@@ -5284,7 +6488,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
-                /** @description `token_invalid`, `token_expired`, `session_ended`, `refresh_reused`, `invalid_credentials` */
+                /** @description `token_invalid`, `token_expired`, `session_ended` */
                 401: {
                     headers: {
                         [name: string]: unknown;
@@ -5293,7 +6497,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
-                /** @description `forbidden`, `account_suspended`, `account_banned`, `account_pending`, `account_inactive`, `registration_closed`, `hidden_by_privacy` */
+                /** @description `forbidden`, `account_suspended`, `account_banned`, `account_pending`, `account_inactive` */
                 403: {
                     headers: {
                         [name: string]: unknown;
@@ -5302,7 +6506,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
-                /** @description `not_found`, `user_not_found`, `session_not_found`, `contact_not_found`, `notification_not_found`, `webhook_not_found`, `delivery_not_found` */
+                /** @description `webhook_not_found` */
                 404: {
                     headers: {
                         [name: string]: unknown;
@@ -5357,13 +6561,18 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Send a delivery once more, under the same `webhook-id`. */
+        /**
+         * Send a delivery once more, under the same `webhook-id`
+         * @description For admins.
+         */
         post: {
             parameters: {
                 query?: never;
                 header?: never;
                 path: {
+                    /** @description The webhook's id */
                     id: number;
+                    /** @description The delivery's id */
                     did: number;
                 };
                 cookie?: never;
@@ -5376,10 +6585,26 @@ export interface paths {
                         [name: string]: unknown;
                     };
                     content: {
+                        /**
+                         * @example {
+                         *       "attempts": 1,
+                         *       "body": "{\"type\":\"account.created\",\"timestamp\":\"2026-01-01T12:00:00.000Z\",\"data\":{\"user_id\":2}}",
+                         *       "created_at": "2026-01-01T11:00:00.000Z",
+                         *       "id": 9,
+                         *       "last_attempt_at": "2026-01-01T12:00:00.000Z",
+                         *       "last_error": null,
+                         *       "last_response": "ok",
+                         *       "last_status": 200,
+                         *       "next_attempt_at": null,
+                         *       "status": "delivered",
+                         *       "type": "account.created",
+                         *       "webhook_id": "msg_sSJDTd5SFMW8WStTLTzZB5gl"
+                         *     }
+                         */
                         "application/json": components["schemas"]["DeliveryShape"];
                     };
                 };
-                /** @description `token_invalid`, `token_expired`, `session_ended`, `refresh_reused`, `invalid_credentials` */
+                /** @description `token_invalid`, `token_expired`, `session_ended` */
                 401: {
                     headers: {
                         [name: string]: unknown;
@@ -5388,7 +6613,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
-                /** @description `forbidden`, `account_suspended`, `account_banned`, `account_pending`, `account_inactive`, `registration_closed`, `hidden_by_privacy` */
+                /** @description `forbidden`, `account_suspended`, `account_banned`, `account_pending`, `account_inactive` */
                 403: {
                     headers: {
                         [name: string]: unknown;
@@ -5397,7 +6622,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
-                /** @description `not_found`, `user_not_found`, `session_not_found`, `contact_not_found`, `notification_not_found`, `webhook_not_found`, `delivery_not_found` */
+                /** @description `webhook_not_found`, `delivery_not_found` */
                 404: {
                     headers: {
                         [name: string]: unknown;
@@ -5406,7 +6631,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
-                /** @description `username_taken`, `email_taken`, `not_yourself`, `last_admin`, `already_contact`, `user_blocked`, `too_many_contacts`, `too_many_webhooks`, `webhook_disabled` */
+                /** @description `webhook_disabled` */
                 409: {
                     headers: {
                         [name: string]: unknown;
@@ -5459,12 +6684,18 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Give a webhook a new secret. For a day the earlier one signs, too. */
+        /**
+         * Give a webhook a new secret
+         * @description For a day the earlier one signs, too.
+         *
+         *     For admins.
+         */
         post: {
             parameters: {
                 query?: never;
                 header?: never;
                 path: {
+                    /** @description The webhook's id */
                     id: number;
                 };
                 cookie?: never;
@@ -5477,10 +6708,15 @@ export interface paths {
                         [name: string]: unknown;
                     };
                     content: {
+                        /**
+                         * @example {
+                         *       "secret": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+                         *     }
+                         */
                         "application/json": components["schemas"]["SecretAnswer"];
                     };
                 };
-                /** @description `token_invalid`, `token_expired`, `session_ended`, `refresh_reused`, `invalid_credentials` */
+                /** @description `token_invalid`, `token_expired`, `session_ended` */
                 401: {
                     headers: {
                         [name: string]: unknown;
@@ -5489,7 +6725,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
-                /** @description `forbidden`, `account_suspended`, `account_banned`, `account_pending`, `account_inactive`, `registration_closed`, `hidden_by_privacy` */
+                /** @description `forbidden`, `account_suspended`, `account_banned`, `account_pending`, `account_inactive` */
                 403: {
                     headers: {
                         [name: string]: unknown;
@@ -5498,7 +6734,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
-                /** @description `not_found`, `user_not_found`, `session_not_found`, `contact_not_found`, `notification_not_found`, `webhook_not_found`, `delivery_not_found` */
+                /** @description `webhook_not_found` */
                 404: {
                     headers: {
                         [name: string]: unknown;
@@ -5551,12 +6787,16 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Send a webhook a trial, whatever its events are. */
+        /**
+         * Send a webhook a trial, whatever its events are
+         * @description For admins.
+         */
         post: {
             parameters: {
                 query?: never;
                 header?: never;
                 path: {
+                    /** @description The webhook's id */
                     id: number;
                 };
                 cookie?: never;
@@ -5569,10 +6809,26 @@ export interface paths {
                         [name: string]: unknown;
                     };
                     content: {
+                        /**
+                         * @example {
+                         *       "attempts": 1,
+                         *       "body": "{\"type\":\"account.created\",\"timestamp\":\"2026-01-01T12:00:00.000Z\",\"data\":{\"user_id\":2}}",
+                         *       "created_at": "2026-01-01T11:00:00.000Z",
+                         *       "id": 9,
+                         *       "last_attempt_at": "2026-01-01T12:00:00.000Z",
+                         *       "last_error": null,
+                         *       "last_response": "ok",
+                         *       "last_status": 200,
+                         *       "next_attempt_at": null,
+                         *       "status": "delivered",
+                         *       "type": "account.created",
+                         *       "webhook_id": "msg_sSJDTd5SFMW8WStTLTzZB5gl"
+                         *     }
+                         */
                         "application/json": components["schemas"]["DeliveryShape"];
                     };
                 };
-                /** @description `token_invalid`, `token_expired`, `session_ended`, `refresh_reused`, `invalid_credentials` */
+                /** @description `token_invalid`, `token_expired`, `session_ended` */
                 401: {
                     headers: {
                         [name: string]: unknown;
@@ -5581,7 +6837,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
-                /** @description `forbidden`, `account_suspended`, `account_banned`, `account_pending`, `account_inactive`, `registration_closed`, `hidden_by_privacy` */
+                /** @description `forbidden`, `account_suspended`, `account_banned`, `account_pending`, `account_inactive` */
                 403: {
                     headers: {
                         [name: string]: unknown;
@@ -5590,7 +6846,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
-                /** @description `not_found`, `user_not_found`, `session_not_found`, `contact_not_found`, `notification_not_found`, `webhook_not_found`, `delivery_not_found` */
+                /** @description `webhook_not_found` */
                 404: {
                     headers: {
                         [name: string]: unknown;
@@ -5599,7 +6855,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
-                /** @description `username_taken`, `email_taken`, `not_yourself`, `last_admin`, `already_contact`, `user_blocked`, `too_many_contacts`, `too_many_webhooks`, `webhook_disabled` */
+                /** @description `webhook_disabled` */
                 409: {
                     headers: {
                         [name: string]: unknown;
@@ -5651,9 +6907,11 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Presence as it changes, over a WebSocket.
+         * Presence as it changes, over a WebSocket
          * @description The token comes in the subprotocol (`Sec-WebSocket-Protocol: bearer, TOKEN`) or in the first frame, never in the
          *     address. docs/LIVE.md has the frames.
+         *
+         *     For whoever is logged in.
          */
         get: {
             parameters: {
@@ -5683,7 +6941,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["ProblemBody"];
                     };
                 };
-                /** @description `engine_unavailable`, `database_unavailable`, `overloaded`, `conflicting_change` */
+                /** @description `engine_unavailable`, `database_unavailable`, `overloaded` */
                 503: {
                     headers: {
                         [name: string]: unknown;
@@ -5709,7 +6967,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Alive. */
+        /**
+         * Alive
+         * @description For anyone.
+         */
         get: {
             parameters: {
                 query?: never;
@@ -5724,7 +6985,14 @@ export interface paths {
                     headers: {
                         [name: string]: unknown;
                     };
-                    content?: never;
+                    content: {
+                        /**
+                         * @example {
+                         *       "status": "ok"
+                         *     }
+                         */
+                        "application/json": components["schemas"]["HealthAnswer"];
+                    };
                 };
             };
         };
@@ -5743,7 +7011,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Metrics for Prometheus. */
+        /**
+         * Metrics for Prometheus
+         * @description For anyone.
+         */
         get: {
             parameters: {
                 query?: never;
@@ -5758,7 +7029,14 @@ export interface paths {
                     headers: {
                         [name: string]: unknown;
                     };
-                    content?: never;
+                    content: {
+                        /**
+                         * @example # TYPE lastseen_transitions counter
+                         *     lastseen_transitions_total 3
+                         *     # EOF
+                         */
+                        "application/openmetrics-text; version=1.0.0; charset=utf-8": string;
+                    };
                 };
             };
         };
@@ -5777,7 +7055,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Ready, with each part's state. */
+        /**
+         * Ready, with each part's state
+         * @description For anyone.
+         */
         get: {
             parameters: {
                 query?: never;
@@ -5792,14 +7073,40 @@ export interface paths {
                     headers: {
                         [name: string]: unknown;
                     };
-                    content?: never;
+                    content: {
+                        /**
+                         * @example {
+                         *       "parts": [
+                         *         {
+                         *           "name": "database",
+                         *           "ok": true
+                         *         }
+                         *       ],
+                         *       "status": "ready"
+                         *     }
+                         */
+                        "application/json": components["schemas"]["ReadyAnswer"];
+                    };
                 };
-                /** @description `engine_unavailable`, `database_unavailable`, `overloaded`, `conflicting_change` */
+                /** @description Service Unavailable */
                 503: {
                     headers: {
                         [name: string]: unknown;
                     };
-                    content?: never;
+                    content: {
+                        /**
+                         * @example {
+                         *       "parts": [
+                         *         {
+                         *           "name": "database",
+                         *           "ok": false
+                         *         }
+                         *       ],
+                         *       "status": "not_ready"
+                         *     }
+                         */
+                        "application/json": components["schemas"]["ReadyAnswer"];
+                    };
                 };
             };
         };
@@ -5817,12 +7124,21 @@ export interface components {
     schemas: {
         /** @description Something that an admin did to the account. */
         ActionShape: {
+            /**
+             * @description What was done.
+             * @example suspend
+             */
             action: string;
             /**
              * Format: date-time
              * @description RFC 3339.
+             * @example 2026-01-01T12:00:00.000Z
              */
             at: string;
+            /**
+             * @description Why, where the admin said so.
+             * @example spam
+             */
             reason?: string | null;
         };
         /** @description How many users were active, day by day. */
@@ -5835,21 +7151,25 @@ export interface components {
             /**
              * Format: int64
              * @description On that day.
+             * @example 120
              */
             daily: number;
             /**
              * Format: date
              * @description The day, in UTC: `2026-11-24`.
+             * @example 2026-01-01
              */
             day: string;
             /**
              * Format: int64
              * @description In the thirty days that end with it.
+             * @example 512
              */
             monthly: number;
             /**
              * Format: int64
              * @description In the seven days that end with it.
+             * @example 310
              */
             weekly: number;
         };
@@ -5860,27 +7180,68 @@ export interface components {
             /**
              * Format: int64
              * @description For the next page, as `before`; null at the end.
+             * @example null
              */
             next_before?: number | null;
         };
         /** @description An entry of the audit log. */
         AuditShape: {
+            /**
+             * @description What was done.
+             * @example suspend
+             */
             action: string;
+            /**
+             * @description The name of that.
+             * @example admin
+             */
             actor: string;
             /**
              * Format: int64
              * @description Who; null for the operator.
+             * @example 1
              */
             actor_id?: number | null;
-            /** @description RFC 3339. */
+            /**
+             * @description RFC 3339.
+             * @example 2026-01-01T12:00:00.000Z
+             */
             at: string;
-            /** @description What changed. */
+            /**
+             * @description What changed.
+             * @example {
+             *       "from": {
+             *         "is_active": true,
+             *         "status": "active"
+             *       },
+             *       "to": {
+             *         "is_active": true,
+             *         "status": "suspended"
+             *       }
+             *     }
+             */
             details?: Record<string, never> | null;
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description Growing.
+             * @example 7
+             */
             id: number;
+            /**
+             * @description Why, where the admin said so.
+             * @example spam
+             */
             reason?: string | null;
+            /**
+             * @description The name of that.
+             * @example ann
+             */
             target: string;
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description To whom.
+             * @example 2
+             */
             target_id?: number | null;
         };
         /** @description How many sessions were of which length. */
@@ -5888,34 +7249,47 @@ export interface components {
             /**
              * Format: int64
              * @description How many.
+             * @example 31
              */
             count: number;
             /**
              * Format: int32
              * @description From this length on, in seconds.
+             * @example 0
              */
             from_seconds: number;
             /**
              * Format: int32
              * @description Up to this; null for the last.
+             * @example 60
              */
             to_seconds?: number | null;
         };
         /** @description A cell of the heat map. */
         CellShape: {
-            /** @description The hour, 0 to 23. */
+            /**
+             * @description The hour, 0 to 23.
+             * @example 9
+             */
             hour: number;
             /**
              * Format: double
              * @description How many users were online then, in the mean; null where nothing is known.
+             * @example 3.5
              */
             mean_online?: number | null;
-            /** @description The day of the week: 1 is Monday. */
+            /**
+             * @description The day of the week: 1 is Monday.
+             * @example 1
+             */
             weekday: number;
         };
         /** @description What has changed. */
         ChangesAnswer: {
-            /** @description For the next call. */
+            /**
+             * @description For the next call.
+             * @example MToxNzY3MjY4ODAwMDAw
+             */
             next_cursor: string;
             /** @description In the order in which it happened. */
             transitions: components["schemas"]["TransitionShape"][];
@@ -5925,36 +7299,48 @@ export interface components {
             /**
              * Format: double
              * @description How often an admin's page asks who is online.
+             * @example 10
              */
             admin_refresh_seconds: number;
             /**
              * Format: double
              * @description After how long without anybody touching it a device is away, unless its user chose otherwise.
+             * @example 300
              */
             away_after_seconds: number;
             /**
              * Format: double
              * @description How often to send a heartbeat.
+             * @example 30
              */
             heartbeat_interval_seconds: number;
             /**
              * Format: double
              * @description After how long a silence a user is offline.
+             * @example 120
              */
             inactivity_timeout_seconds: number;
-            /** @description `open`, `approval` or `closed`. */
+            /**
+             * @description `open`, `approval` or `closed`.
+             * @example open
+             */
             registration: string;
             /**
              * Format: double
              * @description The longest.
+             * @example 3600
              */
             timeout_max_seconds: number;
             /**
              * Format: double
              * @description The shortest timeout that a user may choose.
+             * @example 120
              */
             timeout_min_seconds: number;
-            /** @description The server's version. */
+            /**
+             * @description The server's version.
+             * @example 0.1.0
+             */
             version: string;
         };
         /** @description `{contact}`. */
@@ -5967,6 +7353,7 @@ export interface components {
             /**
              * Format: int64
              * @description The user's id.
+             * @example 3
              */
             user_id: number;
         };
@@ -5975,6 +7362,7 @@ export interface components {
             /**
              * Format: int64
              * @description The other user's id.
+             * @example 3
              */
             id: number;
             /**
@@ -5987,6 +7375,7 @@ export interface components {
             /**
              * Format: date-time
              * @description Since when, RFC 3339.
+             * @example 2026-01-01T12:00:00.000Z
              */
             since: string;
             /**
@@ -5997,9 +7386,13 @@ export interface components {
             /**
              * Format: int64
              * @description The same.
+             * @example 3
              */
             user_id: number;
-            /** @description The other user's name. */
+            /**
+             * @description The other user's name.
+             * @example bob
+             */
             username: string;
         };
         /** @description Contacts, requests and blocks. */
@@ -6009,22 +7402,43 @@ export interface components {
         };
         /** @description A new account. */
         CreateBody: {
-            /** @description An e-mail address. */
+            /**
+             * @description An e-mail address.
+             * @example ann@example.org
+             */
             email: string;
-            /** @description 8 characters at least, 72 bytes at most. */
+            /**
+             * @description 8 characters at least, 72 bytes at most.
+             * @example correct horse battery
+             */
             password: string;
-            /** @description `user`, unless it says otherwise. */
+            /**
+             * @description `user`, unless it says otherwise.
+             * @example user
+             */
             role?: string | null;
-            /** @description `active`, unless it says otherwise. */
+            /**
+             * @description `active`, unless it says otherwise.
+             * @example active
+             */
             status?: string | null;
-            /** @description 3 to 64 letters, digits, `_`, `.` or `-`. */
+            /**
+             * @description 3 to 64 letters, digits, `_`, `.` or `-`.
+             * @example ann
+             */
             username: string;
         };
         /** @description A new webhook. */
         CreateWebhookBody: {
-            /** @description What it is for: at most 500 characters. */
+            /**
+             * @description What it is for: at most 500 characters.
+             * @example Tells the chat
+             */
             description?: string | null;
-            /** @description False for one that is sent nothing yet. */
+            /**
+             * @description False for one that is sent nothing yet.
+             * @example true
+             */
             enabled?: boolean | null;
             /**
              * @description Which events: exact types, `presence.*`, `account.*` or `*`.
@@ -6044,7 +7458,10 @@ export interface components {
         DeliveriesAnswer: {
             /** @description The newest first. */
             deliveries: components["schemas"]["DeliveryShape"][];
-            /** @description For the next page; null at the end. */
+            /**
+             * @description For the next page; null at the end.
+             * @example null
+             */
             next_cursor?: string | null;
         };
         /** @description An event on its way to a webhook. */
@@ -6052,34 +7469,52 @@ export interface components {
             /**
              * Format: int32
              * @description Attempts so far.
+             * @example 1
              */
             attempts: number;
-            /** @description The body as it is sent. */
+            /**
+             * @description The body as it is sent.
+             * @example {"type":"account.created","timestamp":"2026-01-01T12:00:00.000Z","data":{"user_id":2}}
+             */
             body: string;
             /**
              * Format: date-time
              * @description RFC 3339.
+             * @example 2026-01-01T11:00:00.000Z
              */
             created_at: string;
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description The delivery's id.
+             * @example 9
+             */
             id: number;
             /**
              * Format: date-time
              * @description When the last attempt ended, RFC 3339.
+             * @example 2026-01-01T12:00:00.000Z
              */
             last_attempt_at?: string | null;
-            /** @description Why the last attempt failed. */
+            /**
+             * @description Why the last attempt failed.
+             * @example null
+             */
             last_error?: string | null;
-            /** @description How the last answer's body began. */
+            /**
+             * @description How the last answer's body began.
+             * @example ok
+             */
             last_response?: string | null;
             /**
              * Format: int32
              * @description The HTTP status of the last attempt's answer; null where there was none.
+             * @example 200
              */
             last_status?: number | null;
             /**
              * Format: date-time
              * @description When it is due, RFC 3339; null where it is not pending.
+             * @example null
              */
             next_attempt_at?: string | null;
             /**
@@ -6087,9 +7522,15 @@ export interface components {
              * @example delivered
              */
             status: string;
-            /** @description The event's type. */
+            /**
+             * @description The event's type.
+             * @example account.created
+             */
             type: string;
-            /** @description The header `webhook-id`: the same at each attempt. */
+            /**
+             * @description The header `webhook-id`: the same at each attempt.
+             * @example msg_sSJDTd5SFMW8WStTLTzZB5gl
+             */
             webhook_id: string;
         };
         /** @description One of a user's devices. */
@@ -6097,23 +7538,35 @@ export interface components {
             /**
              * Format: date-time
              * @description When it logged in, RFC 3339.
+             * @example 2026-01-01T11:00:00.000Z
              */
             created_at: string;
-            /** @description Whether it is the one that asks. */
+            /**
+             * @description Whether it is the one that asks.
+             * @example true
+             */
             current: boolean;
-            /** @description The device's name. */
+            /**
+             * @description The device's name.
+             * @example laptop
+             */
             device?: string | null;
             /**
              * Format: int64
              * @description The session's id.
+             * @example 1
              */
             id: number;
             /**
              * Format: date-time
              * @description Its last sign of life, RFC 3339; null where the caller may not see when the user was last seen.
+             * @example 2026-01-01T12:00:00.000Z
              */
             last_seen?: string | null;
-            /** @description Whether it keeps the user online. */
+            /**
+             * @description Whether it keeps the user online.
+             * @example true
+             */
             online: boolean;
         };
         /** @description A user's devices. */
@@ -6121,70 +7574,96 @@ export interface components {
             /** @description The newest first. */
             sessions: components["schemas"]["DeviceShape"][];
         };
-        /** @description What changes of an account. */
+        /**
+         * @description What changes of an account.
+         * @example {
+         *       "reason": "looks after the others",
+         *       "role": "admin"
+         *     }
+         */
         EditBody: {
             /**
              * @description An e-mail address.
              * @default null
+             * @example ann@example.org
              */
             email?: string | null;
             /**
              * Format: double
              * @description The user's own inactivity timeout; null to follow the operator's.
              * @default null
+             * @example 120
              */
             inactivity_timeout_seconds?: number | null;
             /**
              * @description Whether the account is active.
              * @default null
+             * @example true
              */
             is_active?: boolean | null;
             /**
              * @description A new password: the user's sessions end.
              * @default null
+             * @example correct horse battery
              */
             password?: string | null;
             /**
              * @description Why, for the audit log.
              * @default null
+             * @example spam
              */
             reason?: string | null;
             /**
              * @description A new role: the user's sessions end.
              * @default null
+             * @example user
              */
             role?: string | null;
             /**
              * @description A new status.
              * @default null
+             * @example active
              */
             status?: string | null;
             /**
              * @description 3 to 64 letters, digits, `_`, `.` or `-`.
              * @default null
+             * @example ann
              */
             username?: string | null;
         };
-        /** @description What changes of a webhook. */
+        /**
+         * @description What changes of a webhook.
+         * @example {
+         *       "enabled": false
+         *     }
+         */
         EditWebhookBody: {
             /**
              * @description What it is for; null for nothing.
              * @default null
+             * @example Tells the chat
              */
             description?: string | null;
             /**
              * @description Whether it is sent anything.
              * @default null
+             * @example true
              */
             enabled?: boolean | null;
             /**
              * @description Which events.
              * @default null
+             * @example [
+             *       "presence.*",
+             *       "account.created"
+             *     ]
              */
             events?: string[] | null;
             /**
              * @description Where events are sent.
              * @default null
+             * @example https://example.org/hooks/lastseen
              */
             url?: string | null;
         };
@@ -6192,10 +7671,12 @@ export interface components {
         ExportAnswer: {
             /** @description What admins did to the account, the newest first. */
             actions: components["schemas"]["ActionShape"][];
+            /** @description By name. */
             contacts: components["schemas"]["ContactShape"][];
             /**
              * Format: date-time
              * @description RFC 3339.
+             * @example 2026-01-01T12:00:00.000Z
              */
             exported_at: string;
             /** @description The newest first. */
@@ -6204,20 +7685,34 @@ export interface components {
             notifications: components["schemas"]["NotificationShape"][];
             /** @description The newest first. */
             sessions: components["schemas"]["SessionShape"][];
+            /** @description One's own profile. */
             user: components["schemas"]["MeShape"];
+        };
+        /** @description That a process is alive. */
+        HealthAnswer: {
+            /**
+             * @description `ok`.
+             * @example ok
+             */
+            status: string;
         };
         /** @description A heartbeat's answer. */
         HeartbeatAnswer: {
             /**
              * Format: date-time
              * @description This heartbeat's time, RFC 3339.
+             * @example 2026-01-01T12:00:00.000Z
              */
             last_seen: string;
-            /** @description `online`. */
+            /**
+             * @description `online`.
+             * @example online
+             */
             online_status: string;
             /**
              * Format: date-time
              * @description When the user goes offline unless there is another, RFC 3339.
+             * @example 2026-01-01T12:02:00.000Z
              */
             online_until: string;
         };
@@ -6227,12 +7722,14 @@ export interface components {
              * Format: double
              * @description For how many seconds nobody has touched this device. Past `away_after_seconds` it is away until it says 0.
              * @default null
+             * @example 0
              */
             idle_seconds?: number | null;
             /**
              * @description True where the page is being closed or reloaded: without another heartbeat the user is offline after a short
              *     grace, at most 10 seconds.
              * @default false
+             * @example false
              */
             leaving?: boolean;
         };
@@ -6245,35 +7742,56 @@ export interface components {
         HistoryAnswer: {
             /** @description The newest first. */
             intervals: components["schemas"]["IntervalShape"][];
-            /** @description For the next page; null at the end. */
+            /**
+             * @description For the next page; null at the end.
+             * @example null
+             */
             next_cursor?: string | null;
         };
         /** @description Whose presence. */
         IdsBody: {
-            /** @description Up to 1000 users. */
+            /**
+             * @description Up to 1000 users.
+             * @example [
+             *       2,
+             *       3
+             *     ]
+             */
             ids: number[];
         };
         /** @description An online interval. */
         IntervalShape: {
-            /** @description Its device. */
+            /**
+             * @description Its device.
+             * @example laptop
+             */
             device?: string | null;
-            /** @description What ended it. */
+            /**
+             * @description What ended it.
+             * @example timeout
+             */
             end_reason?: string | null;
             /**
              * Format: date-time
              * @description RFC 3339; null while it lasts.
+             * @example 2026-01-01T12:00:00.000Z
              */
             ended_at?: string | null;
             /**
              * Format: int64
              * @description The session that began it.
+             * @example 1
              */
             session_id?: number | null;
-            /** @description What began it. */
+            /**
+             * @description What began it.
+             * @example login
+             */
             start_reason: string;
             /**
              * Format: date-time
              * @description RFC 3339.
+             * @example 2026-01-01T11:00:00.000Z
              */
             started_at: string;
         };
@@ -6287,42 +7805,64 @@ export interface components {
             /**
              * Format: date-time
              * @description When, RFC 3339.
+             * @example 2026-01-01T12:00:00.000Z
              */
             at: string;
-            /** @description Whether the receiver took it. */
+            /**
+             * @description Whether the receiver took it.
+             * @example true
+             */
             ok: boolean;
         };
         /** @description A log-in. */
         LoginAnswer: {
-            /** @description The access token: send it as `Authorization: Bearer …`. */
+            /**
+             * @description The access token: send it as `Authorization: Bearer …`.
+             * @example eyJ0eXAiOiJKV1QiLCJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIyIn0.bm90LWEtc2lnbmF0dXJl
+             */
             access: string;
             /**
              * Format: double
              * @description After how long without anybody touching it a device is away.
+             * @example 300
              */
             away_after_seconds: number;
             /**
              * Format: double
              * @description How often to send a heartbeat.
+             * @example 30
              */
             heartbeat_interval_seconds: number;
             /**
              * Format: double
              * @description After how long a silence the user is offline.
+             * @example 120
              */
             inactivity_timeout_seconds: number;
-            /** @description The refresh token. */
+            /**
+             * @description The refresh token.
+             * @example AAAAAAAAAAE.MGmxrUvOk4aV1eX2bT0hcw.n_mj0uZnnauWFhQjKPpq58T907oCjOi3mdM
+             */
             refresh: string;
             /** @description Who has logged in. */
             user: components["schemas"]["MeShape"];
         };
         /** @description A log-in. */
         LoginBody: {
-            /** @description The device's name, for the list of devices. */
+            /**
+             * @description The device's name, for the list of devices.
+             * @example laptop
+             */
             device?: string | null;
-            /** @description The password. */
+            /**
+             * @description The password.
+             * @example correct horse battery
+             */
             password: string;
-            /** @description Name or address. */
+            /**
+             * @description Name or address.
+             * @example ann
+             */
             username: string;
         };
         /** @description A log-out. */
@@ -6330,6 +7870,7 @@ export interface components {
             /**
              * @description True to end all of one's sessions.
              * @default false
+             * @example true
              */
             everywhere?: boolean;
         };
@@ -6338,7 +7879,14 @@ export interface components {
             /** @description The user. */
             user: components["schemas"]["MeShape"];
         };
-        /** @description What changes of one's own account. */
+        /**
+         * @description What changes of one's own account.
+         * @example {
+         *       "availability": "dnd",
+         *       "emoji": "☕",
+         *       "text": "In a meeting"
+         *     }
+         */
         MeBody: {
             /**
              * @description `available`, `away`, `dnd` or `invisible`; clears `until`, unless that is named as well.
@@ -6350,22 +7898,26 @@ export interface components {
              * Format: double
              * @description After how long without anybody touching it a device is away, 30 seconds to a day; null to follow the operator's.
              * @default null
+             * @example 300
              */
             away_after_seconds?: number | null;
             /**
              * @description An e-mail address.
              * @default null
+             * @example ann@example.org
              */
             email?: string | null;
             /**
              * @description One emoji; null clears it.
              * @default null
+             * @example ☕
              */
             emoji?: string | null;
             /**
              * Format: double
              * @description One's own inactivity timeout, within the operator's bounds; null to follow the operator's.
              * @default null
+             * @example 120
              */
             inactivity_timeout_seconds?: number | null;
             /**
@@ -6384,12 +7936,14 @@ export interface components {
             /**
              * @description One's own words, at most 140 characters; null clears them.
              * @default null
+             * @example In a meeting
              */
             text?: string | null;
             /**
              * Format: date-time
              * @description From when on one is just available again, RFC 3339, at most a year ahead; null for no end.
              * @default null
+             * @example 2026-01-01T13:00:00.000Z
              */
             until?: string | null;
         };
@@ -6398,6 +7952,7 @@ export interface components {
             /**
              * Format: double
              * @description For how long nobody must have touched a device for it to be away; null where it follows the operator's.
+             * @example 300
              */
             away_after_seconds?: number | null;
             /**
@@ -6418,6 +7973,7 @@ export interface components {
             /**
              * Format: date-time
              * @description From when on the choice does not hold any more, RFC 3339; null where it has no end.
+             * @example 2026-01-01T13:00:00.000Z
              */
             until?: string | null;
         };
@@ -6439,11 +7995,13 @@ export interface components {
             /**
              * Format: date-time
              * @description When, RFC 3339.
+             * @example 2026-01-01T12:00:00.000Z
              */
             at: string;
             /**
              * Format: int64
              * @description Growing.
+             * @example 5
              */
             id: number;
             /**
@@ -6454,25 +8012,34 @@ export interface components {
             /**
              * Format: date-time
              * @description When the caller has read it, RFC 3339; null where it has not.
+             * @example null
              */
             read_at?: string | null;
             /**
              * Format: int64
              * @description Who has come online.
+             * @example 2
              */
             user_id: number;
-            /** @description The name of that. */
+            /**
+             * @description The name of that.
+             * @example ann
+             */
             username: string;
         };
         /** @description A page of notifications. */
         NotificationsAnswer: {
-            /** @description For the next page; null at the end. */
+            /**
+             * @description For the next page; null at the end.
+             * @example null
+             */
             next_cursor?: string | null;
             /** @description The newest first. */
             notifications: components["schemas"]["NotificationShape"][];
             /**
              * Format: int64
              * @description How many there are in all that have not been read.
+             * @example 1
              */
             unread: number;
         };
@@ -6486,22 +8053,40 @@ export interface components {
         };
         /** @description How many there are now. */
         NowAnswer: {
-            /** @description Users who are online, by availability. */
+            /**
+             * @description Users who are online, by availability.
+             * @example {
+             *       "available": 1,
+             *       "away": 0,
+             *       "dnd": 0
+             *     }
+             */
             by_availability: {
                 [key: string]: number;
             };
-            /** @description Accounts by status; `inactive` are those that were deactivated. */
+            /**
+             * @description Accounts by status; `inactive` are those that were deactivated.
+             * @example {
+             *       "active": 2,
+             *       "banned": 0,
+             *       "inactive": 0,
+             *       "pending": 0,
+             *       "suspended": 1
+             *     }
+             */
             by_status: {
                 [key: string]: number;
             };
             /**
              * Format: int64
              * @description Users whom the caller sees online.
+             * @example 1
              */
             online: number;
             /**
              * Format: int64
              * @description Accounts.
+             * @example 3
              */
             total: number;
         };
@@ -6511,11 +8096,30 @@ export interface components {
             /** @description In their order; a step of which nothing is known has none. */
             points: components["schemas"]["PointShape"][];
         };
+        /** @description What a process needs. */
+        PartShape: {
+            /**
+             * @description `database` or `presence`.
+             * @example database
+             */
+            name: string;
+            /**
+             * @description Whether it answers.
+             * @example true
+             */
+            ok: boolean;
+        };
         /** @description A new password. */
         PasswordBody: {
-            /** @description The password as it shall be. */
+            /**
+             * @description The password as it shall be.
+             * @example through the looking-glass
+             */
             new: string;
-            /** @description The password as it is. */
+            /**
+             * @description The password as it is.
+             * @example correct horse battery
+             */
             old: string;
         };
         /** @description The most users that were online at once. */
@@ -6523,11 +8127,13 @@ export interface components {
             /**
              * Format: date-time
              * @description The step in which they were, RFC 3339.
+             * @example 2026-01-01T12:00:00.000Z
              */
             at: string;
             /**
              * Format: int64
              * @description How many.
+             * @example 57
              */
             online: number;
         };
@@ -6536,33 +8142,42 @@ export interface components {
             /**
              * Format: int64
              * @description Log-ins.
+             * @example 12
              */
             logins: number;
             /**
              * Format: double
              * @description How many users were online, in the mean.
+             * @example 3.5
              */
             mean_online: number;
             /**
              * Format: double
              * @description How long they were in the mean; null where there were none.
+             * @example 1500.5
              */
             mean_seconds?: number | null;
             /**
              * Format: double
              * @description Their median, to within one percent.
+             * @example 610.25
              */
             median_seconds?: number | null;
             /**
              * Format: int64
              * @description How many there were at most.
+             * @example 57
              */
             peak: number;
-            /** @description `web`, `ios`, `android`, `windows`, `macos`, `linux` or `other`. */
+            /**
+             * @description `web`, `ios`, `android`, `windows`, `macos`, `linux` or `other`.
+             * @example web
+             */
             platform: string;
             /**
              * Format: int64
              * @description How many stretches of being online ended.
+             * @example 640
              */
             sessions: number;
         };
@@ -6576,21 +8191,25 @@ export interface components {
             /**
              * Format: date-time
              * @description When the step begins, RFC 3339.
+             * @example 2026-01-01T12:00:00.000Z
              */
             at: string;
             /**
              * Format: int64
              * @description Log-ins.
+             * @example 12
              */
             logins: number;
             /**
              * Format: double
              * @description How many users were online, in the mean.
+             * @example 41.25
              */
             online: number;
             /**
              * Format: int64
              * @description How many there were at most.
+             * @example 57
              */
             peak: number;
         };
@@ -6601,11 +8220,15 @@ export interface components {
              * @example available
              */
             availability: string;
-            /** @description An emoji beside it. */
+            /**
+             * @description An emoji beside it.
+             * @example ☕
+             */
             emoji?: string | null;
             /**
              * Format: date-time
              * @description The last sign of life, RFC 3339.
+             * @example 2026-01-01T12:00:00.000Z
              */
             last_seen?: string | null;
             /**
@@ -6616,6 +8239,7 @@ export interface components {
             /**
              * Format: date-time
              * @description When the user goes offline unless there is a sign of life before, RFC 3339.
+             * @example 2026-01-01T12:02:00.000Z
              */
             online_until?: string | null;
             /**
@@ -6623,11 +8247,15 @@ export interface components {
              * @example heartbeat
              */
             reason?: string | null;
-            /** @description The user's own words beside it. */
+            /**
+             * @description The user's own words beside it.
+             * @example In a meeting
+             */
             text?: string | null;
             /**
              * Format: int64
              * @description Whose.
+             * @example 2
              */
             user_id: number;
         };
@@ -6638,18 +8266,31 @@ export interface components {
         };
         /** @description The body of every error. */
         ProblemBody: {
-            /** @description A stable word. */
+            /**
+             * @description A stable word.
+             * @example user_not_found
+             */
             code: string;
-            /** @description A sentence for a person. */
+            /**
+             * @description A sentence for a person.
+             * @example There is no such user
+             */
             detail: string;
-            /** @description The field, query parameter or header that is wrong. */
+            /**
+             * @description The field, query parameter or header that is wrong.
+             * @example null
+             */
             field?: string | null;
             /**
              * Format: int32
              * @description The HTTP status.
+             * @example 404
              */
             status: number;
-            /** @description The code's title. */
+            /**
+             * @description The code's title.
+             * @example There is no such user
+             */
             title: string;
             /**
              * @description The code as a URI.
@@ -6667,11 +8308,13 @@ export interface components {
             /**
              * Format: date-time
              * @description When the account was made, RFC 3339.
+             * @example 2026-01-01T11:00:00.000Z
              */
             created_at: string;
             /**
              * Format: double
              * @description The user's own inactivity timeout; null where it follows the operator's.
+             * @example 120
              */
             inactivity_timeout_seconds?: number | null;
         };
@@ -6687,7 +8330,10 @@ export interface components {
              * @example Ed25519
              */
             crv: string;
-            /** @description Its name in the header of a token. */
+            /**
+             * @description Its name in the header of a token.
+             * @example Qmjcwmxq
+             */
             kid: string;
             /**
              * @description The type: octet key pair.
@@ -6699,29 +8345,55 @@ export interface components {
              * @example sig
              */
             use: string;
-            /** @description The key: base64url of its 32 bytes. */
+            /**
+             * @description The key: base64url of its 32 bytes.
+             * @example 11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo
+             */
             x: string;
+        };
+        /** @description Whether a process is ready. */
+        ReadyAnswer: {
+            /** @description What it needs. */
+            parts: components["schemas"]["PartShape"][];
+            /**
+             * @description `ready` or `not_ready`.
+             * @example ready
+             */
+            status: string;
         };
         /** @description A body that may say why. */
         ReasonBody: {
             /**
              * @description Why, for the audit log: at most 500 characters.
              * @default null
+             * @example spam
              */
             reason?: string | null;
         };
         /** @description A refresh token. */
         RefreshBody: {
-            /** @description The refresh token. */
+            /**
+             * @description The refresh token.
+             * @example AAAAAAAAAAE.MGmxrUvOk4aV1eX2bT0hcw.n_mj0uZnnauWFhQjKPpq58T907oCjOi3mdM
+             */
             refresh: string;
         };
         /** @description A new account. */
         RegisterBody: {
-            /** @description An e-mail address. */
+            /**
+             * @description An e-mail address.
+             * @example ann@example.org
+             */
             email: string;
-            /** @description 8 characters at least, 72 bytes at most. */
+            /**
+             * @description 8 characters at least, 72 bytes at most.
+             * @example correct horse battery
+             */
             password: string;
-            /** @description 3 to 64 letters, digits, `_`, `.` or `-`. */
+            /**
+             * @description 3 to 64 letters, digits, `_`, `.` or `-`.
+             * @example ann
+             */
             username: string;
         };
         /** @description A new secret. */
@@ -6737,23 +8409,41 @@ export interface components {
             /**
              * Format: date-time
              * @description RFC 3339.
+             * @example 2026-01-01T11:00:00.000Z
              */
             created_at: string;
+            /**
+             * @description The device's name.
+             * @example laptop
+             */
             device?: string | null;
+            /**
+             * @description What ended it.
+             * @example timeout
+             */
             end_reason?: string | null;
             /**
              * Format: date-time
              * @description RFC 3339; null where it was not ended.
+             * @example 2026-01-01T12:00:00.000Z
              */
             ended_at?: string | null;
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description The session's id.
+             * @example 1
+             */
             id: number;
             /**
              * Format: date-time
              * @description RFC 3339.
+             * @example 2026-01-01T12:00:00.000Z
              */
             last_seen: string;
-            /** @description What kind of device: `web`, `ios`, … */
+            /**
+             * @description What kind of device: `web`, `ios`, …
+             * @example web
+             */
             platform: string;
         };
         /** @description How long users stay online. */
@@ -6761,6 +8451,7 @@ export interface components {
             /**
              * Format: int64
              * @description How many stretches of being online ended in the range.
+             * @example 900
              */
             count: number;
             /** @description By length, to within one percent. */
@@ -6768,11 +8459,13 @@ export interface components {
             /**
              * Format: double
              * @description How long they were in the mean; null where there were none.
+             * @example 1500.5
              */
             mean_seconds?: number | null;
             /**
              * Format: double
              * @description Their median, to within one percent.
+             * @example 610.25
              */
             median_seconds?: number | null;
         };
@@ -6786,22 +8479,45 @@ export interface components {
             /**
              * Format: date-time
              * @description When the step begins, RFC 3339.
+             * @example 2026-01-01T12:00:00.000Z
              */
             at: string;
-            /** @description Online users by availability. */
+            /**
+             * @description Online users by availability.
+             * @example {
+             *       "available": 30.5,
+             *       "away": 8.25,
+             *       "dnd": 2.5
+             *     }
+             */
             by_availability: {
                 [key: string]: number;
             };
-            /** @description Accounts by status; `inactive` are those that were deactivated. */
+            /**
+             * @description Accounts by status; `inactive` are those that were deactivated.
+             * @example {
+             *       "active": 812,
+             *       "banned": 1,
+             *       "inactive": 4,
+             *       "pending": 9,
+             *       "suspended": 2
+             *     }
+             */
             by_status: {
                 [key: string]: number;
             };
         };
         /** @description New tokens. */
         TokensAnswer: {
-            /** @description The access token. */
+            /**
+             * @description The access token.
+             * @example eyJ0eXAiOiJKV1QiLCJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIyIn0.bm90LWEtc2lnbmF0dXJl
+             */
             access: string;
-            /** @description The refresh token: the one before is spent. */
+            /**
+             * @description The refresh token: the one before is spent.
+             * @example AAAAAAAAAAE.MGmxrUvOk4aV1eX2bT0hcw.n_mj0uZnnauWFhQjKPpq58T907oCjOi3mdM
+             */
             refresh: string;
         };
         /** @description A change of presence. */
@@ -6809,9 +8525,13 @@ export interface components {
             /**
              * Format: date-time
              * @description When it happened, RFC 3339.
+             * @example 2026-01-01T12:00:00.000Z
              */
             at: string;
-            /** @description Its place among the transitions of its shard. */
+            /**
+             * @description Its place among the transitions of its shard.
+             * @example 1767268800000-0
+             */
             id: string;
             /** @description What it is from then on. */
             presence: components["schemas"]["PresenceShape"];
@@ -6829,20 +8549,31 @@ export interface components {
              * @example available
              */
             availability: string;
-            /** @description The user's address: for admins and oneself only. */
+            /**
+             * @description The user's address: for admins and oneself only.
+             * @example ann@example.org
+             */
             email?: string | null;
-            /** @description An emoji beside it. */
+            /**
+             * @description An emoji beside it.
+             * @example ☕
+             */
             emoji?: string | null;
             /**
              * Format: int64
              * @description The user's id.
+             * @example 2
              */
             id: number;
-            /** @description False where the account was deactivated. */
+            /**
+             * @description False where the account was deactivated.
+             * @example true
+             */
             is_active: boolean;
             /**
              * Format: date-time
              * @description The last sign of life, RFC 3339; null for a user who was never seen, or who does not show it to the caller.
+             * @example 2026-01-01T12:00:00.000Z
              */
             last_seen?: string | null;
             /**
@@ -6865,25 +8596,39 @@ export interface components {
              * @example active
              */
             status: string;
-            /** @description The user's own words beside it. */
+            /**
+             * @description The user's own words beside it.
+             * @example In a meeting
+             */
             text?: string | null;
-            /** @description The user's name. */
+            /**
+             * @description The user's name.
+             * @example ann
+             */
             username: string;
         };
         /** @description A page of users. */
         UsersAnswer: {
-            /** @description Whether there are more of both: a search is counted to ten thousand users. */
+            /**
+             * @description Whether there are more of both: a search is counted to ten thousand users.
+             * @example false
+             */
             at_least: boolean;
-            /** @description For the next page; null at the end. */
+            /**
+             * @description For the next page; null at the end.
+             * @example null
+             */
             next_cursor?: string | null;
             /**
              * Format: int64
              * @description How many of those are online.
+             * @example 1
              */
             online: number;
             /**
              * Format: int64
              * @description How many users the filter selects.
+             * @example 3
              */
             total: number;
             /** @description The page. */
@@ -6894,22 +8639,49 @@ export interface components {
             /**
              * Format: date-time
              * @description RFC 3339.
+             * @example 2026-01-01T11:00:00.000Z
              */
             created_at: string;
+            /**
+             * @description What it is for.
+             * @example Tells the chat
+             */
             description?: string | null;
-            /** @description `gone` where the receiver answered 410, `failing` where no delivery succeeded for three days; null otherwise. */
+            /**
+             * @description `gone` where the receiver answered 410, `failing` where no delivery succeeded for three days; null otherwise.
+             * @example null
+             */
             disabled_reason?: string | null;
-            /** @description Whether it is sent anything. */
+            /**
+             * @description Whether it is sent anything.
+             * @example true
+             */
             enabled: boolean;
+            /**
+             * @description Which events.
+             * @example [
+             *       "presence.*",
+             *       "account.created"
+             *     ]
+             */
             events: string[];
             /**
              * Format: date-time
              * @description Since when every attempt has failed, RFC 3339; null where the last one succeeded, or there was none.
+             * @example null
              */
             failing_since?: string | null;
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description The webhook's id.
+             * @example 4
+             */
             id: number;
             last_delivery?: components["schemas"]["LastDeliveryShape"] | null;
+            /**
+             * @description Where events are sent.
+             * @example https://example.org/hooks/lastseen
+             */
             url: string;
         };
         /** @description All webhooks. */
