@@ -5,7 +5,7 @@ export PATH := $(PATH):$(or $(CARGO_HOME),$(HOME)/.cargo)/bin
 scripts := deploy/scripts
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build run test test-faults fuzz audit cluster bench fmt lint clean
+.PHONY: help setup build run dev test test-faults fuzz audit cluster bench fmt lint clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\): ## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
@@ -20,6 +20,9 @@ build: ## build the page and both programs in release mode
 
 run: ## start the stand-alone program on http://localhost:8000
 	@bash $(scripts)/run.sh
+
+dev: ## run the stand-alone program and the page, built again as they are changed
+	@bash $(scripts)/dev.sh
 
 test: ## run all checks and tests, beside a private PostgreSQL and Redis
 	@bash $(scripts)/test.sh
@@ -44,7 +47,7 @@ fmt: ## format the code
 
 lint: ## lint the code, and the scripts where shellcheck is installed
 	cargo clippy --workspace --all-targets -- -D warnings
-	@if command -v shellcheck >/dev/null; then shellcheck -x .ci/run $(scripts)/*.sh deploy/bench/*.sh; else echo "shellcheck is not installed, the scripts are not linted."; fi
+	@if command -v shellcheck >/dev/null; then shellcheck -x .ci/run $(scripts)/*.sh deploy/bench/*.sh deploy/debian/p*; else echo "shellcheck is not installed, the scripts are not linted."; fi
 
 clean: ## remove what was built; ./data stays
 	cargo clean

@@ -160,8 +160,13 @@ hold_against_document() {
 
 if python3 -c 'import ensurepip, venv' 2>/dev/null; then
   step "api document" hold_against_document || true
+  step "api client" bash "$scripts/test-client.sh" || true
+  step deployment bash "$scripts/test-deploy.sh" || true
+  step monitoring bash "$scripts/test-monitoring.sh" || true
 else
-  note "api document" skipped - "(Python's venv is not installed)"
+  for name in "api document" "api client" deployment monitoring; do
+    note "$name" skipped - "(Python's venv is not installed)"
+  done
 fi
 
 if cargo deny --version >/dev/null 2>&1; then
@@ -171,6 +176,7 @@ else
 fi
 
 step documentation document || true
+step documents bash "$scripts/test-docs.sh" || true
 
 if [ -f web/package.json ]; then
   if [ "$(node_major)" -ge "$needed_node" ] && have npm; then

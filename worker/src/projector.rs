@@ -207,6 +207,8 @@ impl Projector {
         if !self.context.engine.lease(Work::Project, self.shard, holder, LEASE).await? {
             self.offset = None;
             *inherited = false;
+            // How late it is, is told by whoever follows it now.
+            self.note_lag(None);
             // What was written under the lease is still to be said.
             self.forget(READERS_GRACE).await?;
             return Ok(LEASE / 5);
