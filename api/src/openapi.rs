@@ -247,9 +247,16 @@ fn show(operation: &mut Operation, schemas: &Value) {
     let example = |body: &Content| Some(examples::whole(&serde_json::to_value(&body.schema).ok()?, schemas));
     if let Some(RefOr::T(request)) = &mut operation.request_body {
         for body in request.content.values_mut() {
-            if let RefOr::T(body) = body {
-                body.example = example(body);
-            }
+            let RefOr::T(body) = body else { continue };
+            // One that may be absent may not be null for that.
+            let named = match &body.schema {
+                Some(RefOr::T(Schema::OneOf(choices))) => {
+                    choices.items.iter().find(|choice| matches!(choice, RefOr::Ref(_))).cloned()
+                }
+                _ => None,
+            };
+            body.schema = named.or(body.schema.take());
+            body.example = example(body);
         }
     }
     let id = operation.operation_id.as_deref().unwrap_or_default();

@@ -2417,7 +2417,7 @@ export interface paths {
                      *       "leaving": false
                      *     }
                      */
-                    "application/json": components["schemas"]["HeartbeatBody"] | null;
+                    "application/json": components["schemas"]["HeartbeatBody"];
                 };
             };
             responses: {
@@ -2718,7 +2718,7 @@ export interface paths {
                      *       "everywhere": true
                      *     }
                      */
-                    "application/json": components["schemas"]["LogoutBody"] | null;
+                    "application/json": components["schemas"]["LogoutBody"];
                 };
             };
             responses: {
@@ -4244,7 +4244,7 @@ export interface paths {
                      *       "reason": "spam"
                      *     }
                      */
-                    "application/json": components["schemas"]["ReasonBody"] | null;
+                    "application/json": components["schemas"]["ReasonBody"];
                 };
             };
             responses: {
@@ -4548,7 +4548,7 @@ export interface paths {
                      *       "reason": "spam"
                      *     }
                      */
-                    "application/json": components["schemas"]["ReasonBody"] | null;
+                    "application/json": components["schemas"]["ReasonBody"];
                 };
             };
             responses: {
@@ -4846,7 +4846,7 @@ export interface paths {
                      *       "reason": "spam"
                      *     }
                      */
-                    "application/json": components["schemas"]["ReasonBody"] | null;
+                    "application/json": components["schemas"]["ReasonBody"];
                 };
             };
             responses: {
@@ -5016,7 +5016,7 @@ export interface paths {
                      *       "reason": "spam"
                      *     }
                      */
-                    "application/json": components["schemas"]["ReasonBody"] | null;
+                    "application/json": components["schemas"]["ReasonBody"];
                 };
             };
             responses: {
@@ -5316,7 +5316,7 @@ export interface paths {
                      *       "reason": "spam"
                      *     }
                      */
-                    "application/json": components["schemas"]["ReasonBody"] | null;
+                    "application/json": components["schemas"]["ReasonBody"];
                 };
             };
             responses: {
@@ -5683,7 +5683,7 @@ export interface paths {
                      *       "reason": "spam"
                      *     }
                      */
-                    "application/json": components["schemas"]["ReasonBody"] | null;
+                    "application/json": components["schemas"]["ReasonBody"];
                 };
             };
             responses: {

@@ -1,0 +1,91 @@
+#!/usr/bin/env bash
+# Holds the OpenAPI document against those who use it: Spectral lints it by deploy/openapi/.spectral.yaml, openapi-python-client
+# makes a client of it, and with that deploy/openapi/session.py does what README's session with curl does.
+#
+# The document is the one that the stand-alone program of target/debug (or of LASTSEEN_API_BIN) serves, on a port and a folder of
+# its own. Spectral comes from npm and the generator from PyPI, into target/tools. Where one of them is not there yet and its
+# registry can't be reached, it says so and ends with 77: skipped.
+set -euo pipefail
+# shellcheck source-path=SCRIPTDIR source=lib.sh
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+spectral_version=6.16.3
+generator_version=0.29.1
+tools=$(target_dir)/tools
+spectral=$tools/spectral-$spectral_version
+generator=$tools/openapi-python-client-$generator_version
+program=${LASTSEEN_API_BIN:-$(target_dir)/debug/lastseen-api}
+[ -x "$program" ] || die "$program is missing: cargo build."
+have npm || die "npm is missing."
+
+work=$(mktemp -d)
+api=
+clean_up() {
+  [ -z "$api" ] || kill -TERM "$api" 2>/dev/null || true
+  [ -z "$api" ] || wait "$api" 2>/dev/null || true
+  rm -rf "$work"
+}
+trap clean_up EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM HUP
+
+# Runs what installs a tool into a folder, which is there only if that went well. The pattern is what its messages say where no
+# registry answers.
+install() { # FOLDER PATTERN COMMAND...
+  local folder=$1 pattern=$2
+  shift 2
+  [ ! -e "$folder/installed" ] || return 0
+  rm -rf "$folder"
+  mkdir -p "$folder"
+  if ! "$@" >"$work/install.log" 2>&1; then
+    rm -rf "$folder"
+    if grep -qE "$pattern" "$work/install.log"; then
+      say "${0##*/}: skipped, ${folder##*/} can't be installed: its registry can't be reached."
+      exit 77
+    fi
+    tail -n 20 "$work/install.log" >&2
+    die "${folder##*/} can't be installed."
+  fi
+  touch "$folder/installed"
+}
+install "$spectral" 'ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ENETUNREACH|EHOSTUNREACH|ETIMEDOUT|ERR_SOCKET_TIMEOUT' \
+  npm install --prefix "$spectral" --no-audit --no-fund --ignore-scripts --fetch-retries 1 "@stoplight/spectral-cli@$spectral_version"
+python_tools() {
+  python3 -m venv "$generator" && "$generator/bin/pip" install -q --disable-pip-version-check --retries 1 "openapi-python-client==$generator_version"
+}
+install "$generator" 'NewConnectionError|NameResolutionError|ConnectTimeoutError|ReadTimeoutError|ProtocolError' python_tools
+
+port=$(random_port)
+base=http://127.0.0.1:$port
+mkdir "$work/data"
+env -i PATH="$PATH" HOME="$HOME" DATABASE_URL="sqlite://$work/data/lastseen.db" LASTSEEN_BIND="127.0.0.1:$port" \
+  LASTSEEN_BCRYPT_COST=4 LASTSEEN_ADMIN_PASSWORD="correct horse battery staple" RUST_LOG=warn \
+  setpriv --pdeathsig TERM "$program" standalone >"$work/api.log" 2>&1 &
+api=$!
+for _ in {1..100}; do
+  ! curl -fs -o /dev/null "$base/readyz" || break
+  kill -0 "$api" 2>/dev/null || die "the API did not start: $(tail -n 3 "$work/api.log")"
+  sleep 0.1
+done
+curl -fsS -o "$work/openapi.json" "$base/api/openapi.json"
+
+say "Linting…"
+"$spectral/node_modules/.bin/spectral" lint --quiet -r "$root/deploy/openapi/.spectral.yaml" --fail-severity=hint "$work/openapi.json" >&2 ||
+  die "the document breaks rules."
+
+say "Generating a client…"
+# A warning is an operation, an answer or a schema that is left out.
+"$generator/bin/openapi-python-client" generate --path "$work/openapi.json" --output-path "$work/lastseen_generated" --meta none \
+  --config "$root/deploy/openapi/generator.yaml" --fail-on-warning >"$work/generator.log" 2>&1 || {
+  cat "$work/generator.log" >&2
+  die "the generator can't make a client of all of the document."
+}
+operations=$(grep -c '"operationId"' <(python3 -m json.tool "$work/openapi.json"))
+modules=$(find "$work/lastseen_generated/api" -mindepth 2 -name '*.py' ! -name __init__.py | wc -l)
+[ "$operations" -eq "$modules" ] || die "the document has $operations operations, the client $modules."
+
+say "A session with it…"
+PYTHONPATH=$work "$generator/bin/python" "$root/deploy/openapi/session.py" "$base" || {
+  tail -n 5 "$work/api.log" >&2
+  die "the session went otherwise than README has it."
+}
+say "The document keeps the rules; a client of all $operations operations does README's session."
