@@ -158,9 +158,16 @@ hold_against_document() {
   bash "$scripts/fuzz-api.sh" "${FUZZ_SECONDS:-20}"
 }
 
+# 77: what it is made with can't be fetched, which it has said.
+generate_client() {
+  local rc=0
+  bash "$scripts/test-client.sh" || rc=$?
+  [ $rc -eq 0 ] || [ $rc -eq 77 ]
+}
+
 if python3 -c 'import ensurepip, venv' 2>/dev/null; then
   step "api document" hold_against_document || true
-  step "api client" bash "$scripts/test-client.sh" || true
+  step "api client" generate_client || true
   step deployment bash "$scripts/test-deploy.sh" || true
   step monitoring bash "$scripts/test-monitoring.sh" || true
 else
