@@ -19,6 +19,8 @@ pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 pub const TRACE_PARENT: HeaderName = HeaderName::from_static("traceparent");
 /// What the lines are logged under.
 pub const REQUESTS: &str = "lastseen_api::requests";
+/// What stands in the place of a route where none fits.
+pub(crate) const NO_ROUTE: &str = "none";
 /// A longer id is not taken.
 const LONGEST_ID: usize = 128;
 
@@ -51,7 +53,7 @@ pub(crate) fn made_up_id() -> HeaderValue {
 }
 
 /// One of the methods that HTTP has: what strangers make up would be a label of its own each.
-fn method_word(method: &Method) -> &'static str {
+pub(crate) fn method_word(method: &Method) -> &'static str {
     match *method {
         Method::GET => "GET",
         Method::POST => "POST",
@@ -88,7 +90,7 @@ pub async fn observe(
         }
         Err(error) => (error.as_response_error().status_code().as_u16(), None, None),
     };
-    let route = route.unwrap_or_else(|| "none".to_owned());
+    let route = route.unwrap_or_else(|| NO_ROUTE.to_owned());
     log_request(&Line { id: &id, method, route: &route, status, took_ms: took.as_secs_f64() * 1e3, user });
     if let Some(metrics) = metrics {
         let status = metrics.count_answer(status, heartbeat);

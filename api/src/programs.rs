@@ -15,7 +15,7 @@ use lastseen_shared::presence::clock::Clock;
 use lastseen_shared::presence::memory::MemoryEngine;
 use lastseen_shared::service::Service;
 use lastseen_shared::settings::table::given;
-use lastseen_shared::settings::{FirstAdmin, Form, Settings, default_email};
+use lastseen_shared::settings::{FirstAdmin, Form, Settings, default_email, socket_address};
 use lastseen_shared::stop::stop_signal;
 use lastseen_shared::timestamp::Timestamp;
 use lastseen_worker::context::Context;
@@ -249,7 +249,7 @@ async fn healthcheck(matches: &ArgMatches) -> Result<(), StartError> {
     let raw = given(matches);
     let bind = raw.get("LASTSEEN_BIND").unwrap_or("127.0.0.1:8000");
     let refused = |problem: String| StartError::Refused(format!("LASTSEEN_BIND {problem}"));
-    let bind = bind.parse().map_err(|_| refused("must be an address with a port".to_owned()))?;
+    let bind = socket_address(bind).map_err(refused)?;
     let scheme = if raw.get("LASTSEEN_TLS_CERTIFICATE").is_some() { "https" } else { "http" };
     lastseen_worker::healthcheck::ask(scheme, bind).await.map_err(refused)
 }

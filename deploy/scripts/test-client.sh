@@ -28,6 +28,11 @@ trap clean_up EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM HUP
 
+# Node.js trusts its own authorities only, unless it is told of the machine's.
+authorities=/etc/ssl/certs/ca-certificates.crt
+[ ! -e $authorities ] || export NODE_EXTRA_CA_CERTS=${NODE_EXTRA_CA_CERTS:-$authorities}
+
+install_within=90 # seconds
 # Runs what installs a tool into a folder, which is there only if that went well. The pattern is what its messages say where no
 # registry answers.
 install() { # FOLDER PATTERN COMMAND...
@@ -36,9 +41,12 @@ install() { # FOLDER PATTERN COMMAND...
   [ ! -e "$folder/installed" ] || return 0
   rm -rf "$folder"
   mkdir -p "$folder"
-  if ! "$@" >"$work/install.log" 2>&1; then
+  local rc=0
+  timeout -k 5 "$install_within" "$@" >"$work/install.log" 2>&1 || rc=$?
+  if [ $rc -ne 0 ]; then
     rm -rf "$folder"
-    if grep -qE "$pattern" "$work/install.log"; then
+    # 124: a registry that answers some of what it is asked, and then no more.
+    if [ $rc -eq 124 ] || grep -qE "$pattern" "$work/install.log"; then
       say "${0##*/}: skipped, ${folder##*/} can't be installed: its registry can't be reached."
       exit 77
     fi
@@ -47,12 +55,12 @@ install() { # FOLDER PATTERN COMMAND...
   fi
   touch "$folder/installed"
 }
-install "$spectral" 'ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ENETUNREACH|EHOSTUNREACH|ETIMEDOUT|ERR_SOCKET_TIMEOUT' \
+install "$spectral" 'ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ENETUNREACH|EHOSTUNREACH|ETIMEDOUT|ERR_SOCKET_TIMEOUT|SELF_SIGNED_CERT|UNABLE_TO_(GET|VERIFY)' \
   npm install --prefix "$spectral" --no-audit --no-fund --ignore-scripts --fetch-retries 1 "@stoplight/spectral-cli@$spectral_version"
-python_tools() {
-  python3 -m venv "$generator" && "$generator/bin/pip" install -q --disable-pip-version-check --retries 1 "openapi-python-client==$generator_version"
-}
-install "$generator" 'NewConnectionError|NameResolutionError|ConnectTimeoutError|ReadTimeoutError|ProtocolError' python_tools
+# shellcheck disable=SC2016 # it is expanded by the shell inside
+install "$generator" 'NewConnectionError|NameResolutionError|ConnectTimeoutError|ReadTimeoutError|ProtocolError|SSLError' \
+  bash -c 'python3 -m venv "$1" && "$1/bin/pip" install -q --disable-pip-version-check --retries 1 "$2"' - \
+  "$generator" "openapi-python-client==$generator_version"
 
 port=$(random_port)
 base=http://127.0.0.1:$port

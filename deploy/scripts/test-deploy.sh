@@ -21,7 +21,7 @@ if [ "$(cat "$tools/wanted" 2>/dev/null)" != "${wanted[*]}" ]; then
   python3 -m venv "$tools" || die "Python's venv is missing."
   missing=
   for package in "${wanted[@]}"; do
-    "$tools/bin/pip" install -q --disable-pip-version-check "$package" 2>"$work/pip.log" || missing=yes
+    timeout -k 5 150 "$tools/bin/pip" install -q --disable-pip-version-check "$package" 2>"$work/pip.log" || missing=yes
   done
   [ -n "$missing" ] || printf '%s\n' "${wanted[*]}" >"$tools/wanted"
 fi

@@ -162,6 +162,7 @@ hold_against_document() {
 generate_client() {
   local rc=0
   bash "$scripts/test-client.sh" || rc=$?
+  [ $rc -ne 77 ] || counts="not run: its tools can't be fetched"
   [ $rc -eq 0 ] || [ $rc -eq 77 ]
 }
 

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::io::Read;
 
-use csv::StringRecord;
+use csv::{ErrorKind, StringRecord};
 
 use crate::account::{Email, Role, Standing, Status, Username, django};
 use crate::db::{Db, DbError, write_transaction};
@@ -19,6 +19,10 @@ const REQUIRED: [&str; 3] = ["id", "username", "password"];
 /// Columns that are read where they are there; all others are left alone.
 const OPTIONAL: [&str; 8] =
     ["email", "is_active", "is_superuser", "role", "status", "date_joined", "last_login", "last_seen"];
+/// Accounts of one statement.
+const AT_A_TIME: usize = 500;
+/// The largest id that is taken: it leaves room for those to come, and all of them are exact in JavaScript, which ends at 2^53.
+const LARGEST_ID: i64 = 1 << 52;
 /// So many refused rows are shown.
 const SHOWN: usize = 20;
 
@@ -75,21 +79,30 @@ pub async fn from_django(db: &Db, file: impl Read + Send + 'static, skip: bool) 
     db.run(move |connection| {
         let mut outcome = Imported::default();
         let done = write_transaction(connection, |connection| {
+            Account::begin_import(connection)?;
             let mut table = Table::open(file)?;
-            while let Some((line, row)) = table.next()? {
-                let account = match row {
-                    Ok(account) => account,
-                    Err(why) => {
-                        outcome.refused.push((line, why));
-                        continue;
+            let mut goes_on = true;
+            while goes_on {
+                let (mut lines, mut accounts) = (vec![], vec![]);
+                while goes_on && accounts.len() < AT_A_TIME {
+                    match table.next()? {
+                        Some((line, Ok(account))) => {
+                            lines.push(line);
+                            accounts.push(account);
+                        }
+                        Some((line, Err(why))) => outcome.refused.push((line, why)),
+                        None => goes_on = false,
                     }
-                };
-                match Account::import_within(connection, &account)? {
-                    Found::Nobody => outcome.made += 1,
-                    Found::Itself => outcome.there += 1,
-                    Found::Another(why) => outcome.refused.push((line, why)),
+                }
+                for (line, found) in lines.into_iter().zip(Account::import_within(connection, &accounts)?) {
+                    match found {
+                        Found::Nobody => outcome.made += 1,
+                        Found::Itself => outcome.there += 1,
+                        Found::Another(why) => outcome.refused.push((line, why)),
+                    }
                 }
             }
+            outcome.refused.sort_by_key(|(line, _)| *line);
             if !outcome.refused.is_empty() && !skip {
                 return Err(Stop::Refused);
             }
@@ -141,9 +154,14 @@ impl<R: Read> Table<R> {
 
     /// The next row, with its line.
     fn next(&mut self) -> Result<Option<(u64, Row)>, ImportError> {
-        let there = self.reader.read_record(&mut self.record);
-        if !there.map_err(|error| ImportError::File(error.to_string()))? {
-            return Ok(None);
+        match self.reader.read_record(&mut self.record) {
+            Ok(true) => {}
+            Ok(false) => return Ok(None),
+            Err(error) if matches!(error.kind(), ErrorKind::UnequalLengths { .. } | ErrorKind::Utf8 { .. }) => {
+                let line = error.position().map_or(0, csv::Position::line);
+                return Ok(Some((line, Err(error.to_string()))));
+            }
+            Err(error) => return Err(ImportError::File(error.to_string())),
         }
         let line = self.record.position().map_or(0, csv::Position::line);
         Ok(Some((line, self.row())))
@@ -156,8 +174,8 @@ impl<R: Read> Table<R> {
 
     fn row(&self) -> Row {
         let wrong = |name: &'static str| move |problem: String| format!("{name} {problem}");
-        let id = self.value("id").and_then(|id| id.parse().ok()).filter(|id| *id > 0);
-        let id = id.map(UserId).ok_or("id must be a whole number above 0")?;
+        let id = self.value("id").and_then(|id| id.parse().ok()).filter(|id| (1..=LARGEST_ID).contains(id));
+        let id = id.map(UserId).ok_or_else(|| format!("id must be a whole number from 1 to {LARGEST_ID}"))?;
         let username = Username::parse(self.value("username").unwrap_or_default()).map_err(wrong("username"))?;
         let email = match self.value("email") {
             Some(email) => Email::parse(email).map_err(wrong("email"))?,

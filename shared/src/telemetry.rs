@@ -92,6 +92,9 @@ pub struct State {
 /// The status classes that answers are counted by.
 const CLASSES: [&str; 4] = ["2xx", "3xx", "4xx", "5xx"];
 
+/// How long the database may take to tell what a scrape asks: Prometheus gives up after ten seconds, and takes the process for dead.
+pub const SCRAPED_WITHIN: Duration = Duration::from_secs(2);
+
 /// Why something ended.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct End {
@@ -332,10 +335,11 @@ pub async fn parts(db: &Db, engine: &Engine) -> Vec<Part> {
 
 /// Notes how many users are online; where the database can't be asked, the number stays what it was.
 pub async fn note_online(metrics: &Metrics, db: &Db) {
-    match db.run(crate::models::open_counts::online).await {
-        Ok(online) => {
+    match tokio::time::timeout(SCRAPED_WITHIN, db.run(crate::models::open_counts::online)).await {
+        Ok(Ok(online)) => {
             metrics.online.set(online);
         }
-        Err(error) => log::debug!("how many are online is not known: {error}"),
+        Ok(Err(error)) => log::debug!("how many are online is not known: {error}"),
+        Err(_) => log::debug!("how many are online is not known in time"),
     }
 }

@@ -7,7 +7,7 @@ use actix_web::dev::Server;
 use actix_web::http::header;
 use actix_web::{App, HttpResponse, HttpServer, web};
 use lastseen_shared::service::Service;
-use lastseen_shared::telemetry::{note_online, parts};
+use lastseen_shared::telemetry::{SCRAPED_WITHIN, note_online, parts};
 
 use crate::board::{self, Board};
 use crate::context::Context;
@@ -47,10 +47,13 @@ async fn ready(context: web::Data<Context>) -> HttpResponse {
 
 async fn metrics(context: web::Data<Context>) -> HttpResponse {
     // How much is due, and how full the queue is, is asked when somebody wants to know.
-    if let Err(error) = note_backlog(&context).await {
-        log::warn!("what is due to webhooks is not known: {error}");
+    let backlog = tokio::time::timeout(SCRAPED_WITHIN, note_backlog(&context));
+    let (backlog, ()) = tokio::join!(backlog, note_online(&context.metrics, &context.db));
+    match backlog {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => log::warn!("what is due to webhooks is not known: {error}"),
+        Err(_) => log::warn!("what is due to webhooks is not known in time"),
     }
-    note_online(&context.metrics, &context.db).await;
     context.metrics.note_database(&context.db);
     let mut text = context.metrics.encode();
     if let Ok(depth) = context.queue.depth().await {

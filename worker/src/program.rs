@@ -14,7 +14,7 @@ use lastseen_shared::queue::Queue;
 use lastseen_shared::redis_client::Redis;
 use lastseen_shared::service::Service;
 use lastseen_shared::settings::table::{flags, given};
-use lastseen_shared::settings::{Form, Settings};
+use lastseen_shared::settings::{Form, Settings, socket_address};
 use lastseen_shared::signals::Signals;
 use lastseen_shared::stop::stop_signal;
 use lastseen_shared::telemetry::Metrics;
@@ -51,7 +51,7 @@ pub async fn run() -> Result<(), StartError> {
     if let Some(("healthcheck", matches)) = matches.subcommand() {
         let raw = given(matches);
         let bind = raw.get("LASTSEEN_WORKER_BIND").unwrap_or("127.0.0.1:8001");
-        let bind = bind.parse().map_err(|_| "LASTSEEN_WORKER_BIND must be an address with a port")?;
+        let bind = socket_address(bind).map_err(|problem| format!("LASTSEEN_WORKER_BIND {problem}"))?;
         return Ok(healthcheck::ask("http", bind)
             .await
             .map_err(|problem| format!("LASTSEEN_WORKER_BIND {problem}"))?);

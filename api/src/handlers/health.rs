@@ -26,7 +26,7 @@ pub async fn ready(service: web::Data<Service>) -> HttpResponse {
 pub async fn metrics(metrics: web::Data<Metrics>, service: web::Data<Service>) -> HttpResponse {
     metrics.note_database(&service.db);
     // Where there are workers, they tell.
-    if service.queue.is_some() {
+    if matches!(service.queue, Some(Queue::Memory(_))) {
         note_online(&metrics, &service.db).await;
     }
     let mut text = metrics.encode();

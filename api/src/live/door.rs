@@ -19,7 +19,7 @@ use super::Live;
 use super::socket::{Socket, close, upgrade_required};
 use super::wire::Wire;
 use crate::auth::tokens::Tokens;
-use crate::observe::{Line, REQUEST_ID, given_id, log_request, made_up_id};
+use crate::observe::{Line, NO_ROUTE, REQUEST_ID, given_id, log_request, made_up_id, method_word};
 use crate::problem::Problem;
 use crate::tls::Io;
 
@@ -48,13 +48,15 @@ impl Door {
     /// Where the client is gone.
     pub async fn open(self, request: Request, mut connection: Framed<Io, h1::Codec>) -> Result<(), actix_web::Error> {
         let id = given_id(request.headers()).unwrap_or_else(made_up_id);
+        let method = method_word(request.method());
+        let route = if request.path().trim_end_matches('/') == PATH { PATH } else { NO_ROUTE };
         let log = |status: StatusCode| {
-            let (status, route) = (status.as_u16(), "/api/ws/");
-            log_request(&Line { id: &id, method: "GET", route, status, took_ms: 0.0, user: None });
+            log_request(&Line { id: &id, method, route, status: status.as_u16(), took_ms: 0.0, user: None });
         };
         match self.answer(&request) {
             Ok(mut answer) => {
                 log(answer.status());
+                self.metrics.count_answer(answer.status().as_u16(), None);
                 answer.headers_mut().insert(REQUEST_ID, id);
                 connection.send(h1::Message::Item((answer, BodySize::None))).await?;
                 let token = offered(request.headers()).token;

@@ -15,6 +15,7 @@ in_both_forms!(
     two_first_log_ins_at_once_are_both_right,
     a_refused_row_stops_all_or_is_left_out,
     ids_go_on_above_those_that_were_imported,
+    thousands_are_imported_and_counted,
 );
 
 /// Hashes made by Django 5.2.19 itself; the short one by its hasher with fewer iterations.
@@ -83,15 +84,15 @@ async fn two_first_log_ins_at_once_are_both_right(form: Form) {
 async fn a_refused_row_stops_all_or_is_left_out(form: Form) {
     const BAD: &str = "id,username,email,password,last_seen\n\
         601,vera,vera@example.org,!,2026-01-02 12:00:00+00\n602,a b,x@example.org,!,\n603,Vera,other@example.org,!,\n\
-        601,other,other@example.org,!,\n604,walt,VERA@example.org,!,\n";
+        601,other,other@example.org,!,\n604,walt,VERA@example.org,!,\n605,too,few\n4503599627370497,high,,!,\n";
     let app = TestApp::start(form).await;
     let stopped = import(&app, BAD, false).await;
     let lines: Vec<u64> = stopped.refused.iter().map(|(line, _)| *line).collect();
-    assert_eq!((stopped.made, &lines[..]), (0, &[3, 4, 5, 6][..]), "{stopped}");
+    assert_eq!((stopped.made, &lines[..]), (0, &[3, 4, 5, 6, 7, 8][..]), "{stopped}");
     let nobody = app.service.db.run(|c| Account::find(c, UserId(601))).await.unwrap();
     assert!(nobody.is_none(), "nothing was written");
     let skipped = import(&app, BAD, true).await;
-    assert_eq!((skipped.made, skipped.refused.len()), (1, 4), "{skipped}");
+    assert_eq!((skipped.made, skipped.refused.len()), (1, 6), "{skipped}");
     let again = import(&app, BAD, true).await;
     assert_eq!((again.made, again.there), (0, 1), "{again}");
     let admin = app.admin().await;
@@ -105,4 +106,19 @@ async fn ids_go_on_above_those_that_were_imported(form: Form) {
     assert!(app.user("newcomer").await.id > 504);
     import(&app, USERS, false).await;
     assert!(app.user("another").await.id > 505);
+}
+
+async fn thousands_are_imported_and_counted(form: Form) {
+    let app = TestApp::start(form).await;
+    let mut file = "id,username,email,password\n".to_owned();
+    for id in 1_000..3_100 {
+        file.push_str(&format!("{id},user{id},user{id}@example.org,!\n"));
+    }
+    // The last is in another batch than the account whose name it has.
+    file.push_str("4000,User1000,another@example.org,!\n");
+    let imported = from_django(&app.service.db, std::io::Cursor::new(file), true).await.unwrap();
+    assert_eq!((imported.made, imported.refused.len()), (2_100, 1), "{imported}");
+    let admin = app.admin().await;
+    let page = app.get("/api/users/all-users/?limit=1", &admin.access).await.body;
+    assert_eq!(page["total"], 2_101, "with the admin");
 }

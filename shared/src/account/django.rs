@@ -8,6 +8,8 @@ use sha2::Sha256;
 const ALGORITHM: &str = "pbkdf2_sha256";
 /// Django 5.2 takes a million. More than this is no password's hash but a way to keep a thread busy.
 const MOST_ITERATIONS: u32 = 10_000_000;
+/// The same of bcrypt's: what `LASTSEEN_BCRYPT_COST` may be at most.
+const HIGHEST_COST: u32 = 15;
 /// What stands in the place of a hash where there is no password: Django's own sign, and nobody's hash.
 const NO_PASSWORD: char = '!';
 
@@ -65,8 +67,11 @@ pub fn kept(stored: &str) -> Result<String, String> {
         return Ok(stored.to_owned());
     }
     let bare = stored.strip_prefix("bcrypt$").unwrap_or(stored);
-    if bare.parse::<bcrypt::HashParts>().is_ok() {
-        return Ok(bare.to_owned());
+    if let Ok(parts) = bare.parse::<bcrypt::HashParts>() {
+        return match parts.get_cost() {
+            ..=HIGHEST_COST => Ok(bare.to_owned()),
+            cost => Err(format!("must have a cost of {HIGHEST_COST} at most, not {cost}")),
+        };
     }
     let algorithm = stored.split('$').next().unwrap_or_default().chars().take(40).collect::<String>();
     Err(format!("must be of {ALGORITHM} or bcrypt, not {}", algorithm.escape_default()))
@@ -115,6 +120,7 @@ mod tests {
             "pbkdf2_sha256$36000$salt",
             "pbkdf2_sha1$36000$salt$cHMbhV0ipmJdQnBKPE5F9jl1atJID/Ft8BrjZSmWUnI=",
             "bcrypt_sha256$$2b$12$YBQ5UoTxZZ1tr.Ae/uQb/uRwQvoet9FhEte42Pcd59mpyJpTWkIWi",
+            "bcrypt$$2b$16$g3ewALsz.jZ0SmeFshZSr.35HJQvba8irWslbWeNwQkUjhxJvgg/a",
             "plain",
         ] {
             assert!(kept(bad).is_err(), "{bad}");

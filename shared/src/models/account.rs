@@ -1,5 +1,6 @@
 //! Accounts.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use diesel::prelude::*;
@@ -112,6 +113,14 @@ struct InsertRow<'a> {
     updated_at_ms: i64,
 }
 
+#[derive(Insertable)]
+#[diesel(table_name = accounts)]
+struct ImportRow<'a> {
+    id: i64,
+    #[diesel(embed)]
+    row: InsertRow<'a>,
+}
+
 #[derive(AsChangeset)]
 #[diesel(table_name = accounts)]
 struct ChangeRow<'a> {
@@ -156,6 +165,33 @@ pub enum Found {
     Itself,
     /// Another account, as a sentence for the operator: nothing was written.
     Another(String),
+}
+
+/// Ids, names and addresses that are somebody's.
+#[derive(Default)]
+struct Taken<'a> {
+    names_by_id: HashMap<i64, &'a str>,
+    by_name: HashMap<&'a str, i64>,
+    by_email: HashMap<&'a str, i64>,
+}
+
+impl<'a> Taken<'a> {
+    fn take(&mut self, id: i64, name: &'a str, email: &'a str) {
+        self.names_by_id.insert(id, name);
+        self.by_name.insert(name, id);
+        self.by_email.insert(email, id);
+    }
+
+    fn by(&self, id: i64, name: &str, email: &str) -> Found {
+        let another = |other: i64, what: &str| Found::Another(format!("account {other} has this {what} already"));
+        match (self.names_by_id.get(&id), self.by_name.get(name), self.by_email.get(email)) {
+            (Some(there), _, _) if *there == name => Found::Itself,
+            (Some(_), _, _) => another(id, "id"),
+            (_, Some(other), _) => another(*other, "username"),
+            (_, _, Some(other)) => another(*other, "email"),
+            (None, None, None) => Found::Nobody,
+        }
+    }
 }
 
 /// Why an account was not written.
@@ -292,46 +328,75 @@ impl Account {
         Ok(Self::try_from(row)?)
     }
 
-    /// Makes an account that was made elsewhere, under its id there. Within the caller's transaction, at whose end
-    /// [`Self::count_ids_on`] is to be called.
+    /// Makes accounts that were made elsewhere, under their ids there, and answers for each who has its place already. Some
+    /// hundred at a time: each statement counts accounts anew. Within the caller's transaction, which begins with
+    /// [`Self::begin_import`] and ends with [`Self::count_ids_on`].
     ///
     /// # Errors
     /// [`DbError`].
-    pub fn import_within(connection: &mut AnyConnection, new: &ImportedAccount) -> Result<Found, DbError> {
-        let ImportedAccount { id, account, created_at, last_seen } = new;
-        let (name, email) = (account.username.key(), account.email.key());
-        let same = accounts::id.eq(id.0).or(accounts::username_key.eq(name)).or(accounts::email_key.eq(email));
-        let keys = (accounts::id, accounts::username_key);
-        let found: Vec<(i64, String)> = accounts::table.filter(same).select(keys).load(connection)?;
-        if found.iter().any(|(other, other_name)| *other == id.0 && other_name == name) {
-            return Ok(Found::Itself);
+    pub fn import_within(connection: &mut AnyConnection, new: &[ImportedAccount]) -> Result<Vec<Found>, DbError> {
+        let ids = || new.iter().map(|one| one.id.0).collect::<Vec<_>>();
+        let names = || new.iter().map(|one| one.account.username.key()).collect::<Vec<_>>();
+        let emails = || new.iter().map(|one| one.account.email.key()).collect::<Vec<_>>();
+        let there: Vec<(i64, String, String)> = on_either!(connection, c => accounts::table
+            .filter(accounts::id.eq_any(ids()).or(accounts::username_key.eq_any(names())).or(accounts::email_key.eq_any(emails())))
+            .select((accounts::id, accounts::username_key, accounts::email_key))
+            .load(c))?;
+        let mut taken = Taken::default();
+        for (id, name, email) in &there {
+            taken.take(*id, name, email);
         }
-        if let Some((other, other_name)) = found.first() {
-            let what = match (*other == id.0, other_name == name) {
-                (true, _) => "id",
-                (_, true) => "username",
-                _ => "email",
-            };
-            return Ok(Found::Another(format!("account {other} has this {what} already")));
+        let (mut found, mut rows, mut seen) = (vec![], vec![], vec![]);
+        for ImportedAccount { id, account, created_at, last_seen } in new {
+            let (name, email) = (account.username.key(), account.email.key());
+            let who = taken.by(id.0, name, email);
+            if who == Found::Nobody {
+                taken.take(id.0, name, email);
+                let row = InsertRow {
+                    username: account.username.as_str(),
+                    username_key: name,
+                    email: account.email.as_str(),
+                    email_key: email,
+                    password_hash: &account.password_hash,
+                    role: account.role.as_str(),
+                    status: account.standing.status.as_str(),
+                    is_active: account.standing.is_active,
+                    created_at_ms: created_at.0,
+                    updated_at_ms: Timestamp::now().0,
+                };
+                rows.push(ImportRow { id: id.0, row });
+                let at = last_seen.map_or(0, |at| at.0);
+                seen.push((presence::user_id.eq(id.0), presence::last_seen_ms.eq(at)));
+            }
+            found.push(who);
         }
-        let row = InsertRow {
-            username: account.username.as_str(),
-            username_key: name,
-            email: account.email.as_str(),
-            email_key: email,
-            password_hash: &account.password_hash,
-            role: account.role.as_str(),
-            status: account.standing.status.as_str(),
-            is_active: account.standing.is_active,
-            created_at_ms: created_at.0,
-            updated_at_ms: Timestamp::now().0,
-        };
-        let values = (accounts::id.eq(id.0), &row);
-        on_either!(connection, c => diesel::insert_into(accounts::table).values(values).execute(c))?;
-        let seen = last_seen.map_or(0, |at| at.0);
-        let seen = (presence::user_id.eq(id.0), presence::last_seen_ms.eq(seen));
-        diesel::insert_into(presence::table).values(seen).execute(connection)?;
-        Ok(Found::Nobody)
+        match connection {
+            AnyConnection::Postgresql(pg) => {
+                diesel::insert_into(accounts::table).values(&rows).execute(pg)?;
+                diesel::insert_into(presence::table).values(seen).execute(pg)?;
+            }
+            AnyConnection::Sqlite(sqlite) => {
+                for row in rows {
+                    diesel::insert_into(accounts::table).values(row).execute(sqlite)?;
+                }
+                for seen in seen {
+                    diesel::insert_into(presence::table).values(seen).execute(sqlite)?;
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    /// Has PostgreSQL plan each statement of the transaction for what the tables hold by then: a plan that was made for empty
+    /// ones would be kept, and read all of them each time.
+    ///
+    /// # Errors
+    /// [`DbError`].
+    pub fn begin_import(connection: &mut AnyConnection) -> Result<(), DbError> {
+        if let AnyConnection::Postgresql(pg) = connection {
+            diesel::sql_query("SET LOCAL plan_cache_mode = force_custom_plan").execute(pg)?;
+        }
+        Ok(())
     }
 
     /// Has the next id be one above all that there are. SQLite sees to that by itself.

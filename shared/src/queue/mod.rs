@@ -83,7 +83,10 @@ impl Depth {
         let Self { waiting, active, retrying, dead } = self;
         let states = [("waiting", waiting), ("active", active), ("retrying", retrying), ("dead", dead)];
         let lines = states.map(|(state, tasks)| format!("lastseen_queue_tasks{{state=\"{state}\"}} {tasks}\n"));
-        format!("# HELP lastseen_queue_tasks Tasks in the queue.\n# TYPE lastseen_queue_tasks gauge\n{}", lines.concat())
+        format!(
+            "# HELP lastseen_queue_tasks Tasks in the queue.\n# TYPE lastseen_queue_tasks gauge\n{}",
+            lines.concat()
+        )
     }
 }
 

@@ -3,6 +3,7 @@
 use super::refresh::Seed;
 use super::{Outcome, RefreshToken, Service};
 use crate::account::django::DjangoHash;
+use crate::account::hashing::HashError;
 use crate::account::{Password, names};
 use crate::db::write_transaction;
 use crate::ids::{SessionId, UserId};
@@ -108,7 +109,12 @@ impl Service {
         if !DjangoHash::is_one(&account.password_hash) || !password.is_hashable() {
             return Ok(Some(account));
         }
-        let hash = self.inner.hasher.hash(password.clone()).await?;
+        let hash = match self.inner.hasher.hash(password.clone()).await {
+            Ok(hash) => hash,
+            // At the next log-in, then.
+            Err(HashError::Busy) => return Ok(Some(account)),
+            Err(error) => return Err(error.into()),
+        };
         let (user, old, new) = (account.id, account.password_hash.clone(), hash.clone());
         if self.db.run(move |c| Account::rehash(c, user, &old, &new)).await? {
             account.password_hash = hash;
@@ -143,6 +149,10 @@ impl Service {
                 write_transaction(connection, |c| {
                     // With the row held, a bar comes wholly before this session or wholly after it.
                     let account = Account::lock_shared(c, user)?.ok_or(Code::InvalidCredentials)?;
+                    if account.password_hash != verified && DjangoHash::is_one(&verified) {
+                        // Another log-in may have put bcrypt's in its place, of the same password: asked again, it is known.
+                        return Err(Code::Overloaded.into());
+                    }
                     if account.password_hash != verified {
                         // It was changed while the old one was being verified.
                         return Err(Code::InvalidCredentials.into());

@@ -351,7 +351,11 @@ fn worker(r: &mut Reader<'_>) -> Option<WorkerSettings> {
     })
 }
 
-fn socket_address(text: &str) -> Result<SocketAddr, String> {
+/// Where to listen, or to ask whoever listens: an address or a name, and a port.
+///
+/// # Errors
+/// A sentence that says what it should look like.
+pub fn socket_address(text: &str) -> Result<SocketAddr, String> {
     use std::net::ToSocketAddrs;
     let resolved = text.to_socket_addrs().ok().and_then(|mut all| all.next());
     resolved.ok_or_else(|| format!("must be an address and a port, such as 127.0.0.1:8000, not {text:?}"))

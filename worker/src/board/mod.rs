@@ -106,6 +106,6 @@ async fn retry(board: web::Data<Board>, request: HttpRequest, id: web::Path<Stri
     if !board.queue.retry(&id).await.map_err(|error| away(&error))? {
         return Err(Code::NotFound.into());
     }
-    log::info!("{} has put task {} back into the queue", admin.username.as_str(), id.as_str());
+    log::info!("user {} has put task {} back into the queue", admin.id, id.as_str());
     Ok(HttpResponse::SeeOther().insert_header((header::LOCATION, "/board/")).finish())
 }
