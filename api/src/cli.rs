@@ -3,6 +3,12 @@
 use clap::{Arg, ArgAction, Command};
 use lastseen_shared::settings::table::flags;
 
+/// For commands that need a database and no more.
+fn in_standalone_database() -> Arg {
+    let help = "In the stand-alone program's database [else DATABASE_URL says which]";
+    Arg::new("standalone").long("standalone").action(ArgAction::SetTrue).help(help)
+}
+
 /// The program's commands.
 #[must_use]
 pub fn command() -> Command {
@@ -31,20 +37,14 @@ pub fn command() -> Command {
                         .help("Read the password from standard input [else LASTSEEN_ADMIN_PASSWORD, else a random one is printed]"),
                 )
                 .arg(
-                    Arg::new("standalone")
-                        .long("standalone")
-                        .action(ArgAction::SetTrue)
-                        .help("In the stand-alone program's database [else DATABASE_URL says which]"),
+                    in_standalone_database(),
                 ),
         )
         .subcommand(
             with_settings("seed-demo", "Fill an empty database with believable people, to try the page")
                 .arg(Arg::new("users").long("users").value_parser(clap::value_parser!(u16)).help("How many [60]"))
                 .arg(
-                    Arg::new("standalone")
-                        .long("standalone")
-                        .action(ArgAction::SetTrue)
-                        .help("In the stand-alone program's database [else DATABASE_URL says which]"),
+                    in_standalone_database(),
                 ),
         )
         .subcommand(
@@ -57,10 +57,7 @@ pub fn command() -> Command {
                         .help("Leave out rows that are refused [else one of them stops all]"),
                 )
                 .arg(
-                    Arg::new("standalone")
-                        .long("standalone")
-                        .action(ArgAction::SetTrue)
-                        .help("In the stand-alone program's database [else DATABASE_URL says which]"),
+                    in_standalone_database(),
                 ),
         )
         .subcommand(with_settings("healthcheck", "Ask the program at LASTSEEN_BIND whether it is alive, for containers"))
@@ -68,10 +65,7 @@ pub fn command() -> Command {
             with_settings("rebuild-statistics", "Make statistics again of the history that there is, and end")
                 .arg(Arg::new("from").long("from").help("From when on, RFC 3339 [all that there is]"))
                 .arg(
-                    Arg::new("standalone")
-                        .long("standalone")
-                        .action(ArgAction::SetTrue)
-                        .help("In the stand-alone program's database [else DATABASE_URL says which]"),
+                    in_standalone_database(),
                 ),
         )
         .subcommand(Command::new("openapi").about("Print the OpenAPI document"))

@@ -13,20 +13,6 @@ set -euo pipefail
 seconds=${1:-60}
 version=4.32.5
 tools=$(target_dir)/tools/schemathesis-$version
-program=${LASTSEEN_API_BIN:-$(target_dir)/debug/lastseen-api}
-[ -x "$program" ] || die "$program is missing: cargo build."
-
-work=$(mktemp -d)
-api=
-clean_up() {
-  [ -z "$api" ] || kill -TERM "$api" 2>/dev/null || true
-  [ -z "$api" ] || wait "$api" 2>/dev/null || true
-  rm -rf "$work"
-}
-trap clean_up EXIT
-trap 'exit 130' INT
-trap 'exit 143' TERM HUP
-
 if [ ! -x "$tools/bin/schemathesis" ]; then
   rm -rf "$tools"
   python3 -m venv "$tools" || die "Python's venv is missing."
@@ -34,18 +20,7 @@ if [ ! -x "$tools/bin/schemathesis" ]; then
 fi
 
 password="correct horse battery staple"
-port=$(random_port)
-base=http://127.0.0.1:$port
-mkdir "$work/data"
-env -i PATH="$PATH" HOME="$HOME" DATABASE_URL="sqlite://$work/data/lastseen.db" LASTSEEN_BIND="127.0.0.1:$port" \
-  LASTSEEN_RATE_LIMITS=off LASTSEEN_BCRYPT_COST=4 LASTSEEN_ACCESS_TTL=1h LASTSEEN_ADMIN_PASSWORD="$password" RUST_LOG=warn \
-  setpriv --pdeathsig TERM "$program" standalone >"$work/api.log" 2>&1 &
-api=$!
-for _ in {1..100}; do
-  ! curl -fs -o /dev/null "$base/readyz" || break
-  kill -0 "$api" 2>/dev/null || die "the API did not start: $(tail -n 3 "$work/api.log")"
-  sleep 0.1
-done
+start_standalone LASTSEEN_RATE_LIMITS=off LASTSEEN_ACCESS_TTL=1h "LASTSEEN_ADMIN_PASSWORD=$password"
 
 post() { curl -fsS "$base$1" -H 'Content-Type: application/json' -d "$2"; }
 token() { post /api/users/login/ "{\"username\": \"$1\", \"password\": \"$password\"}" | sed 's/.*"access":"\([^"]*\)".*/\1/'; }

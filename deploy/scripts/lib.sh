@@ -65,3 +65,33 @@ random_port() {
 port_taken() {
   (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null
 }
+
+# Starts the stand-alone program (of LASTSEEN_API_BIN, else target/debug) for a check, with a port and a folder of its own and these
+# settings, and waits until it is ready. It ends with the script. Sets work (a folder that is gone then too), base, and api, its id.
+start_standalone() { # NAME=VALUE...
+  local program=${LASTSEEN_API_BIN:-$(target_dir)/debug/lastseen-api} port
+  [ -x "$program" ] || die "$program is missing: cargo build."
+  work=$(mktemp -d)
+  api=
+  trap end_standalone EXIT
+  trap 'exit 130' INT
+  trap 'exit 143' TERM HUP
+  port=$(random_port)
+  base=http://127.0.0.1:$port
+  mkdir "$work/data"
+  env -i PATH="$PATH" HOME="$HOME" DATABASE_URL="sqlite://$work/data/lastseen.db" LASTSEEN_BIND="127.0.0.1:$port" \
+    LASTSEEN_BCRYPT_COST=4 RUST_LOG=warn "$@" setpriv --pdeathsig TERM "$program" standalone >"$work/api.log" 2>&1 &
+  api=$!
+  for _ in {1..100}; do
+    ! curl -fs -o /dev/null "$base/readyz" || return 0
+    kill -0 "$api" 2>/dev/null || die "the API did not start: $(tail -n 3 "$work/api.log")"
+    sleep 0.1
+  done
+  die "the API was not ready in time."
+}
+
+end_standalone() {
+  [ -z "$api" ] || kill -TERM "$api" 2>/dev/null || true
+  [ -z "$api" ] || wait "$api" 2>/dev/null || true
+  rm -rf "$work"
+}

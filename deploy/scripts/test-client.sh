@@ -13,20 +13,9 @@ generator_version=0.29.1
 tools=$(target_dir)/tools
 spectral=$tools/spectral-$spectral_version
 generator=$tools/openapi-python-client-$generator_version
-program=${LASTSEEN_API_BIN:-$(target_dir)/debug/lastseen-api}
-[ -x "$program" ] || die "$program is missing: cargo build."
 have npm || die "npm is missing."
 
-work=$(mktemp -d)
-api=
-clean_up() {
-  [ -z "$api" ] || kill -TERM "$api" 2>/dev/null || true
-  [ -z "$api" ] || wait "$api" 2>/dev/null || true
-  rm -rf "$work"
-}
-trap clean_up EXIT
-trap 'exit 130' INT
-trap 'exit 143' TERM HUP
+start_standalone "LASTSEEN_ADMIN_PASSWORD=correct horse battery staple"
 
 # Node.js trusts its own authorities only, unless it is told of the machine's.
 authorities=/etc/ssl/certs/ca-certificates.crt
@@ -62,18 +51,6 @@ install "$generator" 'NewConnectionError|NameResolutionError|ConnectTimeoutError
   bash -c 'python3 -m venv "$1" && "$1/bin/pip" install -q --disable-pip-version-check --retries 1 "$2"' - \
   "$generator" "openapi-python-client==$generator_version"
 
-port=$(random_port)
-base=http://127.0.0.1:$port
-mkdir "$work/data"
-env -i PATH="$PATH" HOME="$HOME" DATABASE_URL="sqlite://$work/data/lastseen.db" LASTSEEN_BIND="127.0.0.1:$port" \
-  LASTSEEN_BCRYPT_COST=4 LASTSEEN_ADMIN_PASSWORD="correct horse battery staple" RUST_LOG=warn \
-  setpriv --pdeathsig TERM "$program" standalone >"$work/api.log" 2>&1 &
-api=$!
-for _ in {1..100}; do
-  ! curl -fs -o /dev/null "$base/readyz" || break
-  kill -0 "$api" 2>/dev/null || die "the API did not start: $(tail -n 3 "$work/api.log")"
-  sleep 0.1
-done
 curl -fsS -o "$work/openapi.json" "$base/api/openapi.json"
 
 say "Linting…"

@@ -10,7 +10,7 @@ use csv::{ErrorKind, StringRecord};
 use crate::account::{Email, Role, Standing, Status, Username, django};
 use crate::db::{Db, DbError, write_transaction};
 use crate::ids::UserId;
-use crate::models::account::{Found, ImportedAccount};
+use crate::models::import::{Found, ImportedAccount};
 use crate::models::{Account, NewAccount};
 use crate::timestamp::Timestamp;
 

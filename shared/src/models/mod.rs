@@ -10,6 +10,7 @@ pub mod contact;
 pub mod delivery;
 pub mod directory;
 pub mod history;
+pub mod import;
 pub mod intervals;
 pub mod listening;
 pub mod months;
