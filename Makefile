@@ -30,8 +30,10 @@ test: ## run all checks and tests, beside a private PostgreSQL and Redis
 test-faults: ## run the long fault suite: everything that can be killed is, under load
 	@bash $(scripts)/test-faults.sh
 
-fuzz: ## feed what strangers send to cargo-fuzz's targets, a minute each, and the API to schemathesis
+fuzz: ## feed what strangers send to libFuzzer's targets, a minute each, and hold the API against its document
 	@bash $(scripts)/fuzz.sh
+	@cargo build -p lastseen-api
+	@bash $(scripts)/fuzz-api.sh
 
 audit: ## hold dependencies against advisories, licences and sources
 	@bash $(scripts)/audit.sh

@@ -120,3 +120,36 @@ where
 {
     Option::<T>::deserialize(deserializer).map(Some)
 }
+
+/// A whole number. As JSON Schema has it, `587.0` is one (draft 2020-12, §4.2.3).
+#[derive(Clone, Copy, Debug)]
+pub struct Whole(pub i64);
+
+impl<'de> Deserialize<'de> for Whole {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let number = serde_json::Number::deserialize(deserializer)?;
+        // A fraction is exact up to here; no id is beyond.
+        const EXACT: f64 = 9_007_199_254_740_992.0;
+        let of_fraction = |number: f64| (number.fract() == 0.0 && number.abs() <= EXACT).then_some(number as i64);
+        let whole = number.as_i64().or_else(|| number.as_f64().and_then(of_fraction));
+        whole.map(Self).ok_or_else(|| serde::de::Error::custom("must be a whole number of 64 bits"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_whole_number_is_one_however_it_is_written() {
+        let read = |text: &str| serde_json::from_str::<Whole>(text).map(|Whole(number)| number);
+        for (text, number) in
+            [("587", 587), ("587.0", 587), ("5.87e2", 587), ("-1.0", -1), ("9223372036854775807", i64::MAX)]
+        {
+            assert_eq!(read(text).unwrap(), number, "{text}");
+        }
+        for text in ["587.5", "1e300", "9223372036854775808", "9007199254740994.0", "\"587\"", "null", "true"] {
+            assert!(read(text).is_err(), "{text}");
+        }
+    }
+}

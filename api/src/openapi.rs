@@ -1,5 +1,6 @@
 //! The OpenAPI document, and Swagger UI to try it.
 
+mod bounds;
 mod codes;
 mod examples;
 
@@ -99,7 +100,10 @@ impl Modify for Additions {
         let components = document.components.get_or_insert_with(Default::default);
         components.add_security_scheme("bearer", SecurityScheme::Http(scheme));
         components.examples = codes::examples();
-        components.schemas.iter_mut().for_each(|(name, schema)| examples::fill(name, schema));
+        for (name, schema) in &mut components.schemas {
+            bounds::fill(name, schema);
+            examples::fill(name, schema);
+        }
         let schemas = serde_json::to_value(&components.schemas).unwrap_or_default();
         for (path, item) in &mut document.paths.paths {
             for operation in [&mut item.get, &mut item.post, &mut item.patch, &mut item.delete].into_iter().flatten()
@@ -194,6 +198,9 @@ fn complete(path: &str, operation: &mut Operation) {
                 (&parameter.parameter_in, &mut parameter.schema)
             {
                 schema.example = Some(1.into());
+            }
+            if let (ParameterIn::Query, Some(schema)) = (&parameter.parameter_in, &mut parameter.schema) {
+                bounds::bind(path, &parameter.name, schema);
             }
         }
     }

@@ -26,6 +26,7 @@ from lastseen_generated.models import (
     ReadyAnswer,
     RegisterBody,
     UsersAnswer,
+    UsersListOnlineStatus,
 )
 
 base = sys.argv[1]
@@ -90,11 +91,11 @@ with Client(base_url=base) as anyone:
 
     # Bob logs in, and asks who is online.
     answer, bob = log_in("bob", bob_password, "phone")
-    page = answered(users_list.sync_detailed(client=bob, online_status="online"), 200, UsersAnswer)
+    page = answered(users_list.sync_detailed(client=bob, online_status=UsersListOnlineStatus.ONLINE), 200, UsersAnswer)
     assert [user.username for user in page.users] == ["ann", "bob"], page
     assert (page.total, page.online, page.next_cursor) == (2, 2, None), page
     assert all(user.online_status == "online" and isinstance(user.last_seen, datetime) for user in page.users), page
-    refused(users_list.sync_detailed(client=bob, online_status="asleep"), 400, "invalid_query", "online_status")
+    refused(users_list.sync_detailed(client=bob, cursor="asleep"), 400, "invalid_cursor", "cursor")
 
     # A page at a time: all of them, each once.
     names, cursor = [], {}

@@ -1,12 +1,11 @@
 #!/usr/bin/env bash
-# The long form of what the tests do with the corpus in fuzz/corpus: libFuzzer, guided by coverage, on each target:
+# libFuzzer, guided by coverage, on each of the targets in fuzz/, from the corpus that is kept there:
 #
 #   fuzz.sh [SECONDS] [TARGET...]     60 and all without them
 #
-# and then the API against its document. What libFuzzer finds new is kept for its next run, in target/fuzz/corpus; an input
-# that shows something belongs into fuzz/corpus, under a name that says what. cargo-fuzz is installed where it is missing. It
-# wants a nightly compiler for what it asks of the compiler; the stable one takes that too when it is told so, but for the
-# sanitizers.
+# What it finds new is kept for its next run, in target/fuzz/corpus; an input that shows something belongs into fuzz/corpus,
+# under a name that says what. The ordinary compiler builds the targets, for which cargo-fuzz would want a nightly one:
+# coverage is counted in the crates of this workspace alone, and what they depend on is shared with the ordinary build.
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
@@ -14,12 +13,20 @@ cd "$root"
 seconds=${1:-60}
 targets=("${@:2}")
 [ ${#targets[@]} -gt 0 ] || targets=(token cursor settings frame names)
-cargo fuzz --version >/dev/null 2>&1 || cargo install --locked cargo-fuzz
-built=$(target_dir)/fuzz
+built=$(target_dir)
+have c++ || die "libFuzzer is built of C++, and there is no compiler for it: install g++."
+RUSTC_WORKSPACE_WRAPPER=$root/fuzz/rustc-with-coverage.sh cargo build -p lastseen-fuzz --features libfuzzer
+failed=()
 for target in "${targets[@]}"; do
-  mkdir -p "$built/corpus/$target"
-  RUSTC_BOOTSTRAP=1 cargo fuzz run --sanitizer none --target-dir "$built" "$target" "$built/corpus/$target" "fuzz/corpus/$target" \
-    -- -max_total_time="$seconds" -max_len=4096
+  kept=$built/fuzz/corpus/$target
+  mkdir -p "$kept" "$built/fuzz/artifacts/$target"
+  log=$built/fuzz/$target.log
+  if "$built/debug/$target" -max_total_time="$seconds" -max_len=4096 -artifact_prefix="$built/fuzz/artifacts/$target/" \
+    -print_final_stats=1 "$kept" "fuzz/corpus/$target" >"$log" 2>&1; then
+    say "$target: $(sed -nE 's/^stat::number_of_executed_units: +//p' "$log") runs, $(grep -oE 'cov: [0-9]+' "$log" | tail -n 1), nothing found."
+  else
+    tail -n 40 "$log" >&2
+    failed+=("$target")
+  fi
 done
-cargo build -p lastseen-api
-bash "$scripts/fuzz-api.sh" "$seconds"
+[ ${#failed[@]} -eq 0 ] || die "something is found by: ${failed[*]}; the inputs are in $built/fuzz/artifacts."

@@ -59,6 +59,7 @@ list_test_needs() {
   postgres_bin >/dev/null || need postgresql "the tests start their own PostgreSQL"
   [ -n "$(find /usr/lib /usr/local/lib -name libfaketimeMT.so.1 2>/dev/null | head -n 1)" ] ||
     need libfaketime "some tests' programs have clocks that differ"
+  have c++ || need g++ "libFuzzer is built of C++"
   have curl || need curl "asks the programs whether they are ready"
   if [ -f "$root/web/package.json" ] && [ "$(node_major)" -ge "$needed_node" ]; then
     have chromium || {

@@ -13,6 +13,7 @@ trap 'exit 143' TERM HUP
 
 summary=()
 failures=()
+failed_tests=()
 passed=0
 failed=0
 
@@ -71,6 +72,17 @@ count() { # PATTERN
   passed=$((passed + tests_passed))
   failed=$((failed + tests_failed))
   counts="$tests_passed passed, $tests_failed failed, $tests_skipped skipped"
+  [ "$tests_failed" -eq 0 ] || name_failed
+}
+
+# Keeps the names of the tests that failed, for the summary: of nextest's, of cargo's, of vitest's and of Playwright's.
+name_failed() {
+  local name
+  while IFS= read -r name; do
+    failed_tests+=("$name")
+  done < <(sed 's/\x1b\[[0-9;]*m//g' "$work/log" |
+    sed -nE 's/^ *(FAIL|TIMEOUT|SIG[A-Z]+) +\[[^]]*\] +(\([^)]*\) +)?(.*)$/\3/p; s/^test (.*) \.\.\. FAILED$/\1/p; s/^ *FAIL +([^[].*)$/\1/p; s/^ *[0-9]+\) (.* › .*[^─ ]) *─*$/\1/p' |
+    sort -u | head -n 20)
 }
 
 # The output of a failed test holds lines of the other runner's form, hence a pattern for each.
@@ -166,6 +178,12 @@ generate_client() {
   [ $rc -eq 0 ] || [ $rc -eq 77 ]
 }
 
+if have c++; then
+  step fuzzing bash "$scripts/fuzz.sh" "${FUZZ_SECONDS:-5}" || true
+else
+  note fuzzing skipped - "(there is no C++ compiler)"
+fi
+
 if python3 -c 'import ensurepip, venv' 2>/dev/null; then
   step "api document" hold_against_document || true
   step "api client" generate_client || true
@@ -202,5 +220,6 @@ if [ ${#failures[@]} -gt 0 ]; then
   printf ' %s,' "${failures[@]}" | sed 's/,$//'
   printf '\n'
 fi
+[ ${#failed_tests[@]} -eq 0 ] || printf '  %s\n' "${failed_tests[@]}"
 printf '%s passed, %s failed\n' "$passed" "$failed"
 [ ${#failures[@]} -eq 0 ] && [ "$failed" -eq 0 ]

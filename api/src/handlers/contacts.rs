@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 
 use super::user_in_path;
 use crate::auth::Caller;
-use crate::body::Body;
+use crate::body::{Body, Whole};
 use crate::problem::{Answer, Problem, ProblemBody};
 use crate::shapes::{ContactAnswer, ContactShape, ContactsAnswer};
 
@@ -19,7 +19,8 @@ use crate::shapes::{ContactAnswer, ContactShape, ContactsAnswer};
 #[serde(deny_unknown_fields)]
 pub struct ContactBody {
     /// The user's id.
-    user_id: i64,
+    #[schema(value_type = i64)]
+    user_id: Whole,
 }
 
 /// When to be told that a contact comes online.
@@ -67,8 +68,8 @@ pub async fn list(caller: Caller, service: web::Data<Service>) -> Answer {
     (status = 403, body = ProblemBody), (status = 404, body = ProblemBody), (status = 409, body = ProblemBody),
     (status = 422, body = ProblemBody), (status = 503, body = ProblemBody)))]
 pub async fn request(caller: Caller, service: web::Data<Service>, body: Body) -> Answer {
-    let ContactBody { user_id } = body.json().await?;
-    let contact = service.request_contact(caller.asker(&service), UserId(user_id)).await?;
+    let ContactBody { user_id: Whole(id) } = body.json().await?;
+    let contact = service.request_contact(caller.asker(&service), UserId(id)).await?;
     Ok(HttpResponse::Created().json(answer(&contact)))
 }
 

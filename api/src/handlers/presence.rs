@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 
 use super::users::pairs;
 use crate::auth::Caller;
-use crate::body::Body;
+use crate::body::{Body, Whole};
 use crate::problem::{Answer, ProblemBody};
 use crate::shapes::{ChangesAnswer, PresenceShape, PresencesAnswer, TransitionShape};
 
@@ -21,7 +21,8 @@ const MOST: usize = 1_000;
 #[serde(deny_unknown_fields)]
 pub struct IdsBody {
     /// Up to 1000 users.
-    ids: Vec<i64>,
+    #[schema(value_type = Vec<i64>)]
+    ids: Vec<Whole>,
 }
 
 async fn answer(service: &Service, caller: &Caller, mut ids: Vec<UserId>) -> Answer {
@@ -34,7 +35,7 @@ async fn answer(service: &Service, caller: &Caller, mut ids: Vec<UserId>) -> Ans
 
 /// The presence of up to 1000 users.
 #[utoipa::path(get, path = "/api/users/presence/", tag = "presence",
-    params(("ids" = String, Query, description = "Ids, comma-separated", example = "1,2,3")),
+    params(("ids" = Vec<i64>, Query, description = "Ids, comma-separated", style = Form, explode = false, example = json!([1, 2, 3]))),
     security(("bearer" = [])), responses(
     (status = 200, body = PresencesAnswer), (status = 400, body = ProblemBody), (status = 401, body = ProblemBody),
     (status = 403, body = ProblemBody), (status = 503, body = ProblemBody)))]
@@ -59,7 +60,7 @@ pub async fn by_body(caller: Caller, service: web::Data<Service>, body: Body) ->
     if ids.len() > MOST {
         return Err(Refusal::field("ids", &format!("must be at most {MOST}")).into());
     }
-    answer(&service, &caller, ids.into_iter().map(UserId).collect()).await
+    answer(&service, &caller, ids.into_iter().map(|Whole(id)| UserId(id)).collect()).await
 }
 
 /// What has changed since a cursor, online and offline alike.

@@ -21,7 +21,7 @@ use crate::shapes::{UserAnswer, UserShape, UsersAnswer};
 #[expect(dead_code, reason = "describes the query for the OpenAPI document")]
 pub struct UsersParams {
     /// Users at most: 1 to 1000.
-    #[param(default = 100, minimum = 1, maximum = 1000)]
+    #[param(default = 100)]
     limit: Option<i64>,
     /// The page before's `next_cursor`.
     cursor: Option<String>,

@@ -1418,7 +1418,7 @@ export interface paths {
                     /** @description Whose hours: a name such as `Europe/Berlin`; UTC without it */
                     tz?: string;
                     /** @description Of one platform alone */
-                    platform?: string;
+                    platform?: "web" | "ios" | "android" | "windows" | "macos" | "linux" | "other";
                 };
                 header?: never;
                 path?: never;
@@ -1633,11 +1633,11 @@ export interface paths {
                     /** @description RFC 3339; without it now */
                     to?: string;
                     /** @description `minute`, `hour` or `day`; `hour` without it */
-                    step?: string;
+                    step?: "minute" | "hour" | "day";
                     /** @description Whose hours and days: a name such as `Europe/Berlin`; UTC without it */
                     tz?: string;
                     /** @description Of one platform alone */
-                    platform?: string;
+                    platform?: "web" | "ios" | "android" | "windows" | "macos" | "linux" | "other";
                 };
                 header?: never;
                 path?: never;
@@ -1868,7 +1868,7 @@ export interface paths {
                     /** @description RFC 3339; without it now */
                     to?: string;
                     /** @description Of one platform alone */
-                    platform?: string;
+                    platform?: "web" | "ios" | "android" | "windows" | "macos" | "linux" | "other";
                 };
                 header?: never;
                 path?: never;
@@ -1983,7 +1983,7 @@ export interface paths {
                     /** @description RFC 3339; without it now */
                     to?: string;
                     /** @description `hour` or `day`; `hour` without it */
-                    step?: string;
+                    step?: "hour" | "day";
                     /** @description Whose hours and days: a name such as `Europe/Berlin`; UTC without it */
                     tz?: string;
                 };
@@ -2271,13 +2271,13 @@ export interface paths {
                     /** @description Part of the name or, for an admin, of the address; without regard to case. */
                     search?: string;
                     /** @description `online` or `offline`. */
-                    online_status?: string;
+                    online_status?: "online" | "offline";
                     /** @description `active`, `pending`, `suspended` or `banned`. */
-                    status?: string;
+                    status?: "active" | "pending" | "suspended" | "banned";
                     /** @description `user` or `admin`. */
-                    role?: string;
+                    role?: "user" | "admin";
                     /** @description `id`, `username` or `last_seen`, with `-` before it for descending. */
-                    order?: string;
+                    order?: "id" | "-id" | "username" | "-username" | "last_seen" | "-last_seen";
                 };
                 header?: never;
                 path?: never;
@@ -3465,9 +3465,13 @@ export interface paths {
                 query: {
                     /**
                      * @description Ids, comma-separated
-                     * @example 1,2,3
+                     * @example [
+                     *       1,
+                     *       2,
+                     *       3
+                     *     ]
                      */
-                    ids: string;
+                    ids: number[];
                 };
                 header?: never;
                 path?: never;
@@ -6434,7 +6438,7 @@ export interface paths {
             parameters: {
                 query?: {
                     /** @description `pending`, `delivered` or `dead` */
-                    status?: string;
+                    status?: "pending" | "delivered" | "dead";
                     /** @description 1 to 1000, 50 without it */
                     limit?: number;
                     /** @description The page before's `next_cursor`; without it the first page */
@@ -7415,13 +7419,15 @@ export interface components {
             /**
              * @description `user`, unless it says otherwise.
              * @example user
+             * @enum {string|null}
              */
-            role?: string | null;
+            role?: "user" | "admin" | null;
             /**
              * @description `active`, unless it says otherwise.
              * @example active
+             * @enum {string|null}
              */
-            status?: string | null;
+            status?: "active" | "pending" | "suspended" | "banned" | null;
             /**
              * @description 3 to 64 letters, digits, `_`, `.` or `-`.
              * @example ann
@@ -7617,14 +7623,16 @@ export interface components {
              * @description A new role: the user's sessions end.
              * @default null
              * @example user
+             * @enum {string|null}
              */
-            role?: string | null;
+            role?: "user" | "admin" | null;
             /**
              * @description A new status.
              * @default null
              * @example active
+             * @enum {string|null}
              */
-            status?: string | null;
+            status?: "active" | "pending" | "suspended" | "banned" | null;
             /**
              * @description 3 to 64 letters, digits, `_`, `.` or `-`.
              * @default null
@@ -7892,8 +7900,9 @@ export interface components {
              * @description `available`, `away`, `dnd` or `invisible`; clears `until`, unless that is named as well.
              * @default null
              * @example dnd
+             * @enum {string|null}
              */
-            availability?: string | null;
+            availability?: "available" | "away" | "dnd" | "invisible" | null;
             /**
              * Format: double
              * @description After how long without anybody touching it a device is away, 30 seconds to a day; null to follow the operator's.
@@ -7924,15 +7933,17 @@ export interface components {
              * @description Who may see when one was last seen; whoever may not see the former does not see this either.
              * @default null
              * @example contacts
+             * @enum {string|null}
              */
-            last_seen_visibility?: string | null;
+            last_seen_visibility?: "everyone" | "contacts" | "nobody" | null;
             /**
              * @description Who may see whether one is online, and when one was last seen: `everyone`, `contacts` or `nobody`. One does not see
              *     of others what one does not let them see.
              * @default null
              * @example contacts
+             * @enum {string|null}
              */
-            online_visibility?: string | null;
+            online_visibility?: "everyone" | "contacts" | "nobody" | null;
             /**
              * @description One's own words, at most 140 characters; null clears them.
              * @default null
@@ -8048,8 +8059,9 @@ export interface components {
             /**
              * @description `once`, `always` or `never`.
              * @example once
+             * @enum {string}
              */
-            when: string;
+            when: "once" | "always" | "never";
         };
         /** @description How many there are now. */
         NowAnswer: {

@@ -31,5 +31,7 @@ export type ContactState = "accepted" | "requested" | "incoming" | "blocked";
 export type When = "once" | "always";
 export type Role = "user" | "admin";
 /** `inactive` is the page's word for an account whose `is_active` is false. */
-export type AccountStatus = "active" | "pending" | "suspended" | "banned" | "inactive";
+export type AccountStatus = SetStatus | "inactive";
+/** What an admin sets, and what can be asked for. */
+export type SetStatus = "active" | "pending" | "suspended" | "banned";
 export type Action = "suspend" | "ban" | "activate" | "deactivate" | "logout" | "delete";

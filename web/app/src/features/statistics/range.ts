@@ -100,7 +100,7 @@ export function onlineQuery(view: View, now: number) {
   return { ...iso(windowOf(view, now)), step: view.step, tz: view.zone, ...only(view.platform) };
 }
 /** Samples are by the quarter of an hour: no step is shorter than an hour, whatever the others are shown in. */
-export const sampled = (view: View): View => ({ ...view, step: view.range === "month" ? "day" : "hour" });
+export const sampled = (view: View): View & { step: "hour" | "day" } => ({ ...view, step: view.range === "month" ? "day" : "hour" });
 export function statusesQuery(view: View, now: number) {
   const own = sampled(view);
   return { ...iso(windowOf(own, now)), step: own.step, tz: own.zone };

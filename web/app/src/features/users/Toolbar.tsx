@@ -1,7 +1,7 @@
 import { ActionIcon, Button, NativeSelect, SegmentedControl, TextInput } from "@mantine/core";
 import { useDebouncedCallback } from "@mantine/hooks";
 import { useEffect, useState } from "react";
-import type { AccountStatus, Presence, Role } from "../../api/types";
+import type { Presence, Role, SetStatus } from "../../api/types";
 import { texts } from "../../texts";
 import { CloseIcon, PlusIcon, SearchIcon } from "../../ui/icons";
 import { openAccountForm } from "./actions/AccountForm";
@@ -36,7 +36,7 @@ export function Toolbar({ filter, change }: Props) {
         className={classes.select}
         aria-label={texts.users.statusFilter}
         value={filter.status ?? ""}
-        onChange={(event) => change({ status: (event.currentTarget.value || null) as AccountStatus | null })}
+        onChange={(event) => change({ status: (event.currentTarget.value || null) as SetStatus | null })}
         data={[
           { value: "", label: texts.users.anyStatus },
           ...statuses.map((value) => ({ value, label: texts.status[value] })),

@@ -1,18 +1,18 @@
 // The list's filter, how it stands in the address, and the requests that it becomes.
 
 import type { UsersQuery } from "../../api/calls";
-import type { AccountStatus, Presence, Role, UsersPage } from "../../api/types";
+import type { Presence, Role, SetStatus, UsersPage } from "../../api/types";
 
 export const sorts = ["online", "username", "-username", "-last_seen", "last_seen", "-id"] as const;
 export type Sort = (typeof sorts)[number];
 export const presences: Presence[] = ["online", "offline"];
-export const statuses: AccountStatus[] = ["active", "pending", "suspended", "banned"];
+export const statuses: SetStatus[] = ["active", "pending", "suspended", "banned"];
 export const roles: Role[] = ["user", "admin"];
 
 export interface Filter {
   search: string;
   presence: Presence | null;
-  status: AccountStatus | null;
+  status: SetStatus | null;
   role: Role | null;
   sort: Sort;
 }

@@ -2,7 +2,7 @@ import { Button, Group, NativeSelect, PasswordInput, Stack, TextInput } from "@m
 import { modals } from "@mantine/modals";
 import { useQueryClient } from "@tanstack/react-query";
 import { createUser, editUser, type AccountChanges } from "../../../api/calls";
-import type { User } from "../../../api/types";
+import type { Role, User } from "../../../api/types";
 import { texts } from "../../../texts";
 import { FormError, field, secret, useSubmit } from "../../../ui/form";
 import { said } from "../../../ui/notify";
@@ -16,10 +16,13 @@ export function openAccountForm(user?: User, myself = false) {
   });
 }
 
+/** One of the two that the form offers. */
+const chosenRole = (form: FormData) => field(form, "role") as Role;
+
 /** Only what differs from the account as it is. */
 export function changesOf(user: User, form: FormData): AccountChanges {
   const changes: AccountChanges = {};
-  const [username, email, role] = [field(form, "username"), field(form, "email"), field(form, "role")];
+  const [username, email, role] = [field(form, "username"), field(form, "email"), chosenRole(form)];
   if (username !== user.username) changes.username = username;
   if (email !== (user.email ?? "")) changes.email = email;
   if (role && role !== user.role) changes.role = role;
@@ -115,6 +118,6 @@ function create(form: FormData) {
     username: field(form, "username"),
     email: field(form, "email"),
     password: secret(form, "password"),
-    role: field(form, "role"),
+    role: chosenRole(form),
   });
 }
