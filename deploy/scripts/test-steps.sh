@@ -201,6 +201,12 @@ else
   note dependencies skipped - "(cargo-deny is not installed)"
 fi
 
+if cargo machete --version >/dev/null 2>&1; then
+  step unused cargo machete || true
+else
+  note unused skipped - "(cargo-machete is not installed)"
+fi
+
 step documentation document || true
 step documents bash "$scripts/test-docs.sh" || true
 

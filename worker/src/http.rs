@@ -57,7 +57,7 @@ async fn metrics(context: web::Data<Context>) -> HttpResponse {
     context.metrics.note_database(&context.db);
     let mut text = context.metrics.encode();
     if let Ok(depth) = context.queue.depth().await {
-        text = text.replace("# EOF\n", &format!("{}# EOF\n", depth.as_metric()));
+        text = text.replace("# EOF\n", &format!("{}# EOF\n", depth.as_metrics()));
     }
     let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
     HttpResponse::Ok().insert_header((header::CONTENT_TYPE, kind)).body(text)

@@ -31,7 +31,7 @@ pub async fn metrics(metrics: web::Data<Metrics>, service: web::Data<Service>) -
     }
     let mut text = metrics.encode();
     if let Some(Queue::Memory(queue)) = &service.queue {
-        text = text.replace("# EOF\n", &format!("{}# EOF\n", queue.depth().as_metric()));
+        text = text.replace("# EOF\n", &format!("{}# EOF\n", queue.depth().as_metrics()));
     }
     let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
     HttpResponse::Ok().insert_header((header::CONTENT_TYPE, kind)).body(text)

@@ -42,6 +42,8 @@ struct Shared {
 struct Seen {
     /// Without its dead letters.
     board: Board,
+    /// Since when each of those that wait has, in the order of the channel.
+    waiting: VecDeque<Instant>,
     /// Tasks that are tried again, by what tells them apart.
     retrying: HashMap<u64, &'static str>,
     /// The oldest first.
@@ -60,6 +62,7 @@ impl MemoryQueue {
                 idempotency_ttl,
                 seen: Mutex::new(Seen {
                     board: Board::empty(),
+                    waiting: VecDeque::new(),
                     retrying: HashMap::new(),
                     dead: VecDeque::new(),
                     buried: 0,
@@ -80,14 +83,13 @@ impl MemoryQueue {
     }
 
     fn send(&self, payload: Value) -> Result<(), QueueError> {
-        // Counted first: the consumer may have it before this goes on.
-        let job = self.shared.waits(&payload);
-        self.shared.sender.send(payload).map_err(|_| {
-            let mut seen = lock(&self.shared.seen);
-            let kind = seen.board.kind(job);
-            kind.waiting = kind.waiting.saturating_sub(1);
-            QueueError::NoConsumer
-        })
+        let job = kind_of(payload.to_string().as_bytes());
+        // Counted and sent as one: the consumer may have it before this goes on, and takes them in this order.
+        let mut seen = lock(&self.shared.seen);
+        self.shared.sender.send(payload).map_err(|_| QueueError::NoConsumer)?;
+        seen.board.kind(job).waiting += 1;
+        seen.waiting.push_back(Instant::now());
+        Ok(())
     }
 
     /// Whether this is the first time the key is seen, or the first after it was forgotten.
@@ -190,23 +192,18 @@ impl MemoryQueue {
             active: sum(|kind| kind.running),
             retrying: sum(|kind| kind.retrying),
             dead: sum(|kind| kind.dead),
+            oldest: lock(&self.shared.seen).waiting.front().map(Instant::elapsed).unwrap_or_default(),
         }
     }
 }
 
 impl Shared {
-    /// Counts a task that waits, and answers its kind.
-    fn waits(&self, payload: &Value) -> &'static str {
-        let job = kind_of(payload.to_string().as_bytes());
-        lock(&self.seen).board.kind(job).waiting += 1;
-        job
-    }
-
     /// Counts a task that waits no more.
     fn is_taken(&self, payload: &Value) {
         let mut seen = lock(&self.seen);
         let kind = seen.board.kind(kind_of(payload.to_string().as_bytes()));
         kind.waiting = kind.waiting.saturating_sub(1);
+        seen.waiting.pop_front();
     }
 }
 

@@ -74,18 +74,24 @@ pub struct Depth {
     pub retrying: u64,
     /// Tasks that were given up and whose record is still kept. In memory that of the last hundred.
     pub dead: u64,
+    /// For how long the oldest of those that wait has done so, by the clocks of who enqueued it and who asks; to the
+    /// millisecond.
+    pub oldest: Duration,
 }
 
 impl Depth {
-    /// As a metric, in the text that Prometheus reads.
+    /// As metrics, in the text that Prometheus reads.
     #[must_use]
-    pub fn as_metric(&self) -> String {
-        let Self { waiting, active, retrying, dead } = self;
+    pub fn as_metrics(&self) -> String {
+        let Self { waiting, active, retrying, dead, oldest } = self;
         let states = [("waiting", waiting), ("active", active), ("retrying", retrying), ("dead", dead)];
         let lines = states.map(|(state, tasks)| format!("lastseen_queue_tasks{{state=\"{state}\"}} {tasks}\n"));
         format!(
-            "# HELP lastseen_queue_tasks Tasks in the queue.\n# TYPE lastseen_queue_tasks gauge\n{}",
-            lines.concat()
+            "# HELP lastseen_queue_tasks Tasks in the queue.\n# TYPE lastseen_queue_tasks gauge\n{}\
+             # HELP lastseen_queue_oldest_task_seconds For how long the oldest task that waits has done so.\n\
+             # TYPE lastseen_queue_oldest_task_seconds gauge\nlastseen_queue_oldest_task_seconds {}\n",
+            lines.concat(),
+            oldest.as_secs_f64()
         )
     }
 }

@@ -8,6 +8,7 @@ use apalis::prelude::TaskBuilder;
 use apalis_redis::{Config, RedisStorage};
 use redis::{Script, pipe};
 use serde_json::Value;
+use ulid::Ulid;
 
 use super::{Depth, Envelope, Pushed, QueueError};
 use crate::redis_client::Connection;
@@ -152,9 +153,16 @@ impl RedisQueue {
         pipe.llen(self.config.active_jobs_list())
             .zcard(self.config.scheduled_jobs_set())
             .scard(self.config.dead_jobs_set())
-            .zrange(self.config.workers_set(), 0, -1);
-        let (due, scheduled, dead, workers): (u64, u64, u64, Vec<String>) =
+            .zrange(self.config.workers_set(), 0, -1)
+            // The longest in the list is its first, unless a dead worker's tasks were put back behind it.
+            .lindex(self.config.active_jobs_list(), 0)
+            .lindex(self.config.active_jobs_list(), -1)
+            .zrange(self.config.scheduled_jobs_set(), 0, 0);
+        type Looked = (u64, u64, u64, Vec<String>, Option<String>, Option<String>, Vec<String>);
+        let (due, scheduled, dead, workers, first, last, soonest): Looked =
             within(pipe.query_async(&mut connection)).await?;
+        let waiting = first.iter().chain(&last).chain(&soonest);
+        let oldest = waiting.filter_map(|task| age(task, SystemTime::now())).max().unwrap_or_default();
 
         let mut active = 0;
         if !workers.is_empty() {
@@ -165,13 +173,19 @@ impl RedisQueue {
             let counts: Vec<u64> = within(pipe.query_async(&mut connection)).await?;
             active = counts.iter().sum();
         }
-        Ok(Depth { waiting: due + scheduled, active, retrying: self.retrying().await?, dead })
+        Ok(Depth { waiting: due + scheduled, active, retrying: self.retrying().await?, dead, oldest })
     }
 }
 
 /// The name of the queue under a prefix.
 fn queue_name(prefix: &str) -> String {
     format!("{prefix}{HASH_TAG}:jobs")
+}
+
+/// For how long there has been a task, by its id, which is a ULID: it begins with when it was made.
+fn age(task: &str, now: SystemTime) -> Option<Duration> {
+    let made = UNIX_EPOCH + Duration::from_millis(Ulid::from_string(task).ok()?.timestamp_ms());
+    Some(now.duration_since(made).unwrap_or_default())
 }
 
 /// Bounds a call, whatever state the connection is in.
@@ -204,6 +218,19 @@ mod tests {
         assert!(name.starts_with("test7:"));
         let tag = name.split_once('{').and_then(|(_, rest)| rest.split_once('}'));
         assert_eq!(tag, Some(("core:apalis:queues:list", ":jobs")));
+    }
+
+    #[test]
+    fn a_task_is_as_old_as_its_id() {
+        let now = UNIX_EPOCH + Duration::from_millis(1_767_268_800_000);
+        let id = Ulid::from_parts(1_767_268_799_250, 7).to_string();
+        assert_eq!(age(&id, now), Some(Duration::from_millis(750)));
+        assert_eq!(
+            age(&Ulid::from_parts(1_767_268_900_000, 7).to_string(), now),
+            Some(Duration::ZERO),
+            "of a clock ahead"
+        );
+        assert_eq!(age("7", now), None);
     }
 
     #[test]

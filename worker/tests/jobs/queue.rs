@@ -175,6 +175,27 @@ async fn three_pushes_of_a_tick_are_one_run_each() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_oldest_task_that_waits_tells_for_how_long() {
+    for queue in both().await {
+        let oldest = async || queue.depth().await.unwrap().oldest;
+        assert_eq!(oldest().await, Duration::ZERO, "none waits");
+        queue.push(Job::Sweep { shard: 1 }, 60_000).await.unwrap();
+        tokio::time::sleep(Duration::from_millis(1_200)).await;
+        queue.push(Job::Sweep { shard: 2 }, 60_000).await.unwrap();
+        let waited = oldest().await;
+        assert!((Duration::from_millis(1_200)..Duration::from_secs(20)).contains(&waited), "{waited:?}");
+        // The first is taken, and done only much later: what waits is the second, then nothing.
+        let log = Log::default();
+        let worker = start(&queue, 1, fake("a", Behaviour::Work(Duration::from_millis(2_500)), 1, &log));
+        log.until_runs(1).await;
+        assert!(oldest().await < waited + Duration::from_secs(2));
+        log.until_runs(2).await;
+        assert_eq!(oldest().await, Duration::ZERO);
+        worker.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn memory_runs_once_each() {
     let queue = Queue::memory(Duration::from_secs(60));
     let log = Log::default();
