@@ -47,7 +47,5 @@ kill -0 "$api" || die "the API ended: $(tail -n 20 "$work/api.log")"
   done
   die "answers are not as the document says, as:$failed."
 }
-if grep -E 'panicked|ERROR' "$work/api.log" >&2; then
-  die "the API's log has errors."
-fi
+expect_no_errors
 say "No answer is outside the document."

@@ -67,13 +67,14 @@ port_taken() {
 }
 
 # Starts the stand-alone program (of LASTSEEN_API_BIN, else target/debug) for a check, with a port and a folder of its own and these
-# settings, and waits until it is ready. It ends with the script. Sets work (a folder that is gone then too), base, and api, its id.
+# settings, and waits until it is ready. It ends with the script. Sets work (a folder that is gone then too), port, base, and api, its
+# id. What else the check starts it adds to children, and that ends with the script as well.
 start_standalone() { # NAME=VALUE...
-  local program=${LASTSEEN_API_BIN:-$(target_dir)/debug/lastseen-api} port
+  local program=${LASTSEEN_API_BIN:-$(target_dir)/debug/lastseen-api}
   [ -x "$program" ] || die "$program is missing: cargo build."
   work=$(mktemp -d)
-  api=
-  trap end_standalone EXIT
+  children=()
+  trap end_children EXIT
   trap 'exit 130' INT
   trap 'exit 143' TERM HUP
   port=$(random_port)
@@ -82,6 +83,7 @@ start_standalone() { # NAME=VALUE...
   env -i PATH="$PATH" HOME="$HOME" DATABASE_URL="sqlite://$work/data/lastseen.db" LASTSEEN_BIND="127.0.0.1:$port" \
     LASTSEEN_BCRYPT_COST=4 RUST_LOG=warn "$@" setpriv --pdeathsig TERM "$program" standalone >"$work/api.log" 2>&1 &
   api=$!
+  children+=("$api")
   for _ in {1..100}; do
     ! curl -fs -o /dev/null "$base/readyz" || return 0
     kill -0 "$api" 2>/dev/null || die "the API did not start: $(tail -n 3 "$work/api.log")"
@@ -90,8 +92,19 @@ start_standalone() { # NAME=VALUE...
   die "the API was not ready in time."
 }
 
-end_standalone() {
-  [ -z "$api" ] || kill -TERM "$api" 2>/dev/null || true
-  [ -z "$api" ] || wait "$api" 2>/dev/null || true
+end_children() {
+  local child
+  for child in "${children[@]}"; do kill -TERM "$child" 2>/dev/null || true; done
+  for child in "${children[@]}"; do wait "$child" 2>/dev/null || true; done
   rm -rf "$work"
+}
+
+# Of a check with start_standalone: the program has logged nothing that somebody would have to look at.
+expect_no_errors() {
+  ! grep -E 'panicked|ERROR' "$work/api.log" >&2 || die "the API's log has errors."
+}
+
+expect() { # WHAT WANTED FOUND
+  [ "$2" = "$3" ] || die "$1: wanted $2, found $3."
+  say "$1: $3"
 }

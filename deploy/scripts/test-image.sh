@@ -89,10 +89,6 @@ inside() { # PROGRAM [ARGUMENT...]
     exec setpriv --no-new-privs --bounding-set=-all,+setuid,+setgid,+sys_chroot \
       chroot --userspec="$user:$user" --groups= "$root" "$@"' inside "$image_root" "$user" "$@"
 }
-expect() { # WHAT WANTED FOUND
-  [ "$2" = "$3" ] || die "$1: wanted $2, found $3."
-  say "$1: $3"
-}
 
 say "In the root: ${packages[*]}; $(du -sh "$image_root" | cut -f 1)."
 expect "the API's libraries" "lastseen-api" "$( (inside /usr/bin/lastseen-api --version) | cut -d ' ' -f 1)"

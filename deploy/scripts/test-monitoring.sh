@@ -13,20 +13,12 @@
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
-program=${LASTSEEN_API_BIN:-$(target_dir)/debug/lastseen-api}
-[ -x "$program" ] || die "$program is missing: cargo build."
 check=$scripts/check-monitoring.py
 
-work=$(mktemp -d)
-pids=()
-clean_up() {
-  for pid in "${pids[@]}"; do kill -TERM "$pid" 2>/dev/null || true; done
-  for pid in "${pids[@]}"; do wait "$pid" 2>/dev/null || true; done
-  rm -rf "$work"
-}
-trap clean_up EXIT
-trap 'exit 130' INT
-trap 'exit 143' TERM HUP
+# Times are short, so that a session falls silent and a sweep finds it while this waits.
+password="correct horse battery staple"
+start_standalone LASTSEEN_RATE_LIMITS=off "LASTSEEN_ADMIN_PASSWORD=$password" LASTSEEN_WEBHOOK_ALLOW_PRIVATE=true \
+  LASTSEEN_HEARTBEAT_INTERVAL=1s LASTSEEN_INACTIVITY_TIMEOUT=2s LASTSEEN_SWEEP_CRON='* * * * * *'
 
 # Debian's package, into target/tools. apt's own lists are used where there are some, else lists of our own, so that it needs no
 # root.
@@ -53,22 +45,6 @@ elif [ -x "$tools/bin/promtool" ] || { have apt-get && have dpkg-deb && unpack_p
 else
   say "Not checked by promtool: Debian's package prometheus can't be fetched from here."
 fi
-
-# Times are short, so that a session falls silent and a sweep finds it while this waits.
-port=$(random_port)
-base=http://127.0.0.1:$port
-password="correct horse battery staple"
-mkdir "$work/data"
-env -i PATH="$PATH" HOME="$HOME" DATABASE_URL="sqlite://$work/data/lastseen.db" LASTSEEN_BIND="127.0.0.1:$port" \
-  LASTSEEN_RATE_LIMITS=off LASTSEEN_BCRYPT_COST=4 LASTSEEN_ADMIN_PASSWORD="$password" LASTSEEN_WEBHOOK_ALLOW_PRIVATE=true \
-  LASTSEEN_HEARTBEAT_INTERVAL=1s LASTSEEN_INACTIVITY_TIMEOUT=2s LASTSEEN_SWEEP_CRON='* * * * * *' RUST_LOG=warn \
-  setpriv --pdeathsig TERM "$program" standalone >"$work/api.log" 2>&1 &
-pids+=("$!")
-for _ in {1..100}; do
-  ! curl -fs -o /dev/null "$base/readyz" || break
-  kill -0 "${pids[0]}" 2>/dev/null || die "the API did not start: $(tail -n 3 "$work/api.log")"
-  sleep 0.1
-done
 
 failed=
 step() { # WHAT COMMAND…
@@ -108,12 +84,10 @@ if [ -n "$promtool" ]; then
     >"$work/prometheus/prometheus.yml"
   setpriv --pdeathsig TERM "$prometheus" --config.file="$work/prometheus/prometheus.yml" \
     --storage.tsdb.path="$work/prometheus/data" --web.listen-address="127.0.0.1:$served" >"$work/prometheus.log" 2>&1 &
-  pids+=("$!")
+  children+=("$!")
   step "a Prometheus reads the program, answers each query, and no alert fires" \
     python3 "$check" ask "http://127.0.0.1:$served" "$work/queries.json" "$base" "$password"
 fi
-if grep -E 'panicked|ERROR' "$work/api.log" >&2; then
-  die "the API's log has errors."
-fi
+expect_no_errors
 [ -z "$failed" ] || die "something differs, see above."
 say "Metrics, alerts, dashboard and document agree."

@@ -46,10 +46,6 @@ trap clean_up EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM HUP
 
-expect() { # WHAT WANTED FOUND
-  [ "$2" = "$3" ] || die "$1: wanted $2, found $3."
-  say "$1: $3"
-}
 # What dpkg and apt write is of interest where they fail.
 quietly() { # COMMAND...
   "$@" >"$work/log" 2>&1 || {

@@ -4,32 +4,16 @@
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
-program=${LASTSEEN_API_BIN:-$(target_dir)/debug/lastseen-api}
-[ -x "$program" ] || die "$program is missing: cargo build."
 have nginx || die "nginx is not installed."
 
-work=$(mktemp -d)
-pids=()
-clean_up() {
-  for pid in "${pids[@]}"; do kill -TERM "$pid" 2>/dev/null || true; done
-  for pid in "${pids[@]}"; do wait "$pid" 2>/dev/null || true; done
-  rm -rf "$work"
-}
-trap clean_up EXIT
-trap 'exit 130' INT
-trap 'exit 143' TERM HUP
-
-api=$(random_port) http=$(random_port) https=$(random_port)
+http=$(random_port) https=$(random_port)
 password="correct horse battery staple"
-mkdir "$work/data" "$work/temp"
-env -i PATH="$PATH" HOME="$HOME" DATABASE_URL="sqlite://$work/data/lastseen.db" LASTSEEN_BIND="127.0.0.1:$api" RUST_LOG=warn \
-  LASTSEEN_BCRYPT_COST=4 LASTSEEN_ADMIN_PASSWORD="$password" LASTSEEN_TRUSTED_PROXIES=127.0.0.1 \
-  setpriv --pdeathsig TERM "$program" standalone >"$work/api.log" 2>&1 &
-pids+=("$!")
+start_standalone "LASTSEEN_ADMIN_PASSWORD=$password" LASTSEEN_TRUSTED_PROXIES=127.0.0.1
+mkdir "$work/temp"
 
 openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=status.example.org -addext subjectAltName=DNS:status.example.org \
   -keyout "$work/privkey.pem" -out "$work/fullchain.pem" 2>/dev/null
-sed -e "s|127.0.0.1:8000|127.0.0.1:$api|; s|/etc/ssl/lastseen|$work|" \
+sed -e "s|127.0.0.1:8000|127.0.0.1:$port|; s|/etc/ssl/lastseen|$work|" \
   -e "s|listen 80;|listen 127.0.0.1:$http;|; s|listen 443 ssl;|listen 127.0.0.1:$https ssl;|; /listen \[::\]/d" \
   "$root/deploy/proxy/nginx.conf" >"$work/lastseen.conf"
 cat >"$work/nginx.conf" <<END
@@ -48,7 +32,7 @@ http {
 END
 nginx -q -t -e "$work/error.log" -c "$work/nginx.conf"
 setpriv --pdeathsig TERM nginx -e "$work/error.log" -c "$work/nginx.conf" &
-pids+=("$!")
+children+=("$!")
 
 ask() { curl -sS --cacert "$work/fullchain.pem" --resolve "status.example.org:$https:127.0.0.1" "$@"; }
 base=https://status.example.org:$https
@@ -56,10 +40,6 @@ for _ in {1..100}; do
   ! ask -f -o /dev/null "$base/healthz" 2>/dev/null || break
   sleep 0.1
 done
-expect() { # WHAT WANTED FOUND
-  [ "$2" = "$3" ] || die "$1: wanted $2, found $3."
-  say "$1: $3"
-}
 status() { ask -o /dev/null -w '%{http_code}' "$@"; }
 json=(-H 'Content-Type: application/json')
 log_in() { status "${json[@]}" -d "{\"username\": \"$1\", \"password\": \"$2\"}" "${@:3}" "$base/api/users/login/"; }
