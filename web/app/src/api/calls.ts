@@ -15,8 +15,8 @@ type Body<P extends keyof paths, M extends "post" | "patch"> = paths[P][M] exten
   : never;
 
 export type UsersQuery = NonNullable<paths["/api/users/all-users/"]["get"]["parameters"]["query"]>;
-export type NewAccount = Body<"/api/users/", "post">;
-export type Registration = Body<"/api/users/register/", "post">;
+type NewAccount = Body<"/api/users/", "post">;
+type Registration = Body<"/api/users/register/", "post">;
 export type AccountChanges = Body<"/api/users/{id}/", "patch">;
 export type MyChanges = Body<"/api/users/me/", "patch">;
 

@@ -26,7 +26,7 @@ export type ProblemBody = Schemas["ProblemBody"];
 
 export type Presence = "online" | "offline";
 export type Visibility = "everyone" | "contacts" | "nobody";
-export type ContactState = "accepted" | "requested" | "incoming" | "blocked";
+type ContactState = "accepted" | "requested" | "incoming" | "blocked";
 /** When to be told that a contact comes online. */
 export type When = "once" | "always";
 export type Role = "user" | "admin";

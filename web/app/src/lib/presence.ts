@@ -17,7 +17,7 @@ export function accountStatus(user: Account): AccountStatus {
   }
 }
 
-export function isBarred(user: Account): boolean {
+function isBarred(user: Account): boolean {
   return accountStatus(user) !== "active";
 }
 

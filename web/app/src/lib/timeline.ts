@@ -2,7 +2,7 @@
 
 import type { Interval } from "../api/types";
 
-export interface Segment {
+interface Segment {
   /** Where it begins and ends within its day, 0 to 1. */
   from: number;
   to: number;

@@ -50,7 +50,7 @@ export function AvailabilityItems({ me }: { me: Profile }) {
   );
 }
 
-export function openStatusForm(me: Profile) {
+function openStatusForm(me: Profile) {
   const id = modals.open({
     title: texts.availability.wordsTitle,
     children: (

@@ -10,13 +10,13 @@ import { Panel } from "../../ui/Panel";
 import { refused } from "../../ui/notify";
 import classes from "./Statistics.module.css";
 
-export interface Column {
+interface Column {
   name: string;
   /** Numbers stand to the right. */
   number?: boolean;
 }
 
-export interface AsTable {
+interface AsTable {
   columns: Column[];
   rows: ReactNode[][];
 }

@@ -66,13 +66,13 @@ export function toAddress({ range, step, zone, platform, to, days }: View): URLS
   return params;
 }
 
-export interface Window {
+interface Window {
   from: number;
   to: number;
 }
 
 /** When a step began. */
-export function stepStart(ms: number, step: Step, zone: string): number {
+function stepStart(ms: number, step: Step, zone: string): number {
   return step === "day" ? dayStart(ms, zone) : partStart(ms, zone, step === "hour" ? 60 : 1);
 }
 

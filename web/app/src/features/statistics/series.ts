@@ -5,7 +5,7 @@ import { partStart } from "../../lib/zone";
 import { stepMs } from "./range";
 
 /** Columns as the chart takes them: times in seconds, then the values; null where nothing is known. */
-export type Columns = [number[], ...(number | null)[][]];
+type Columns = [number[], ...(number | null)[][]];
 
 export interface Drawn {
   columns: Columns;
@@ -54,7 +54,7 @@ export function alone(values: readonly (number | null | undefined)[]): number[] 
   return values.flatMap((_, index) => (!nothing(index) && nothing(index - 1) && nothing(index + 1) ? [index] : []));
 }
 
-export interface LoginPoint {
+interface LoginPoint {
   at: string;
   logins: number;
 }

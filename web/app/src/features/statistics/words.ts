@@ -28,10 +28,6 @@ export function tick(ms: number, zone: string): string {
   return local(ms, zone) % DAY === 0 ? written(ms, zone, { day: "numeric", month: "short" }) : written(ms, zone, time);
 }
 
-export function dayName(ms: number, zone: string): string {
-  return written(ms, zone, day);
-}
-
 export function moment(ms: number, zone: string): string {
   return written(ms, zone, { ...day, ...time });
 }

@@ -1,6 +1,6 @@
 // How far the list can be believed.
 
-export interface Freshness {
+interface Freshness {
   /** The list is older than it should be, or the last try failed. */
   stale: boolean;
   /** Old enough that whoever was online may be offline by now. */

@@ -57,7 +57,7 @@ export function runs(filter: Filter): (Presence | null)[] {
 }
 
 /** Where a page begins: in which run, after which cursor; and its place among all pages. */
-export interface PageStart {
+interface PageStart {
   run: number;
   cursor: string | null;
   index: number;
