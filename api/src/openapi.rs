@@ -21,8 +21,8 @@ use utoipa::{Modify, OpenApi, ToSchema};
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
 use crate::handlers::{
-    accounts, contacts, devices, export, health, insight, keys, me, notifications, presence, sessions, statistics,
-    users, webhooks,
+    accounts, config, contacts, devices, export, health, history, keys, me, notifications, presence, sessions,
+    statistics, users, webhooks,
 };
 use crate::live::socket;
 
@@ -82,7 +82,7 @@ pub struct PartShape {
         contacts::remove, notifications::list, notifications::read, notifications::read_all,
         webhooks::create, webhooks::list, webhooks::show, webhooks::edit, webhooks::delete, webhooks::rotate_secret,
         webhooks::test, webhooks::deliveries, webhooks::redeliver,
-        devices::list, devices::end, insight::history, insight::config, statistics::now, statistics::online,
+        devices::list, devices::end, history::history, config::config, statistics::now, statistics::online,
         statistics::statuses, statistics::active, statistics::sessions,
         statistics::heatmap, statistics::platforms, socket::open,
         health::alive, health::ready, health::metrics, keys::published,

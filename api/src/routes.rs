@@ -12,8 +12,8 @@ use actix_web::{HttpResponse, Resource, ResponseError, Route};
 use lastseen_shared::refusal::{Code, Refusal};
 
 use crate::handlers::{
-    accounts, contacts, devices, export, health, insight, keys, me, notifications, presence, sessions, statistics,
-    users, webhooks,
+    accounts, config, contacts, devices, export, health, history, keys, me, notifications, presence, sessions,
+    statistics, users, webhooks,
 };
 use crate::live::socket;
 use crate::problem::Problem;
@@ -121,7 +121,7 @@ pub fn routes(config: &mut ServiceConfig) {
         "/api/users/{id}/audit" { GET accounts::audit }
         "/api/users/{id}/sessions" { GET devices::list }
         "/api/users/{id}/sessions/{sid}" { DELETE devices::end }
-        "/api/users/{id}/history" { GET insight::history }
+        "/api/users/{id}/history" { GET history::history }
         "/api/contacts" { GET contacts::list, POST contacts::request }
         "/api/contacts/{id}" { DELETE contacts::remove }
         "/api/contacts/{id}/accept" { POST contacts::accept }
@@ -144,7 +144,7 @@ pub fn routes(config: &mut ServiceConfig) {
         "/api/stats/sessions" { GET statistics::sessions }
         "/api/stats/heatmap" { GET statistics::heatmap }
         "/api/stats/platforms" { GET statistics::platforms }
-        "/api/config" { GET insight::config }
+        "/api/config" { GET config::config }
         "/api/openapi.json" { GET openapi::document }
         "/api/docs" { GET to_docs }
         "/api/ws" { GET socket::open }

@@ -12,6 +12,7 @@ pub mod models;
 pub mod presence;
 pub mod privacy;
 pub mod queue;
+pub mod readiness;
 pub mod redis_client;
 pub mod refusal;
 pub mod service;

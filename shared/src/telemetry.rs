@@ -1,4 +1,4 @@
-//! Metrics, and whether the parts that a program stands on answer.
+//! Metrics.
 
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
@@ -10,11 +10,11 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
-use serde::Serialize;
 
 use crate::db::{Db, Load};
+use crate::presence::Reason;
 use crate::presence::transition::{Entry, Event};
-use crate::presence::{Engine, Reason};
+use crate::queue::Depth;
 
 /// One label.
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
@@ -82,12 +82,15 @@ pub struct Change {
     pub reason: &'static str,
 }
 
-/// What the database's connections are counted by.
+/// What the database's connections, and the queue's tasks, are counted by.
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 pub struct State {
     /// In one word.
     pub state: &'static str,
 }
+
+/// What kind of text [`Metrics::encode`] answers.
+pub const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// The status classes that answers are counted by.
 const CLASSES: [&str; 4] = ["2xx", "3xx", "4xx", "5xx"];
@@ -139,7 +142,7 @@ pub struct Metrics {
     connections: Family<State, Gauge>,
     /// Those who wait for one.
     waiting: Gauge,
-    /// HTTP requests answered, by status class, likewise.
+    /// HTTP requests answered, by status class: one for each of [`CLASSES`], so that none is looked up.
     requests: [Counter; 4],
     /// Open WebSockets.
     pub sockets: Gauge,
@@ -149,8 +152,12 @@ pub struct Metrics {
     pub jobs: Family<JobOutcome, Counter>,
     /// How long they took, in seconds.
     pub job_seconds: Family<JobOutcome, Histogram>,
-    /// Sessions that sweeps took out.
-    pub expired: Counter,
+    /// Users of whom sweeps took a session or a choice out.
+    pub swept: Counter,
+    /// Tasks in the queue.
+    tasks: Family<State, Gauge>,
+    /// For how long the oldest task that waits has done so, in seconds.
+    oldest_task: Gauge<f64, AtomicU64>,
     /// Stream entries that the projector wrote to the database.
     pub projected: Family<Shard, Counter>,
     /// Attempts at deliveries to webhooks that ended.
@@ -212,8 +219,13 @@ impl Metrics {
         let buckets: fn() -> Histogram = || Histogram::new(exponential_buckets(0.001, 4.0, 9));
         let job_seconds = Family::new_with_constructor(buckets);
         registry.register("job_attempt_seconds", "How long attempts at jobs took", job_seconds.clone());
-        let expired = Counter::default();
-        registry.register("expired_sessions", "Users of whom sweeps took a session or a choice out", expired.clone());
+        let swept = Counter::default();
+        registry.register("swept_users", "Users of whom sweeps took a session or a choice out", swept.clone());
+        let tasks = Family::default();
+        registry.register("queue_tasks", "Tasks in the queue", tasks.clone());
+        let oldest_task = Gauge::default();
+        let help = "For how long the oldest task that waits has done so";
+        registry.register("queue_oldest_task_seconds", help, oldest_task.clone());
         let projected = Family::default();
         registry.register("projected_entries", "Stream entries written to the database", projected.clone());
         let deliveries = Family::default();
@@ -246,7 +258,9 @@ impl Metrics {
             socket_ends,
             jobs,
             job_seconds,
-            expired,
+            swept,
+            tasks,
+            oldest_task,
             projected,
             deliveries,
             deliveries_due,
@@ -294,6 +308,15 @@ impl Metrics {
         self.waiting.set(i64::try_from(waiting).unwrap_or(i64::MAX));
     }
 
+    /// Notes how full the queue is.
+    pub fn note_queue(&self, depth: &Depth) {
+        let Depth { waiting, active, retrying, dead, oldest } = *depth;
+        for (state, n) in [("waiting", waiting), ("active", active), ("retrying", retrying), ("dead", dead)] {
+            self.tasks.get_or_create(&State { state }).set(i64::try_from(n).unwrap_or(i64::MAX));
+        }
+        self.oldest_task.set(oldest.as_secs_f64());
+    }
+
     /// The OpenMetrics text.
     #[must_use]
     pub fn encode(&self) -> String {
@@ -303,34 +326,6 @@ impl Metrics {
         }
         text
     }
-}
-
-/// Whether one part answers.
-#[derive(Clone, Debug, Serialize)]
-pub struct Part {
-    /// Which.
-    pub name: &'static str,
-    /// Whether it answers.
-    pub ok: bool,
-}
-
-/// Asks the database and the engine.
-pub async fn parts(db: &Db, engine: &Engine) -> Vec<Part> {
-    let database = db.run(|connection| {
-        use diesel::RunQueryDsl;
-        diesel::sql_query("SELECT 1").execute(connection).map_err(crate::db::DbError::from)
-    });
-    let (database, engine) = futures_util::future::join(database, engine.check()).await;
-    let part = |name, error: Option<String>| {
-        if let Some(error) = &error {
-            log::warn!("not ready: {name}: {error}");
-        }
-        Part { name, ok: error.is_none() }
-    };
-    vec![
-        part("database", database.err().map(|error| error.to_string())),
-        part("presence", engine.err().map(|error| error.to_string())),
-    ]
 }
 
 /// Notes how many users are online; where the database can't be asked, the number stays what it was.

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use actix_web::dev::Server;
 use actix_web::http::header;
 use actix_web::{App, HttpResponse, HttpServer, web};
+use lastseen_shared::readiness;
 use lastseen_shared::service::Service;
-use lastseen_shared::telemetry::{SCRAPED_WITHIN, note_online, parts};
+use lastseen_shared::telemetry::{OPEN_METRICS, SCRAPED_WITHIN, note_online};
 
 use crate::board::{self, Board};
 use crate::context::Context;
@@ -39,10 +40,9 @@ pub fn serve(context: &Context, service: &Service, bind: SocketAddr) -> std::io:
 }
 
 async fn ready(context: web::Data<Context>) -> HttpResponse {
-    let parts = parts(&context.db, &context.engine).await;
-    let ok = parts.iter().all(|part| part.ok);
-    let mut answer = if ok { HttpResponse::Ok() } else { HttpResponse::ServiceUnavailable() };
-    answer.json(serde_json::json!({ "status": if ok { "ready" } else { "not_ready" }, "parts": parts }))
+    let readiness = readiness::ask(&context.db, &context.engine).await;
+    let mut answer = if readiness.is_ready() { HttpResponse::Ok() } else { HttpResponse::ServiceUnavailable() };
+    answer.json(readiness)
 }
 
 async fn metrics(context: web::Data<Context>) -> HttpResponse {
@@ -55,10 +55,9 @@ async fn metrics(context: web::Data<Context>) -> HttpResponse {
         Err(_) => log::warn!("what is due to webhooks is not known in time"),
     }
     context.metrics.note_database(&context.db);
-    let mut text = context.metrics.encode();
-    if let Ok(depth) = context.queue.depth().await {
-        text = text.replace("# EOF\n", &format!("{}# EOF\n", depth.as_metrics()));
+    match context.queue.depth().await {
+        Ok(depth) => context.metrics.note_queue(&depth),
+        Err(error) => log::warn!("how full the queue is is not known: {error}"),
     }
-    let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-    HttpResponse::Ok().insert_header((header::CONTENT_TYPE, kind)).body(text)
+    HttpResponse::Ok().insert_header((header::CONTENT_TYPE, OPEN_METRICS)).body(context.metrics.encode())
 }

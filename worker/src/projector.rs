@@ -6,7 +6,7 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use lastseen_shared::ids::{UserId, WebhookId};
+use lastseen_shared::ids::UserId;
 use lastseen_shared::models::notification::Notification;
 use lastseen_shared::models::projection::{Applied, Offset, ShardOf, apply};
 use lastseen_shared::presence::PresenceEngine;
@@ -107,7 +107,7 @@ impl Projector {
             return Ok(Step::Overtaken);
         };
         self.push(written.notifications);
-        self.deliver(written.webhooks);
+        self.context.queue.deliver(written.webhooks);
         self.context.metrics.projected.get_or_create(&Shard { shard }).inc_by(count as u64);
         self.context.metrics.count_transitions(&told);
         self.committed.push_back((Instant::now(), next.id, users));
@@ -125,22 +125,6 @@ impl Projector {
             for notification in notifications {
                 if let Err(error) = signals.send(Signal::Notification(notification)).await {
                     log::debug!("a notification was not pushed: {error}");
-                    return;
-                }
-            }
-        });
-    }
-
-    /// Has what was written for webhooks sent, beside the work at hand: what is not pushed is found by a job.
-    fn deliver(&self, webhooks: Vec<WebhookId>) {
-        if webhooks.is_empty() {
-            return;
-        }
-        let queue = self.context.queue.clone();
-        tokio::spawn(async move {
-            for webhook in webhooks {
-                if let Err(error) = queue.push(Job::Deliver { webhook }, 0).await {
-                    log::warn!("deliveries wait for the next look at what is due: {error}");
                     return;
                 }
             }

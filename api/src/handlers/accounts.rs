@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::me::seconds;
-use super::users::pairs;
+use super::query::{self, pairs};
 use super::{ReasonBody, user_in_path};
 use crate::auth::Admin;
 use crate::body::{Body, nullable};
@@ -221,13 +221,11 @@ pub struct AuditAnswer {
     (status = 403, body = ProblemBody), (status = 503, body = ProblemBody)))]
 pub async fn audit(_admin: Admin, service: web::Data<Service>, request: HttpRequest) -> Answer {
     let target = user_in_path(&request)?;
-    let (mut limit, mut before) = (100, None);
+    let (mut limit, mut before): (i64, _) = (100, None);
     for (name, value) in pairs(&request, &["limit", "before"])? {
-        let number: i64 = value.parse().map_err(|_| Refusal::query(&name, "must be a whole number"))?;
         match name.as_str() {
-            "limit" if (1..=1_000).contains(&number) => limit = number,
-            "limit" => return Err(Refusal::query("limit", "must be a whole number from 1 to 1000").into()),
-            _ => before = Some(number),
+            "limit" => limit = query::limit(&value)?.into(),
+            _ => before = Some(value.parse().map_err(|_| Refusal::query(&name, "must be a whole number"))?),
         }
     }
     let entries = service.audit_of(target, before, limit + 1).await?;

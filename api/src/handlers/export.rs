@@ -8,7 +8,7 @@ use lastseen_shared::timestamp::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::insight::IntervalShape;
+use super::history::IntervalShape;
 use crate::auth::Caller;
 use crate::problem::{Answer, ProblemBody};
 use crate::shapes::{ContactShape, MeShape, NotificationShape};

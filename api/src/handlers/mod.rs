@@ -1,15 +1,17 @@
 //! The handlers, a file an area. Each parses, authorises, calls one function of the services, answers.
 
 pub mod accounts;
+pub mod config;
 pub mod contacts;
 pub mod devices;
 pub mod export;
 pub mod health;
-pub mod insight;
+pub mod history;
 pub mod keys;
 pub mod me;
 pub mod notifications;
 pub mod presence;
+pub mod query;
 pub mod sessions;
 pub mod statistics;
 pub mod users;

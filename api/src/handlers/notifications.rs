@@ -4,7 +4,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use lastseen_shared::refusal::{Code, Refusal};
 use lastseen_shared::service::Service;
 
-use super::users::pairs;
+use super::query::{self, pairs};
 use crate::auth::Caller;
 use crate::problem::{Answer, ProblemBody};
 use crate::shapes::{NotificationAnswer, NotificationShape, NotificationsAnswer};
@@ -21,10 +21,7 @@ pub async fn list(caller: Caller, service: web::Data<Service>, request: HttpRequ
     for (name, value) in pairs(&request, &["unread", "limit", "cursor"])? {
         match name.as_str() {
             "unread" => unread = value.parse().map_err(|_| Refusal::query("unread", "must be true or false"))?,
-            "limit" => {
-                let number = value.parse().ok().filter(|limit| (1..=1_000).contains(limit));
-                limit = number.ok_or_else(|| Refusal::query("limit", "must be a whole number from 1 to 1000"))?;
-            }
+            "limit" => limit = query::limit(&value)?.into(),
             _ => cursor = Some(value),
         }
     }

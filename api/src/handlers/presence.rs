@@ -7,7 +7,7 @@ use lastseen_shared::service::Service;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use super::users::pairs;
+use super::query::pairs;
 use crate::auth::Caller;
 use crate::body::{Body, Whole};
 use crate::problem::{Answer, ProblemBody};

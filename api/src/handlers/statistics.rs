@@ -13,7 +13,7 @@ use lastseen_shared::timestamp::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::users::pairs;
+use super::query::pairs;
 use crate::auth::Admin;
 use crate::csv;
 use crate::problem::{Answer, Problem, ProblemBody};

@@ -9,6 +9,7 @@ use lastseen_shared::service::{DirectoryQuery, Service};
 use sha2::{Digest, Sha256};
 use utoipa::IntoParams;
 
+use super::query::{self, pairs};
 use super::user_in_path;
 use crate::auth::Caller;
 use crate::problem::{Answer, Problem, ProblemBody};
@@ -38,21 +39,6 @@ pub struct UsersParams {
     order: Option<String>,
 }
 
-/// A query's pairs, each once and each known.
-pub(super) fn pairs(request: &HttpRequest, known: &[&str]) -> Result<Vec<(String, String)>, Problem> {
-    let bad = |_| Refusal::query("query", "is not well-formed");
-    let pairs = web::Query::<Vec<(String, String)>>::from_query(request.query_string()).map_err(bad)?.into_inner();
-    for (place, (name, _)) in pairs.iter().enumerate() {
-        if !known.contains(&name.as_str()) {
-            return Err(Refusal::query(name, &format!("is unknown here; there are {}", known.join(", "))).into());
-        }
-        if pairs[..place].iter().any(|(earlier, _)| earlier == name) {
-            return Err(Refusal::query(name, "is given twice").into());
-        }
-    }
-    Ok(pairs)
-}
-
 fn parse(request: &HttpRequest, sees_emails: bool) -> Result<DirectoryQuery, Problem> {
     const KNOWN: &[&str] = &["limit", "cursor", "search", "online_status", "status", "role", "order"];
     let mut query = DirectoryQuery {
@@ -69,11 +55,7 @@ fn parse(request: &HttpRequest, sees_emails: bool) -> Result<DirectoryQuery, Pro
     for (name, value) in pairs(request, KNOWN)? {
         let one_of = |words: &str| Refusal::query(&name, &format!("must be one of {words}, not {value:?}"));
         match name.as_str() {
-            "limit" => {
-                let limit = value.parse().ok().filter(|limit| (1..=1_000).contains(limit));
-                query.limit =
-                    limit.ok_or_else(|| Refusal::query("limit", "must be a whole number from 1 to 1000"))?;
-            }
+            "limit" => query.limit = query::limit(&value)?.into(),
             "cursor" => query.cursor = Some(value),
             "search" => query.search = Some(value).filter(|part| !part.is_empty()),
             "online_status" => {

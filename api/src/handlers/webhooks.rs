@@ -9,7 +9,7 @@ use lastseen_shared::timestamp::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::users::pairs;
+use super::query::{self, pairs};
 use crate::auth::Admin;
 use crate::body::{Body, nullable};
 use crate::problem::{Answer, Problem, ProblemBody};
@@ -284,10 +284,7 @@ pub async fn deliveries(_admin: Admin, service: web::Data<Service>, request: Htt
                 let known = value.parse();
                 status = Some(known.map_err(|_| Refusal::query("status", "must be pending, delivered or dead"))?);
             }
-            "limit" => {
-                let number = value.parse().ok().filter(|limit| (1..=1_000).contains(limit));
-                limit = number.ok_or_else(|| Refusal::query("limit", "must be a whole number from 1 to 1000"))?;
-            }
+            "limit" => limit = query::limit(&value)?.into(),
             _ => cursor = Some(value),
         }
     }

@@ -11,6 +11,8 @@ use serde_json::Value;
 use utoipa::openapi::schema::{SchemaType, Type};
 use utoipa::openapi::{KnownFormat, RefOr, Schema, SchemaFormat};
 
+use crate::handlers::query;
+
 /// What a value may be.
 enum Bound {
     /// One of these words.
@@ -63,7 +65,7 @@ fn of(whose: &str, name: &str) -> Option<Bound> {
 
         // Queries alone.
         (_, "ids") => Some(List(1, 1_000)),
-        (_, "limit") => Some(Number(1.0, 1_000.0)),
+        (_, "limit") => Some(Number(1.0, f64::from(query::MOST))),
         (_, "days") => Some(Number(1.0, 366.0)),
         (_, "from" | "to") => Some(Format(KnownFormat::DateTime)),
         ("/api/stats/statuses/", "step") => words(&["hour", "day"]),

@@ -4,7 +4,14 @@
 //! algorithm, of which one moment a key is kept. [`Failures`] may happen so often for nothing; each one more has to be
 //! waited for, twice as long as for the one before, and what succeeds forgets them.
 //!
-//! Keys are kept as hashes: names and addresses of people do not stand in Redis.
+//! # Redis keys
+//!
+//! | key | type | holds, and for how long |
+//! | --- | --- | --- |
+//! | `<prefix>limit:<kind>:<hash>` of a [`Rate`] | string | when all of its burst is there again, in µs; until then |
+//! | `<prefix>limit:<kind>:<hash>` of [`Failures`] | string | `count:until`, until in ms; as long as failures are remembered |
+//!
+//! The hash is of whatever is limited: names and addresses of people do not stand in Redis.
 
 mod local;
 mod remote;

@@ -44,6 +44,8 @@ pub mod runs;
 
 use std::time::Duration;
 
+use crate::ids::WebhookId;
+
 pub use memory::{ActiveTask, MemoryQueue};
 pub use payload::{Envelope, Job, PayloadError, Place};
 pub use redis::RedisQueue;
@@ -77,23 +79,6 @@ pub struct Depth {
     /// For how long the oldest of those that wait has done so, by the clocks of who enqueued it and who asks; to the
     /// millisecond.
     pub oldest: Duration,
-}
-
-impl Depth {
-    /// As metrics, in the text that Prometheus reads.
-    #[must_use]
-    pub fn as_metrics(&self) -> String {
-        let Self { waiting, active, retrying, dead, oldest } = self;
-        let states = [("waiting", waiting), ("active", active), ("retrying", retrying), ("dead", dead)];
-        let lines = states.map(|(state, tasks)| format!("lastseen_queue_tasks{{state=\"{state}\"}} {tasks}\n"));
-        format!(
-            "# HELP lastseen_queue_tasks Tasks in the queue.\n# TYPE lastseen_queue_tasks gauge\n{}\
-             # HELP lastseen_queue_oldest_task_seconds For how long the oldest task that waits has done so.\n\
-             # TYPE lastseen_queue_oldest_task_seconds gauge\nlastseen_queue_oldest_task_seconds {}\n",
-            lines.concat(),
-            oldest.as_secs_f64()
-        )
-    }
 }
 
 /// Why the queue could not do what it was asked.
@@ -155,6 +140,25 @@ impl Queue {
             Self::Redis(queue) => queue.push(&payload, key).await,
             Self::Memory(queue) => queue.push(&payload, key),
         }
+    }
+
+    /// Has workers send what was written for these webhooks, beside the work at hand: what is not pushed is found by a job.
+    ///
+    /// # Panics
+    /// Outside of a Tokio runtime.
+    pub fn deliver(&self, webhooks: Vec<WebhookId>) {
+        if webhooks.is_empty() {
+            return;
+        }
+        let queue = self.clone();
+        tokio::spawn(async move {
+            for webhook in webhooks {
+                if let Err(error) = queue.push(Job::Deliver { webhook }, 0).await {
+                    log::warn!("deliveries wait for the next look at what is due: {error}");
+                    return;
+                }
+            }
+        });
     }
 
     /// Removes finished tasks and all that is kept of them: those that ended well [`KEEP_DONE`] ago and those given up

@@ -14,7 +14,6 @@ use crate::models::delivery::{DeliveryQuery, DeliveryStatus};
 use crate::models::listening::tell;
 use crate::models::webhook::WebhookChanges;
 use crate::models::{Account, Delivery, Webhook};
-use crate::queue::Job;
 use crate::refusal::{Code, Failure, Refusal};
 use crate::timestamp::Timestamp;
 use crate::webhooks::address::{check_url, is_public};
@@ -85,17 +84,13 @@ fn decode(cursor: &str) -> Result<DeliveryId, Refusal> {
 }
 
 impl Service {
-    /// Has workers send what was written for these webhooks, beside the work at hand: what is not pushed is found by a job.
+    /// As [`Queue::deliver`], where there is a queue.
+    ///
+    /// [`Queue::deliver`]: crate::queue::Queue::deliver
     pub(super) fn deliver(&self, webhooks: Vec<WebhookId>) {
-        let Some(queue) = self.queue.clone().filter(|_| !webhooks.is_empty()) else { return };
-        tokio::spawn(async move {
-            for webhook in webhooks {
-                if let Err(error) = queue.push(Job::Deliver { webhook }, 0).await {
-                    log::warn!("deliveries wait for the next look at what is due: {error}");
-                    return;
-                }
-            }
-        });
+        if let Some(queue) = &self.queue {
+            queue.deliver(webhooks);
+        }
     }
 
     async fn check_webhook(&self, edit: WebhookEdit) -> Outcome<WebhookChanges> {

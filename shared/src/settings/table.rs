@@ -69,7 +69,7 @@ pub const SETTINGS: &[Setting] = &[
         "redis:// or rediss:// (TLS), then [user:password@]host[:port][/db]; several with commas between for a Cluster; or redis+sentinel://[user:password@]host[:port][,host…]/master[/db] [stand-alone: not used; else required]",
     ),
     plain("LASTSEEN_BIND", "127.0.0.1:8000", "Where the API and the page listen"),
-    plain("LASTSEEN_WORKER_BIND", "127.0.0.1:8001", "Where the worker's health and metrics are"),
+    plain("LASTSEEN_WORKER_BIND", "127.0.0.1:8001", "Where the worker's health, metrics and job board are"),
     secret(
         "LASTSEEN_JWT_SECRET",
         "What access tokens are signed with: at least 32 bytes, or an Ed25519 private key in PEM [stand-alone: made once and kept in the data folder; else required]",
@@ -89,7 +89,11 @@ pub const SETTINGS: &[Setting] = &[
     depends("LASTSEEN_TIMEOUT_MIN", "The shortest timeout that a user may choose [the inactivity timeout]"),
     depends("LASTSEEN_TIMEOUT_MAX", "The longest timeout that a user may choose [30 times the inactivity timeout]"),
     plain("LASTSEEN_ORPHAN_TIMEOUT", "5s", "After this a dead worker's jobs are taken over"),
-    plain("LASTSEEN_SWEEP_CRON", "0 * * * * *", "When the sweep is due: second minute hour day month weekday"),
+    plain(
+        "LASTSEEN_SWEEP_CRON",
+        "0 * * * * *",
+        "When the sweep is due, in UTC: second minute hour day month weekday",
+    ),
     plain("LASTSEEN_ADMIN_REFRESH", "10s", "How often the page asks who is online"),
     plain("LASTSEEN_AWAY_AFTER", "5m", "A device that nobody has touched for so long is away, 30s to 24h"),
     plain(
@@ -103,7 +107,7 @@ pub const SETTINGS: &[Setting] = &[
         "For so long nobody is told again that the same contact came online; 1s or more",
     ),
     plain("LASTSEEN_ACCESS_TTL", "15m", "How long an access token lives"),
-    plain("LASTSEEN_REFRESH_TTL", "14d", "How long a refresh token lives"),
+    plain("LASTSEEN_REFRESH_TTL", "14d", "How long a refresh token lives from its last use"),
     plain("LASTSEEN_REGISTRATION", "open", "Who may register: open, approval or closed"),
     plain("LASTSEEN_CORS_ORIGINS", "http://localhost:5173", "Origins whose pages may call the API, comma-separated"),
     depends("LASTSEEN_TLS_CERTIFICATE", "A certificate's file in PEM, with its chain: the API speaks HTTPS [HTTP]"),

@@ -8,6 +8,7 @@
 #[macro_use]
 mod harness;
 mod choosing;
+mod cost;
 mod devices;
 mod ending;
 mod faults;
@@ -28,5 +29,4 @@ mod retiming;
 mod snapshots;
 mod stream;
 mod sweeping;
-mod touches;
 mod touching;

@@ -5,7 +5,7 @@ use lastseen_shared::presence::{EngineError, PresenceEngine};
 
 use crate::context::Context;
 
-/// Sessions of one call. The engine bounds what it holds up at a time by itself.
+/// Users of one call. The engine bounds what it holds up at a time by itself.
 const AT_A_TIME: usize = 5_000;
 
 /// Sweeps a shard until nothing is overdue.
@@ -15,7 +15,7 @@ const AT_A_TIME: usize = 5_000;
 pub async fn run(context: &Context, shard: u32) -> Result<(), EngineError> {
     loop {
         let expired = context.engine.expire(shard, AT_A_TIME).await?.taken;
-        context.metrics.expired.inc_by(expired as u64);
+        context.metrics.swept.inc_by(expired as u64);
         if expired > 0 {
             log::debug!("shard {shard}: sessions of {expired} users expired");
         }

@@ -167,7 +167,7 @@ async fn a_sweep_takes_out_what_is_overdue_and_nothing_else(world: World) {
     sweep::run(&world.context, 0).await.unwrap();
     follow(&world).await;
     assert_eq!((world.projected(ann).await.0, world.projected(bob).await.0), (false, true));
-    assert_eq!(world.context.metrics.expired.get(), 1);
+    assert_eq!(world.context.metrics.swept.get(), 1);
 }
 
 async fn old_transitions_and_sessions_are_forgotten(world: World) {

@@ -1,21 +1,19 @@
-//! What has been, and what clients need to know of this installation.
+//! What has been.
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use lastseen_shared::ids::UserId;
 use lastseen_shared::models::history::Interval;
 use lastseen_shared::refusal::{Code, Refusal};
 use lastseen_shared::service::Service;
-use lastseen_shared::settings::Registration;
 use lastseen_shared::timestamp::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::query::{self, pairs};
 use super::user_in_path;
-use super::users::pairs;
 use crate::auth::Caller;
 use crate::csv;
 use crate::problem::{Answer, ProblemBody};
-use crate::shapes::Seconds;
 
 /// An online interval.
 #[derive(Debug, Serialize, ToSchema)]
@@ -60,33 +58,6 @@ pub struct HistoryAnswer {
     next_cursor: Option<String>,
 }
 
-/// What clients need to know of this installation.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct ConfigAnswer {
-    /// The server's version.
-    version: &'static str,
-    /// `open`, `approval` or `closed`.
-    registration: &'static str,
-    /// How often to send a heartbeat.
-    #[schema(value_type = f64)]
-    heartbeat_interval_seconds: Seconds,
-    /// After how long a silence a user is offline.
-    #[schema(value_type = f64)]
-    inactivity_timeout_seconds: Seconds,
-    /// The shortest timeout that a user may choose.
-    #[schema(value_type = f64)]
-    timeout_min_seconds: Seconds,
-    /// The longest.
-    #[schema(value_type = f64)]
-    timeout_max_seconds: Seconds,
-    /// After how long without anybody touching it a device is away, unless its user chose otherwise.
-    #[schema(value_type = f64)]
-    away_after_seconds: Seconds,
-    /// How often an admin's page asks who is online.
-    #[schema(value_type = f64)]
-    admin_refresh_seconds: Seconds,
-}
-
 /// A user's online intervals.
 #[utoipa::path(get, path = "/api/users/{id}/history/", tag = "users",
     params(("id" = i64, Path), ("from" = Option<String>, Query, description = "RFC 3339; without it from the beginning"),
@@ -107,10 +78,7 @@ pub async fn history(caller: Caller, service: web::Data<Service>, request: HttpR
         match name.as_str() {
             "from" => from = time()?,
             "to" => to = time()?,
-            "limit" => {
-                let number = value.parse().ok().filter(|limit| (1..=1_000).contains(limit));
-                limit = number.ok_or_else(|| Refusal::query("limit", "must be a whole number from 1 to 1000"))?;
-            }
+            "limit" => limit = query::limit(&value)?.into(),
             _ => cursor = Some(value),
         }
     }
@@ -135,24 +103,4 @@ fn as_csv(intervals: Vec<IntervalShape>) -> String {
     };
     let names = ["started_at", "ended_at", "start_reason", "end_reason", "session_id", "device"];
     csv::table(names, intervals.into_iter().map(row))
-}
-
-/// What clients need to know of this installation.
-#[utoipa::path(get, path = "/api/config/", tag = "operations", responses((status = 200, body = ConfigAnswer)))]
-pub async fn config(service: web::Data<Service>) -> Answer {
-    let presence = service.presence();
-    Ok(HttpResponse::Ok().json(ConfigAnswer {
-        version: env!("CARGO_PKG_VERSION"),
-        registration: match service.accounts().registration {
-            Registration::Open => "open",
-            Registration::Approval => "approval",
-            Registration::Closed => "closed",
-        },
-        heartbeat_interval_seconds: Seconds(presence.heartbeat_interval),
-        inactivity_timeout_seconds: Seconds(presence.inactivity_timeout),
-        timeout_min_seconds: Seconds(presence.timeout_min),
-        timeout_max_seconds: Seconds(presence.timeout_max),
-        away_after_seconds: Seconds(presence.away_after),
-        admin_refresh_seconds: Seconds(presence.admin_refresh),
-    }))
 }
