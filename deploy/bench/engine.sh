@@ -54,11 +54,7 @@ for users in ${STARTS:-100000 1000000}; do
   start "$port"
   first=$took
   # Until the log-ins are in the database.
-  projected=0
-  for ((waited = 0; projected < users && waited < 300; waited++)); do
-    sleep 1
-    projected=$(curl -s "http://127.0.0.1:$port/metrics" | awk '/^lastseen_projected_entries_total/ { n += $2 } END { print n + 0 }')
-  done
+  until_projected "$port" "$users"
   resident=$(awk '/^VmRSS/ { print $2 }' "/proc/$pid/status")
   stop
   : >"$work/took"

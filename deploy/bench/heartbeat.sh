@@ -97,6 +97,7 @@ answers "$port"
 ready=$(($(date +%s%3N) - begin))
 resident=$(awk '/^VmRSS/ { print $2 }' "/proc/$api/status")
 say "  ready after $ready ms; $((resident * 1024 / sessions)) bytes of the process a session"
+until_projected "$port" "$sessions"
 measure stand-alone "$port" "$api"
 
 write heartbeat "$sessions" 1000000 <<END

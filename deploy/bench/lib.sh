@@ -42,6 +42,16 @@ answers() {
   until curl -s -o /dev/null "http://127.0.0.1:$1/api/users/heartbeat/"; do sleep 0.2; done
 }
 
+# Waits until the stand-alone program's database has followed so many log-ins, ten minutes at the longest: it takes a part of the
+# machine as long as it does. until_projected PORT NUMBER
+until_projected() {
+  local projected=0 waited
+  for ((waited = 0; projected < $2 && waited < 600; waited++)); do
+    sleep 1
+    projected=$(curl -s "http://127.0.0.1:$1/metrics" | awk '/^lastseen_projected_entries_total/ { n += $2 } END { print n + 0 }')
+  done
+}
+
 # Starts an API: its port in $port, its process in $api.
 start_api() {
   port=$(random_port)

@@ -222,6 +222,9 @@ def get(prometheus, path, **parameters):
         with urllib.request.urlopen(f"{prometheus}/api/v1/{path}?{query}", timeout=10) as answer:
             return json.load(answer)["data"]
     except urllib.error.HTTPError as error:
+        # A Prometheus that is just starting.
+        if error.code == 503:
+            raise
         return sys.exit(f"{parameters}: {error.read().decode(errors='replace')}")
 
 

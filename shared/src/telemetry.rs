@@ -12,8 +12,8 @@ use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 
 use crate::db::{Db, Load};
-use crate::presence::Reason;
 use crate::presence::transition::{Entry, Event};
+use crate::presence::{Engine, Reason};
 use crate::queue::Depth;
 
 /// One label.
@@ -134,6 +134,8 @@ pub struct Metrics {
     pub request_seconds: Family<Request, Histogram>,
     /// Users who are online as the database holds it.
     pub online: Gauge,
+    /// Sessions that the engine holds.
+    sessions: Gauge,
     /// Transitions written to the database.
     pub transitions: Family<Change, Counter>,
     /// How long after their deadline time-outs were noted, in seconds.
@@ -198,6 +200,8 @@ impl Metrics {
         registry.register("http_request_seconds", "How long requests took", request_seconds.clone());
         let online = Gauge::default();
         registry.register("users_online", "Users who are online as the database holds it", online.clone());
+        let sessions = Gauge::default();
+        registry.register("sessions", "Sessions that are live, or not swept yet", sessions.clone());
         let transitions = Family::default();
         registry.register("transitions", "Transitions written to the database", transitions.clone());
         let expiry_delay = Histogram::new(exponential_buckets(0.05, 2.5, 10));
@@ -249,6 +253,7 @@ impl Metrics {
             batches,
             request_seconds,
             online,
+            sessions,
             transitions,
             expiry_delay,
             connections,
@@ -328,9 +333,18 @@ impl Metrics {
     }
 }
 
-/// Notes how many users are online; where the database can't be asked, the number stays what it was.
-pub async fn note_online(metrics: &Metrics, db: &Db) {
-    match tokio::time::timeout(SCRAPED_WITHIN, db.run(crate::models::open_counts::online)).await {
+/// Notes how many users are online, and sessions are held; where who knows can't be asked, the number stays what it was.
+pub async fn note_online(metrics: &Metrics, db: &Db, engine: &Engine) {
+    let online = tokio::time::timeout(SCRAPED_WITHIN, db.run(crate::models::open_counts::online));
+    let (online, sessions) = tokio::join!(online, tokio::time::timeout(SCRAPED_WITHIN, engine.held()));
+    match sessions {
+        Ok(Ok(sessions)) => {
+            metrics.sessions.set(i64::try_from(sessions).unwrap_or(i64::MAX));
+        }
+        Ok(Err(error)) => log::debug!("how many sessions are held is not known: {error}"),
+        Err(_) => log::debug!("how many sessions are held is not known in time"),
+    }
+    match online {
         Ok(Ok(online)) => {
             metrics.online.set(online);
         }

@@ -48,7 +48,7 @@ async fn ready(context: web::Data<Context>) -> HttpResponse {
 async fn metrics(context: web::Data<Context>) -> HttpResponse {
     // How much is due, and how full the queue is, is asked when somebody wants to know.
     let backlog = tokio::time::timeout(SCRAPED_WITHIN, note_backlog(&context));
-    let (backlog, ()) = tokio::join!(backlog, note_online(&context.metrics, &context.db));
+    let (backlog, ()) = tokio::join!(backlog, note_online(&context.metrics, &context.db, &context.engine));
     match backlog {
         Ok(Ok(())) => {}
         Ok(Err(error)) => log::warn!("what is due to webhooks is not known: {error}"),

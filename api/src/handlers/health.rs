@@ -28,7 +28,7 @@ pub async fn metrics(metrics: web::Data<Metrics>, service: web::Data<Service>) -
     // Where there are workers, they tell.
     if let Some(Queue::Memory(queue)) = &service.queue {
         metrics.note_queue(&queue.depth());
-        note_online(&metrics, &service.db).await;
+        note_online(&metrics, &service.db, &service.engine).await;
     }
     HttpResponse::Ok().insert_header((header::CONTENT_TYPE, OPEN_METRICS)).body(metrics.encode())
 }

@@ -327,6 +327,17 @@ impl Engine {
         }
     }
 
+    /// How many sessions are held: live, or not swept yet.
+    ///
+    /// # Errors
+    /// [`EngineError::Unavailable`].
+    pub async fn held(&self) -> Answer<u64> {
+        match self {
+            Self::Redis(engine) => engine.held().await,
+            Self::Memory(engine) => engine.held(),
+        }
+    }
+
     /// The same engine for one thread that sends many heartbeats: on a connection of its own.
     ///
     /// # Panics

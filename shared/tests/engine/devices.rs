@@ -20,6 +20,22 @@ contract! {
         assert_eq!(h.events(1).await, [came, left(1, 11, h.start)]);
     }
 
+    async fn sessions_are_counted_until_they_are_swept(h: &Harness) {
+        let held = async || h.engine.held().await.unwrap();
+        assert_eq!(held().await, 0);
+        for (user, session) in [(1, 11), (1, 12), (2, 21), (3, 31)] {
+            h.login(user, session).await;
+        }
+        assert_eq!(held().await, 4);
+        h.logout(1, 11).await;
+        h.touch(1, 12).await;
+        assert_eq!(held().await, 3);
+        h.at(TIMEOUT);
+        assert_eq!(held().await, 3, "nothing was swept");
+        h.sweep().await;
+        assert_eq!(held().await, 0);
+    }
+
     async fn the_last_device_decides(h: &Harness) {
         h.login(1, 11).await;
         h.at(secs(10));

@@ -136,6 +136,14 @@ impl MemoryEngine {
         }
     }
 
+    /// How many sessions are held: live, or not swept yet.
+    ///
+    /// # Errors
+    /// [`EngineError::Unavailable`].
+    pub fn held(&self) -> Answer<u64> {
+        (0..self.shards()).map(|shard| Ok(self.shard(shard)?.held_sessions() as u64)).sum()
+    }
+
     /// Writes everything to the journal, for a clean stop.
     ///
     /// # Errors

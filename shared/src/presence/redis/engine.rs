@@ -349,4 +349,18 @@ impl RedisEngine {
     pub async fn ping(&self) -> Answer<()> {
         self.within(|mut connection| async move { redis::cmd("PING").query_async::<()>(&mut connection).await }).await
     }
+
+    /// How many sessions are held: live, or not swept yet. A command a shard that costs the same however many there are.
+    ///
+    /// # Errors
+    /// [`EngineError::Unavailable`].
+    pub async fn held(&self) -> Answer<u64> {
+        let counts = (0..self.shards).map(|shard| async move {
+            let mut count = redis::cmd("HLEN");
+            count.arg(&self.keys(shard)?.common[0]);
+            let count = &count;
+            self.within(|mut connection| async move { count.query_async::<u64>(&mut connection).await }).await
+        });
+        Ok(futures_util::future::try_join_all(counts).await?.into_iter().sum())
+    }
 }

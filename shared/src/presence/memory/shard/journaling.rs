@@ -102,6 +102,12 @@ impl Shard {
         self.users.len()
     }
 
+    /// How many sessions are held.
+    #[must_use]
+    pub fn held_sessions(&self) -> usize {
+        self.users.sessions()
+    }
+
     /// Makes room for so many users.
     pub fn reserve(&mut self, users: usize) {
         self.users.reserve(users);

@@ -23,6 +23,8 @@ use crate::timestamp::{Deadline, Timestamp};
 /// See the module's docs.
 #[derive(Debug)]
 pub(super) struct Users {
+    /// Sessions of all of them.
+    sessions: usize,
     /// Places in the slab, by user.
     places: HashTable<u32>,
     slab: Slab,
@@ -40,7 +42,13 @@ fn hash(user: UserId) -> u64 {
 
 impl Users {
     pub(super) fn new() -> Self {
-        Self { places: HashTable::new(), slab: Slab::new(), wheel: Wheel::new(), moved: Some(Vec::new()) }
+        Self {
+            sessions: 0,
+            places: HashTable::new(),
+            slab: Slab::new(),
+            wheel: Wheel::new(),
+            moved: Some(Vec::new()),
+        }
     }
 
     /// There is no journal: nothing is gathered for it.
@@ -59,6 +67,11 @@ impl Users {
     /// How many there are.
     pub(super) fn len(&self) -> usize {
         self.places.len()
+    }
+
+    /// How many sessions they hold.
+    pub(super) fn sessions(&self) -> usize {
+        self.sessions
     }
 
     /// All of them.
@@ -98,7 +111,9 @@ impl Users {
         let found = self.places.find_entry(hash(user), |place| self.slab[*place].user == user).ok()?;
         let (place, _) = found.remove();
         self.wheel.unfile(&mut self.slab, place);
-        Some(self.slab.remove(place).unpack())
+        let held = self.slab.remove(place).unpack();
+        self.sessions -= held.sessions.len();
+        Some(held)
     }
 
     /// Puts a value in, of a user who is not there.
@@ -108,6 +123,7 @@ impl Users {
     }
 
     fn put_unfiled(&mut self, user: UserId, held: HeldUser) -> u32 {
+        self.sessions += held.sessions.len();
         let place = self.slab.insert(Record::pack(user, held));
         let slab = &self.slab;
         self.places.insert_unique(hash(user), place, |place| hash(slab[*place].user));

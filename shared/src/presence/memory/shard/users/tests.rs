@@ -202,6 +202,7 @@ proptest! {
                 }
                 Step::Earliest => {
                     let expected = model.values().flat_map(|held| &held.sessions).map(|held| held.deadline).min();
+                    prop_assert_eq!(users.sessions(), model.values().map(|held| held.sessions.len()).sum::<usize>());
                     prop_assert_eq!(users.earliest(), expected);
                 }
             }
