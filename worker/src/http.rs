@@ -48,16 +48,19 @@ async fn ready(context: web::Data<Context>) -> HttpResponse {
 async fn metrics(context: web::Data<Context>) -> HttpResponse {
     // How much is due, and how full the queue is, is asked when somebody wants to know.
     let backlog = tokio::time::timeout(SCRAPED_WITHIN, note_backlog(&context));
-    let (backlog, ()) = tokio::join!(backlog, note_online(&context.metrics, &context.db, &context.engine));
+    let depth = tokio::time::timeout(SCRAPED_WITHIN, context.queue.depth());
+    let (backlog, depth, ()) =
+        tokio::join!(backlog, depth, note_online(&context.metrics, &context.db, &context.engine));
     match backlog {
         Ok(Ok(())) => {}
         Ok(Err(error)) => log::warn!("what is due to webhooks is not known: {error}"),
         Err(_) => log::warn!("what is due to webhooks is not known in time"),
     }
     context.metrics.note_database(&context.db);
-    match context.queue.depth().await {
-        Ok(depth) => context.metrics.note_queue(&depth),
-        Err(error) => log::warn!("how full the queue is is not known: {error}"),
+    match depth {
+        Ok(Ok(depth)) => context.metrics.note_queue(&depth),
+        Ok(Err(error)) => log::warn!("how full the queue is is not known: {error}"),
+        Err(_) => log::warn!("how full the queue is is not known in time"),
     }
     HttpResponse::Ok().insert_header((header::CONTENT_TYPE, OPEN_METRICS)).body(context.metrics.encode())
 }

@@ -14,7 +14,7 @@ use crate::problem::{Answer, ProblemBody};
 use crate::shapes::{ChangesAnswer, PresenceShape, PresencesAnswer, TransitionShape};
 
 /// Users of one question at most.
-const MOST: usize = 1_000;
+pub const MOST: usize = 1_000;
 
 /// Whose presence.
 #[derive(Deserialize, ToSchema)]

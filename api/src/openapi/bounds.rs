@@ -3,15 +3,17 @@
 
 use std::sync::LazyLock;
 
-use lastseen_shared::account::names;
 use lastseen_shared::account::password::{LONGEST_PASSWORD_BYTES, SHORTEST_PASSWORD_CHARACTERS};
 use lastseen_shared::account::status::Standing;
+use lastseen_shared::account::{names, words};
+use lastseen_shared::service;
 use lastseen_shared::statistics::Platform;
+use lastseen_shared::webhooks::{address, events};
 use serde_json::Value;
 use utoipa::openapi::schema::{SchemaType, Type};
 use utoipa::openapi::{KnownFormat, RefOr, Schema, SchemaFormat};
 
-use crate::handlers::query;
+use crate::handlers::{presence, query};
 
 /// What a value may be.
 enum Bound {
@@ -37,43 +39,43 @@ use Bound::{Format, Least, Length, Like, List, Number, Plain, Words};
 
 /// By the schema's name and the field's; of queries, by the path and the parameter's name.
 fn of(whose: &str, name: &str) -> Option<Bound> {
-    let words = |words: &[&'static str]| Some(Words(words.to_vec()));
+    let of_words = |words: &[&'static str]| Some(Words(words.to_vec()));
     match (whose, name) {
         // What a name or an address is compared with may be anything.
         ("LoginBody", "username" | "password") | ("PasswordBody", "old") => None,
-        (_, "username") => Some(Length(3, 64)),
-        (_, "email") => Some(Like(r"^[^@\s]+@[^@\s]+$", 254)),
+        (_, "username") => Some(Length(names::SHORTEST_NAME, names::LONGEST_NAME)),
+        (_, "email") => Some(Like(r"^[^@\s]+@[^@\s]+$", names::LONGEST_EMAIL)),
         (_, "password" | "new") => Some(Length(SHORTEST_PASSWORD_CHARACTERS, LONGEST_PASSWORD_BYTES)),
-        (_, "role") => words(&["user", "admin"]),
-        ("/api/webhooks/{id}/deliveries/", "status") => words(&["pending", "delivered", "dead"]),
+        (_, "role") => of_words(&["user", "admin"]),
+        ("/api/webhooks/{id}/deliveries/", "status") => of_words(&["pending", "delivered", "dead"]),
         // `inactive` is not a status of its own: accounts are not active.
         (_, "status") => Some(Words(Standing::WORDS.into_iter().filter(|word| *word != "inactive").collect())),
-        (_, "reason") => Some(Plain(500)),
-        (_, "device") => Some(Plain(200)),
+        (_, "reason") => Some(Plain(service::LONGEST_REASON)),
+        (_, "device") => Some(Plain(service::LONGEST_DEVICE)),
         (_, "idle_seconds") => Some(Number(0.0, 4_294_967_296.0)),
         (_, "away_after_seconds") => Some(Number(30.0, 86_400.0)),
-        (_, "availability") => words(&["available", "away", "dnd", "invisible"]),
-        (_, "online_visibility" | "last_seen_visibility") => words(&["everyone", "contacts", "nobody"]),
-        (_, "text") => Some(Plain(140)),
-        (_, "emoji") => Some(Length(1, 32)),
-        (_, "when") => words(&["once", "always", "never"]),
-        (_, "url") => Some(Like("^https?://", 2_000)),
-        (_, "description") => Some(Plain(500)),
+        (_, "availability") => of_words(&["available", "away", "dnd", "invisible"]),
+        (_, "online_visibility" | "last_seen_visibility") => of_words(&["everyone", "contacts", "nobody"]),
+        (_, "text") => Some(Plain(words::LONGEST_TEXT)),
+        (_, "emoji") => Some(Length(1, words::LONGEST_EMOJI)),
+        (_, "when") => of_words(&["once", "always", "never"]),
+        (_, "url") => Some(Like("^https?://", address::LONGEST)),
+        (_, "description") => Some(Plain(service::LONGEST_DESCRIPTION)),
         // Their types are in the description: a client is to pass on those that it does not know.
-        (_, "events") => Some(List(1, 20)),
-        ("IdsBody", "ids") => Some(List(0, 1_000)),
+        (_, "events") => Some(List(1, events::MOST)),
+        ("IdsBody", "ids") => Some(List(0, presence::MOST)),
 
         // Queries alone.
-        (_, "ids") => Some(List(1, 1_000)),
+        (_, "ids") => Some(List(1, presence::MOST)),
         (_, "limit") => Some(Number(1.0, f64::from(query::MOST))),
         (_, "days") => Some(Number(1.0, 366.0)),
         (_, "from" | "to") => Some(Format(KnownFormat::DateTime)),
-        ("/api/stats/statuses/", "step") => words(&["hour", "day"]),
-        (_, "step") => words(&["minute", "hour", "day"]),
+        ("/api/stats/statuses/", "step") => of_words(&["hour", "day"]),
+        (_, "step") => of_words(&["minute", "hour", "day"]),
         (_, "platform") => Some(Words(Platform::ALL.map(Platform::as_str).to_vec())),
-        (_, "online_status") => words(&["online", "offline"]),
-        (_, "order") => words(&["id", "-id", "username", "-username", "last_seen", "-last_seen"]),
-        (_, "search") => Some(Length(0, 100)),
+        (_, "online_status") => of_words(&["online", "offline"]),
+        (_, "order") => of_words(&["id", "-id", "username", "-username", "last_seen", "-last_seen"]),
+        (_, "search") => Some(Length(0, service::LONGEST_SEARCH)),
         (_, "cursor") => Some(Like("^[A-Za-z0-9_-]+$", 2_000)),
         (_, "since" | "tz") => Some(Least(1)),
         _ => None,

@@ -16,10 +16,12 @@ pub struct Email {
     key: String,
 }
 
-const LONGEST_NAME: usize = 64;
-const SHORTEST_NAME: usize = 3;
-/// RFC 5321 §4.5.3.1.3 less the angle brackets.
-const LONGEST_EMAIL: usize = 254;
+/// The longest name, in characters.
+pub const LONGEST_NAME: usize = 64;
+/// The shortest, likewise.
+pub const SHORTEST_NAME: usize = 3;
+/// The longest address, in bytes: RFC 5321 §4.5.3.1.3 less the angle brackets.
+pub const LONGEST_EMAIL: usize = 254;
 
 impl Username {
     /// Reads a name as a person typed it.

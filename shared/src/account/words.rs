@@ -3,9 +3,9 @@
 use super::names;
 
 /// The longest text, in characters.
-const LONGEST_TEXT: usize = 140;
+pub const LONGEST_TEXT: usize = 140;
 /// The longest emoji, in bytes: families and flags have several characters of four.
-const LONGEST_EMOJI: usize = 32;
+pub const LONGEST_EMOJI: usize = 32;
 
 /// Reads a text as a person typed it; `None` where nothing is left of it without the white space around it.
 ///

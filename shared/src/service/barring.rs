@@ -58,7 +58,7 @@ impl Guard {
 }
 
 /// The longest reason, in characters.
-const LONGEST_REASON: usize = 500;
+pub const LONGEST_REASON: usize = 500;
 
 pub(super) fn check_reason(reason: Option<&str>) -> Result<(), Refusal> {
     let problem = reason.map_or(Ok(()), |reason| names::plain_text(reason, LONGEST_REASON));

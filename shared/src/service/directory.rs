@@ -73,7 +73,7 @@ struct PageCursor {
 }
 
 /// The longest text to search for, in characters.
-const LONGEST_SEARCH: usize = 100;
+pub const LONGEST_SEARCH: usize = 100;
 
 fn order_word(sort: Sort, descending: bool) -> String {
     let word = match sort {

@@ -47,7 +47,7 @@ pub struct LoggedIn {
 /// No name and no address is longer, in characters.
 const LONGEST_LOGIN: usize = 300;
 /// The longest name of a device, in characters.
-const LONGEST_DEVICE: usize = 200;
+pub const LONGEST_DEVICE: usize = 200;
 /// More sessions than this are nobody's devices: the oldest are logged out.
 const MOST_SESSIONS: usize = 100;
 

@@ -28,15 +28,15 @@ mod webhooks;
 use std::sync::Arc;
 
 pub use accounts::{AccountEdit, CreateAccount};
-pub use barring::StandingChange;
+pub use barring::{LONGEST_REASON, StandingChange};
 pub use changes::{Change, Changes};
 pub use contacts::SeenContact;
 pub use devices::Device;
-pub use directory::{DirectoryPage, DirectoryQuery};
+pub use directory::{DirectoryPage, DirectoryQuery, LONGEST_SEARCH};
 pub use export::Export;
 pub use history::{HistoryPage, Now};
 pub use live::{WATCHED_AT_A_TIME, Watched};
-pub use login::{LoggedIn, Login};
+pub use login::{LONGEST_DEVICE, LoggedIn, Login};
 pub use me::{Me, MyChanges};
 pub use notifications::NotificationPage;
 pub use profile::{AvailabilityChange, PrivacyChange};
@@ -44,7 +44,7 @@ pub use refresh::{RefreshToken, Refreshed};
 pub use sight::SeenUser;
 pub use signs::{Alive, Claimed};
 pub use viewer::Asker;
-pub use webhooks::{CreateWebhook, DeliveryPage, WebhookEdit};
+pub use webhooks::{CreateWebhook, DeliveryPage, LONGEST_DESCRIPTION, WebhookEdit};
 
 use crate::account::hashing::Hasher;
 use crate::db::Db;

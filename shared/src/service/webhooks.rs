@@ -24,7 +24,7 @@ const BOTH_SIGN: Duration = Duration::from_secs(86_400);
 /// How long a name's addresses are waited for where a URL is checked.
 const RESOLVED_WITHIN: Duration = Duration::from_secs(2);
 /// The longest description, in characters.
-const LONGEST_DESCRIPTION: usize = 500;
+pub const LONGEST_DESCRIPTION: usize = 500;
 
 /// What a new webhook is made of, as a client sends it.
 #[derive(Clone, Debug)]

@@ -4,8 +4,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use url::{Host, Url};
 
-/// The longest URL.
-const LONGEST: usize = 2_000;
+/// The longest URL, in bytes.
+pub const LONGEST: usize = 2_000;
 
 /// Whether an address is one of the public internet's. What carries an IPv4 address within it is what that is.
 #[must_use]

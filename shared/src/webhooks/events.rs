@@ -82,7 +82,7 @@ impl EventType {
 }
 
 /// Filters of one endpoint at most.
-const MOST: usize = 20;
+pub const MOST: usize = 20;
 
 /// Which events an endpoint wants: exact types, `presence.*`, `account.*`, `*`.
 #[derive(Clone, Debug, PartialEq, Eq)]
