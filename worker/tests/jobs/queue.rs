@@ -216,10 +216,10 @@ async fn memory_runs_once_each() {
 async fn a_job_that_goes_on_lets_others_in_between() {
     for queue in both().await {
         let log = Log::default();
-        let worker = start(&queue, 1, fake("a", Behaviour::GoOn(3), 1, &log));
-        // Pushed before anything else runs, as far as the worker has one slot.
+        // Both wait before the worker starts: else the first could be through before the second is there.
         queue.push(Job::reconcile(1), 60_000).await.unwrap();
         queue.push(Job::reconcile(2), 60_000).await.unwrap();
+        let worker = start(&queue, 1, fake("a", Behaviour::GoOn(3), 1, &log));
         log.until_outcomes(8).await;
         tokio::time::sleep(Duration::from_millis(500)).await;
         worker.stop().await;
