@@ -31,7 +31,7 @@ say "  $loaded"
 : >"$work/lines"
 for master in "${masters[@]}"; do
   commands=$(redis-cli -u "$master" INFO commandstats | tr -d '\r' | sed -n 's/^cmdstat_evalsha:calls=\([0-9]*\),usec=\([0-9]*\).*/\1 \2/p')
-  held=$(redis-cli -u "$master" --scan --pattern '*:users' | while read -r key; do redis-cli -u "$master" HLEN "$key"; done | awk '{ n += $1 } END { print n + 0 }')
+  held=$(redis-cli -u "$master" --scan --pattern '*:groups' | while read -r key; do redis-cli -u "$master" HGET "$key" n; done | awk '{ n += $1 } END { print n + 0 }')
   shards=$(redis-cli -u "$master" --scan --pattern '*:deadlines' | wc -l)
   printf '{"shards": %s, "sessions": %s, "script_calls": %s, "script_us": %s}\n' "$shards" "$held" "${commands% *}" "${commands#* }" | tee -a "$work/lines" >&2
 done

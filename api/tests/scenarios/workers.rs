@@ -51,7 +51,7 @@ fn kill_amid_sweep(system: &mut System, users: usize) {
     let start = now();
     while now() < start + 10_000 {
         let held: usize =
-            redis::cmd("HLEN").arg(format!("{prefix}{{p:0}}:users")).query(connection.as_mut()).unwrap();
+            redis::cmd("HGET").arg(format!("{prefix}{{p:0}}:groups")).arg("n").query(connection.as_mut()).unwrap();
         assert_ne!(held, 0, "the sweep was over before it could be disturbed");
         if held == users {
             continue;
@@ -71,7 +71,7 @@ fn kill_amid_sweep(system: &mut System, users: usize) {
         let place = pids.iter().position(|pid| busy.contains(&format!("-{pid}-"))).unwrap();
         system.workers[place].kill();
         let left: usize =
-            redis::cmd("HLEN").arg(format!("{prefix}{{p:0}}:users")).query(connection.as_mut()).unwrap();
+            redis::cmd("HGET").arg(format!("{prefix}{{p:0}}:groups")).arg("n").query(connection.as_mut()).unwrap();
         assert!(left > 0, "the sweep was over before the kill");
         // Whoever is left has the other half to do.
         system.workers.remove(place);

@@ -130,13 +130,13 @@ async fn a_plain_user_is_kept_as_it_always_was() {
     h.login_as(3, 31, &choice(Availability::Dnd, None)).await;
     h.present(3, &choice(Availability::Dnd, None), &choice(Availability::Available, Some(h.moment(secs(9))))).await;
     for (user, session) in [("1", "11"), ("3", "31")] {
-        let value: String = h.command(&["HGET", &h.key("{p:1}:users"), user]).unwrap();
-        assert_eq!(value, format!("l||{session}"));
+        let groups: Vec<String> = h.command(&["HVALS", &h.key("{p:1}:groups")]).unwrap();
+        assert!(groups.contains(&format!("\n{user}=l||{session}\n")), "{groups:?}");
     }
     let mut keys: Vec<String> = h.command(&["KEYS", &h.key("{p:1}:*")]).unwrap();
     keys.sort_unstable();
     let expected =
-        ["clock", "deadlines", "due", "epoch", "groups", "profile:u:3", "transitions", "unprojected", "users"];
+        ["clock", "deadlines", "due", "epoch", "groups", "profile:u:3", "transitions", "unprojected"];
     assert_eq!(keys, expected.map(|name| h.key(&format!("{{p:1}}:{name}"))));
 }
 
@@ -254,11 +254,20 @@ async fn what_is_left_over_of_lost_data_does_not_hold_up_the_sweep() {
     h.login(1, 11).await;
     h.login(3, 31).await;
     h.login_as(5, 51, &choice(Availability::Dnd, Some(h.moment(secs(60))))).await;
-    h.command::<()>(&["HDEL", &h.key("{p:1}:users"), "1", "5"]).unwrap();
+    h.command::<()>(&["HDEL", &h.key("{p:1}:deadlines"), "1:11"]).unwrap();
+    h.at(secs(10));
+    assert_eq!(h.engine.expire(1, 10).await.unwrap().taken, 0, "nobody looks before a time");
     h.at(secs(500));
-    assert_eq!(h.engine.expire(1, 10).await.unwrap().taken, 1);
+    assert_eq!(h.engine.expire(1, 10).await.unwrap().taken, 3);
     assert_eq!(h.engine.expire(1, 10).await.unwrap().taken, 0);
     assert_eq!(h.online().await, 0);
     live(h.login(1, 11).await);
+    live(h.login(3, 32).await);
+    // Whole, as an eviction has it.
+    h.command::<()>(&["DEL", &h.key("{p:1}:groups")]).unwrap();
+    h.at(secs(1_000));
+    assert_eq!(h.engine.expire(1, 10).await.unwrap().taken, 0);
+    assert_eq!(h.online().await, 0);
+    live(h.login(1, 12).await);
     assert_eq!(h.online().await, 1);
 }

@@ -1,6 +1,6 @@
 -- Makes a session live.
--- KEYS 13 ended:u (all of this user's sessions up to this id were ended), 14 ended:s (this session was ended),
---      15 timeout:u (the user's timeout, where it changed lately), 16 profile:u (its profile, likewise).
+-- KEYS 11 ended:u (all of this user's sessions up to this id were ended), 12 ended:s (this session was ended),
+--      13 timeout:u (the user's timeout, where it changed lately), 14 profile:u (its profile, likewise).
 -- ARGV 1 shards, 2 user, 3 session, 4 timeout_ms, 5 reason (l or h), 6 when the row was read, 7 how old that may be,
 --      8 the profile, for a user who holds no session: another one's in the engine is as new or newer.
 -- Answers { now, deadline }, { now, 0 } where the session was ended, { now, -1 } where the row is too old.
@@ -10,20 +10,20 @@ if refused then
 end
 local user, session, reason = ARGV[2], ARGV[3], ARGV[5]
 local now = clock()
-local up_to = redis.call('GET', KEYS[13])
-if (up_to and tonumber(session) <= tonumber(up_to)) or redis.call('EXISTS', KEYS[14]) == 1 then
+local up_to = redis.call('GET', KEYS[11])
+if (up_to and tonumber(session) <= tonumber(up_to)) or redis.call('EXISTS', KEYS[12]) == 1 then
   return { now, 0 }
 end
 if now - tonumber(ARGV[6]) > tonumber(ARGV[7]) then
   return { now, -1 }
 end
-local timeout = tonumber(redis.call('GET', KEYS[15]) or ARGV[4])
+local timeout = tonumber(redis.call('GET', KEYS[13]) or ARGV[4])
 local found, before = settle(user, now), nil
 if found then
   before = view(found)
 else
   found = newcomer(reason)
-  adopt(found, redis.call('GET', KEYS[16]) or ARGV[8], now)
+  adopt(found, redis.call('GET', KEYS[14]) or ARGV[8], now)
 end
 local deadline, idle = now + timeout, false
 local others = {}

@@ -3,7 +3,7 @@
 -- Answers { counts, next (0 at the end), users, known of each as known_of() answers it }; counts begin with -1 where too
 -- much is overdue.
 local now = clock()
-local most = tonumber(ARGV[1])
+local late = overdue(now, tonumber(ARGV[1]))
 local page = redis.call('HSCAN', UNPROJECTED, ARGV[2], 'COUNT', 1000)
 local users, met = {}, {}
 for i = 1, #page[2], 2 do
@@ -11,9 +11,10 @@ for i = 1, #page[2], 2 do
   met[page[2][i]] = true
 end
 local all = known_of(users, 1, now)
-if ARGV[2] == '0' then
-  for _, user in ipairs((overdue(now, most))) do
-    local public = known(user, now, held(user))
+if late and ARGV[2] == '0' then
+  for i = 1, #late, 2 do
+    local user = late[i]
+    local public = known(user, now, late[i + 1])
     -- Of an invisible one it holds what the database says.
     if public[1] ~= 0 and not met[user] then
       users[#users + 1] = user
@@ -21,4 +22,4 @@ if ARGV[2] == '0' then
     end
   end
 end
-return { counts(now, most), page[1], users, all }
+return { counts(now, late), page[1], users, all }

@@ -1,5 +1,5 @@
 -- Ends one session.
--- KEYS 13 ended:s. ARGV 1 shards, 2 user, 3 session, 4 reason, 5 how long to remember it, in ms.
+-- KEYS 11 ended:s. ARGV 1 shards, 2 user, 3 session, 4 reason, 5 how long to remember it, in ms.
 -- Answers { now, 1 where the user went offline by it }.
 local refused = guard(ARGV[1])
 if refused then
@@ -7,7 +7,7 @@ if refused then
 end
 local user, session = ARGV[2], ARGV[3]
 local now = clock()
-redis.call('SET', KEYS[13], '1', 'PX', ARGV[5])
+redis.call('SET', KEYS[11], '1', 'PX', ARGV[5])
 local found = settle(user, now)
 local offline = false
 if found then

@@ -6,44 +6,28 @@ local refused = guard(ARGV[1])
 if refused then
   return refused
 end
+-- Groups that are looked at together, and in all: a script is not to hold Redis for long.
+local TOGETHER, AT_MOST = 10, 40
 local now, most = clock(), tonumber(ARGV[2])
-local users, more = overdue(now, most)
-later = { put = {}, drop = {}, quitting = {} }
-local plain, ids, members, others = {}, {}, {}, {}
-for i, value in ipairs(all_of(USERS, users)) do
-  local id = value and string.match(value, '^%a||(%d+)$')
-  if id then
-    plain[#plain + 1] = users[i]
-    ids[#plain], members[#plain] = id, users[i] .. ':' .. id
-  else
-    others[#others + 1] = users[i]
+local taken, looked, more, full = 0, 0, true, false
+wait_to_write()
+local function sweep(user, moment, found, id, held_of)
+  if taken >= most then
+    full = true
+    return moment
   end
+  taken = taken + 1
+  if not found then
+    lapse(user, id, held_of)
+    return nil
+  end
+  local left = settle(user, now, found)
+  return left and first_end(left)
 end
-local gone, gone_members = {}, {}
-for i, held_of in ipairs(all_of(DEADLINES, members)) do
-  if lapse(plain[i], ids[i], held_of, now) then
-    gone[#gone + 1], gone_members[#gone + 1] = plain[i], members[i]
-  else
-    others[#others + 1] = plain[i]
-  end
-end
-drop(USERS, gone)
-drop(DEADLINES, gone_members)
-local taken = #gone
-for i, held_of in ipairs(all_held(others)) do
-  local user = others[i]
-  local found, any = settle(user, now, held_of)
-  taken = taken + (any and 1 or 0)
-  if found then
-    -- Also where nothing was taken: a clock that was set back has heartbeats bring late sessions back to life.
-    watch(user, found)
-  end
+while more and taken < most and looked < AT_MOST do
+  local count = look(now, TOGETHER, sweep)
+  looked, more = looked + count, count == TOGETHER
 end
 flush()
-in_parts('ZREM', LATE, users)
-local due = math.huge
-for _, set in ipairs({ DUE, LATE }) do
-  local first = redis.call('ZRANGE', set, 0, 0, 'WITHSCORES')
-  due = math.min(due, tonumber(first[2] or math.huge))
-end
-return { taken, more and 1 or 0, due < math.huge and math.max(due - now, 0) or -1 }
+local first = redis.call('ZRANGE', DUE, 0, 0, 'WITHSCORES')[2]
+return { taken, (more or full) and 1 or 0, first and math.max(tonumber(first) - now, 0) or -1 }

@@ -2,31 +2,31 @@
 -- it. KEYS of every such script:
 --   1 deadlines     hash        "user:session" -> "deadline:timeout", of 13 digits in ms, and in ms; with an l behind it
 --                               where the session said that it is leaving, and has this grace for a timeout
---   2 users         hash        user -> "reason|gone|session,..." while the user has unsettled sessions; reason: l (login)
---                               or h (heartbeat), gone: newest sign of life of sessions that left. Behind a session an i
---                               where its device is idle. After that, where the user's profile is not the plain one,
---                               "|choice privacy|ends|words"
---   3 unprojected   hash        user -> "id|online|at|last_seen|reason", its last transition, until the database has it
---   4 transitions   stream      every transition (u o a l r s, and x where the session's own last sign of life is not
+--   2 unprojected   hash        user -> "id|online|at|last_seen|reason", its last transition, until the database has it
+--   3 transitions   stream      every transition (u o a l r s, and x where the session's own last sign of life is not
 --                               the user's; v w p where what is shown, its words and who may see it are not the plain
 --                               ones), every change of what an online user shows (the same, and c), every session that
 --                               left beside others or unseen (u s l), every change of who may see what (u q p), and
 --                               every change between two users (u t)
---   5 epoch         string      "shards:born_us"
---   6 hidden        set         users who are invisible and have unsettled sessions
---   7 limited       set         the others who have, and whom not everyone may see to be online
---   8 away          set         the others who have, and are away
---   9 dnd           set         the others who have, and are not to be disturbed
---  10 groups        hash        group -> ",user,user,": all who have unsettled sessions, some in each group
---  11 due           sorted set  group -> a lower bound of when one of its sessions or choices next ends: heartbeats do not
+--   4 epoch         string      "shards:born_us"
+--   5 hidden        set         users who are invisible and have unsettled sessions
+--   6 limited       set         the others who have, and whom not everyone may see to be online
+--   7 away          set         the others who have, and are away
+--   8 dnd           set         the others who have, and are not to be disturbed
+--   9 groups        hash        group -> a line for each of its users who have unsettled sessions, and a line feed before
+--                               the first: "user=reason|gone|session,..."; reason: l (login) or h (heartbeat), gone:
+--                               newest sign of life of sessions that left. Behind a session an i where its device is
+--                               idle. After that, where the user's profile is not the plain one, "|choice
+--                               privacy|ends|words"; words are JSON, so no line feed is in them. And "n" -> how many
+--                               such users there are in all groups
+--  10 due           sorted set  group -> a lower bound of when one of its sessions or choices next ends: heartbeats do not
 --                               touch it, so whoever finds it passed looks at the group, and sets it anew
---  12 late          sorted set  user -> when; those of whom a session or choice was found ended, until the sweep comes
 -- ARGV[1] of every such script that writes: the number of shards this process is set to.
 -- The function clock() stands before this text.
 
-local DEADLINES, USERS, UNPROJECTED, TRANSITIONS, EPOCH = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
-local HIDDEN, LIMITED, AWAY, DND = KEYS[6], KEYS[7], KEYS[8], KEYS[9]
-local GROUPS, DUE, LATE = KEYS[10], KEYS[11], KEYS[12]
+local DEADLINES, UNPROJECTED, TRANSITIONS, EPOCH = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+local HIDDEN, LIMITED, AWAY, DND = KEYS[5], KEYS[6], KEYS[7], KEYS[8]
+local GROUPS, DUE = KEYS[9], KEYS[10]
 local REASONS = { l = 'login', h = 'heartbeat' }
 
 -- What is chosen and shown: a letter each.
@@ -78,8 +78,7 @@ local function all_of(key, fields)
   return values
 end
 
--- While this is a table, what is put into hashes and dropped from them waits for flush(): a script that settles many users
--- writes it in a few commands. It reads nothing of a user whom it has settled.
+-- While this is a table, what is written waits for flush(): a script that settles many users writes it in a few commands.
 local later
 
 local function put(key, field, value)
@@ -102,6 +101,105 @@ local function drop(key, fields)
   later.drop[key] = list
   for _, field in ipairs(fields) do
     list[#list + 1] = field
+  end
+end
+
+-- Users are spread over so many groups of a shard: some four to each with a quarter of a million of them.
+local GROUP_COUNT = 65536
+local function group_of(user)
+  return int(math.floor(tonumber(user) * 0.6180339887498949 % 1 * GROUP_COUNT))
+end
+
+-- What has been read of groups, and written since.
+local texts = {}
+local NOBODY = '\n'
+
+-- A group's text, of which the command says nothing where nobody is in it.
+local function text_of(group)
+  local text = texts[group] or redis.call('HGET', GROUPS, group) or NOBODY
+  texts[group] = text
+  return text
+end
+
+-- A user's value in its group's text, or nil.
+local function value_in(text, user)
+  local _, before = string.find(text, '\n' .. user .. '=', 1, true)
+  return before and string.match(text, '^[^\n]*', before + 1)
+end
+
+-- What all these users' values are, in their order: false where one has none.
+local function values_of(users, from, to)
+  local groups, values = {}, {}
+  for i = from, to do
+    groups[i - from + 1] = group_of(users[i])
+  end
+  for i, text in ipairs(redis.call('HMGET', GROUPS, unpack(groups))) do
+    values[i] = text and value_in(text, users[from + i - 1]) or false
+  end
+  return values
+end
+
+-- Gives a user a value, or takes it out of its group where that is nil: the one place that does.
+local function write(user, value)
+  local group = group_of(user)
+  local text = text_of(group)
+  local from, before = string.find(text, '\n' .. user .. '=', 1, true)
+  if not from and not value then
+    return
+  end
+  local line = value and user .. '=' .. value .. '\n' or ''
+  if from then
+    local last = string.find(text, '\n', before + 1, true)
+    text = string.sub(text, 1, from) .. line .. string.sub(text, last + 1)
+  else
+    text = text .. line
+  end
+  texts[group] = text
+  local by = (value and 1 or 0) - (from and 1 or 0)
+  if later then
+    later.groups[group] = true
+    later.by = later.by + by
+    return
+  end
+  if text == NOBODY then
+    redis.call('HDEL', GROUPS, group)
+    redis.call('ZREM', DUE, group)
+  else
+    redis.call('HSET', GROUPS, group, text)
+  end
+  if by ~= 0 then
+    redis.call('HINCRBY', GROUPS, 'n', by)
+  end
+end
+
+-- From now on writes wait.
+local function wait_to_write()
+  later = { put = {}, drop = {}, groups = {}, by = 0 }
+end
+
+-- Writes what has waited. When a group is to be looked at next is look()'s to write.
+local function flush()
+  local waited = later
+  later = nil
+  for key, list in pairs(waited.put) do
+    in_parts('HSET', key, list)
+  end
+  for key, list in pairs(waited.drop) do
+    in_parts('HDEL', key, list)
+  end
+  local left, empty = {}, {}
+  for group in pairs(waited.groups) do
+    if texts[group] == NOBODY then
+      empty[#empty + 1] = group
+    else
+      left[#left + 1] = group
+      left[#left + 1] = texts[group]
+    end
+  end
+  in_parts('HSET', GROUPS, left)
+  in_parts('HDEL', GROUPS, empty)
+  if waited.by ~= 0 then
+    redis.call('HINCRBY', GROUPS, 'n', waited.by)
   end
 end
 
@@ -177,7 +275,6 @@ end
 local function newcomer(reason)
   return {
     reason = reason, gone = 0, sessions = {}, sets = NO_SETS, choice = AVAILABLE, privacy = EVERYONE, words = '',
-    kept = false,
   }
 end
 
@@ -185,7 +282,7 @@ end
 local function parsed(user, value)
   local reason, gone, list, profile = string.match(value, '^(%a)|(%d*)|([^|]*)|?(.*)$')
   local found = newcomer(reason)
-  found.gone, found.kept = tonumber(gone) or 0, true
+  found.gone = tonumber(gone) or 0
   adopt(found, profile, 0)
   local members = {}
   for id, idle in string.gmatch(list, '(%d+)(i?)') do
@@ -206,12 +303,9 @@ end
 
 -- A user's sessions and profile: { reason, gone, sessions = { { id, timeout, mark, idle, deadline } }, choice, privacy,
 -- words, ends }, or nil where it has none. The mark is l where the session is leaving, and empty else. The sets that the
--- user is in, and whether it has a value, are kept beside, in sets and kept. `value` is the user's, where it has been read
--- already: false where it has none.
+-- user is in are kept beside, in sets. `value` is the user's, where it has been read already.
 local function held(user, value)
-  if value == nil then
-    value = redis.call('HGET', USERS, user)
-  end
+  value = value or value_in(text_of(group_of(user)), user)
   if not value then
     return nil
   end
@@ -220,26 +314,6 @@ local function held(user, value)
     date(found.sessions[i], held_of)
   end
   return found
-end
-
--- The same of each of these users, in two commands: false where one has none.
-local function all_held(users)
-  local all, sessions, members = {}, {}, {}
-  for i, value in ipairs(all_of(USERS, users)) do
-    local found, mine = false, {}
-    if value then
-      found, mine = parsed(users[i], value)
-    end
-    all[i] = found
-    for j, text in ipairs(mine) do
-      members[#members + 1] = text
-      sessions[#members] = found.sessions[j]
-    end
-  end
-  for i, held_of in ipairs(all_of(DEADLINES, members)) do
-    date(sessions[i], held_of)
-  end
-  return all
 end
 
 local function seen(session)
@@ -255,87 +329,25 @@ local function newest_of(found)
   return newest
 end
 
--- Users are spread over so many groups of a shard: some eight to each with a quarter of a million of them.
-local GROUP_COUNT = 32768
-local function group_of(user)
-  return int(math.floor(tonumber(user) * 0.6180339887498949 % 1 * GROUP_COUNT))
-end
-
-local function join(user)
-  local group = group_of(user)
-  local users = redis.call('HGET', GROUPS, group) or ','
-  if not string.find(users, ',' .. user .. ',', 1, true) then
-    redis.call('HSET', GROUPS, group, users .. user .. ',')
-  end
-end
-
--- Takes users out of their groups.
-local function quit(users)
-  local places, groups, quitting = {}, {}, {}
-  for _, user in ipairs(users) do
-    local group = group_of(user)
-    if not places[group] then
-      groups[#groups + 1] = group
-      places[group], quitting[#groups] = #groups, {}
-    end
-    local list = quitting[places[group]]
-    list[#list + 1] = user
-  end
-  local left, empty = {}, {}
-  for i, text in ipairs(all_of(GROUPS, groups)) do
-    text = text or ','
-    for _, user in ipairs(quitting[i]) do
-      local from, to = string.find(text, ',' .. user .. ',', 1, true)
-      if from then
-        text = string.sub(text, 1, from) .. string.sub(text, to + 1)
-      end
-    end
-    if text == ',' then
-      empty[#empty + 1] = groups[i]
-    else
-      left[#left + 1] = groups[i]
-      left[#left + 1] = text
-    end
-  end
-  in_parts('HSET', GROUPS, left)
-  in_parts('HDEL', GROUPS, empty)
-  in_parts('ZREM', DUE, empty)
-end
-
--- Writes what has waited.
-local function flush()
-  local waited = later
-  later = nil
-  for key, list in pairs(waited.put) do
-    in_parts('HSET', key, list)
-  end
-  for key, list in pairs(waited.drop) do
-    in_parts('HDEL', key, list)
-  end
-  quit(waited.quitting)
-end
-
--- Sees to it that somebody looks at this user when the first of its sessions, or its choice, may have ended.
-local function watch(user, found)
+-- When the first of a user's sessions, or its choice, ends.
+local function first_end(found)
   local first = found.ends or math.huge
   for _, session in ipairs(found.sessions) do
     first = math.min(first, session.deadline)
   end
-  redis.call('ZADD', DUE, 'LT', first, group_of(user))
+  return first
+end
+
+-- Sees to it that somebody looks at this user then.
+local function watch(user, found)
+  redis.call('ZADD', DUE, 'LT', first_end(found), group_of(user))
 end
 
 -- Writes a user's value and what follows from it, or removes it where no session is left: the one place that does.
 local function keep(user, found)
   local sets = NO_SETS
   if #found.sessions == 0 then
-    if found.kept then
-      drop(USERS, { user })
-      if later then
-        later.quitting[#later.quitting + 1] = user
-      else
-        quit({ user })
-      end
-    end
+    write(user, nil)
   else
     local ids = {}
     for i, session in ipairs(found.sessions) do
@@ -344,11 +356,10 @@ local function keep(user, found)
     local gone = found.gone > 0 and int(found.gone) or ''
     local value = found.reason .. '|' .. gone .. '|' .. table.concat(ids, ',')
     local profile = profile_of(found)
-    put(USERS, user, profile == '' and value or value .. '|' .. profile)
-    if not found.kept then
-      join(user)
+    write(user, profile == '' and value or value .. '|' .. profile)
+    if not later then
+      watch(user, found)
     end
-    watch(user, found)
     sets = sets_of(found)
   end
   -- Nothing of it concerns a user who is and was a plain one.
@@ -359,7 +370,7 @@ local function keep(user, found)
       redis.call('SREM', set, user)
     end
   end
-  found.sets, found.kept = sets, #found.sessions > 0
+  found.sets = sets
 end
 
 -- Appends an entry about a user's presence: { u, online, at, last_seen, reason, session, own }, with what is shown then.

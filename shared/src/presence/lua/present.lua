@@ -1,5 +1,5 @@
 -- Changes what a user shows, or who may see it.
--- KEYS 13 profile:u. ARGV 1 shards, 2 user, 3 the profile, 4 who might see what before, as the caller knows it, 5 who
+-- KEYS 11 profile:u. ARGV 1 shards, 2 user, 3 the profile, 4 who might see what before, as the caller knows it, 5 who
 -- may now, 6 how long to remember the profile, in ms.
 local refused = guard(ARGV[1])
 if refused then
@@ -7,7 +7,7 @@ if refused then
 end
 local user = ARGV[2]
 local now = clock()
-redis.call('SET', KEYS[13], ARGV[3], 'PX', ARGV[6])
+redis.call('SET', KEYS[11], ARGV[3], 'PX', ARGV[6])
 local found = settle(user, now)
 local before = found and view(found)
 -- What is held counts, where it differs: a call that is repeated after it failed finds the difference still. Else what

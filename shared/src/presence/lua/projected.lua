@@ -7,19 +7,25 @@ local function newer(id, than)
   id_ms, than_ms = tonumber(id_ms), tonumber(than_ms)
   return id_ms > than_ms or (id_ms == than_ms and tonumber(id_seq) > tonumber(than_seq))
 end
-local function forget(user, value)
-  if value and not newer(value, ARGV[1]) then
-    redis.call('HDEL', UNPROJECTED, user)
+-- Of a list of user, value, user, value…: forgets those whose value the database has.
+local function forget(pairs_of)
+  local done = {}
+  for i = 1, #pairs_of, 2 do
+    local value = pairs_of[i + 1]
+    if value and not newer(value, ARGV[1]) then
+      done[#done + 1] = pairs_of[i]
+    end
   end
+  in_parts('HDEL', UNPROJECTED, done)
 end
 if ARGV[2] == '-' then
-  for i = 3, #ARGV do
-    forget(ARGV[i], redis.call('HGET', UNPROJECTED, ARGV[i]))
+  local users, all = { unpack(ARGV, 3) }, {}
+  for i, value in ipairs(all_of(UNPROJECTED, users)) do
+    all[i * 2 - 1], all[i * 2] = users[i], value
   end
+  forget(all)
   return '0'
 end
 local page = redis.call('HSCAN', UNPROJECTED, ARGV[2], 'COUNT', 1000)
-for i = 1, #page[2], 2 do
-  forget(page[2][i], page[2][i + 1])
-end
+forget(page[2])
 return page[1]

@@ -64,7 +64,7 @@ end
 local function known_of(users, from, now, settled)
   local answer = {}
   for first = from, #users, PART do
-    local values = redis.call('HMGET', USERS, part(users, first))
+    local values = values_of(users, first, math.min(first + PART - 1, #users))
     local members, plain, others, absent, gone = {}, {}, {}, {}, {}
     for i, value in ipairs(values) do
       -- In order, so that it grows as a list.
@@ -111,105 +111,120 @@ local function known_of(users, from, now, settled)
   return answer
 end
 
--- Looks at groups of which something may have ended, at most so many: notes who is late, and until when the others are
--- not to be looked at. Answers whether more groups are to be looked at.
-local function look(now, most)
+-- Looks at the groups of which something may have ended, at most so many, and notes until when none of them is to be looked
+-- at again. Of whom something has ended, met(user, moment, found, id, held_of) is told, with when the first of it did: of a
+-- plain user with the one session that it has, and what deadlines has of that; of others with what is held, as held()
+-- answers it. It answers when the first of what it leaves of the user ends, or nil. Answers how many groups it looked at.
+local function look(now, most, met)
   local groups = redis.call('ZRANGE', DUE, '-inf', now, 'BYSCORE', 'LIMIT', 0, most)
   if #groups == 0 then
-    return false
+    return 0
   end
-  local users, group_at = {}, {}
+  -- Of each user: its group, its id, what is held where it is not a plain one, else the session, and the place of its
+  -- first member. Lists, since a table for each would cost more than all the rest.
+  local group_at, users, founds, ids, places, members = {}, {}, {}, {}, {}, {}
+  local count = 0
   for i, text in ipairs(all_of(GROUPS, groups)) do
-    for user in string.gmatch(text or '', '%d+') do
-      users[#users + 1] = user
-      group_at[#users] = i
+    texts[groups[i]] = text or NOBODY
+    for user, value in string.gmatch(text or '', '(%d+)=([^\n]*)') do
+      count = count + 1
+      group_at[count], users[count], places[count] = i, user, #members + 1
+      local id = string.match(value, '^%a||(%d+)$')
+      ids[count], founds[count] = id or false, false
+      if id then
+        members[#members + 1] = user .. ':' .. id
+      else
+        local found, mine = parsed(user, value)
+        founds[count] = found
+        for _, text_of_member in ipairs(mine) do
+          members[#members + 1] = text_of_member
+        end
+      end
     end
   end
-  local first_late, first_ahead = {}, {}
-  local function met(i, moment)
-    local group = group_at[i]
-    if moment <= now then
-      first_late[i] = math.min(first_late[i] or math.huge, moment)
+  local dates, first = all_of(DEADLINES, members), {}
+  for n = 1, count do
+    local found, held_of, moment = founds[n], dates[places[n]], nil
+    if found then
+      for i, session in ipairs(found.sessions) do
+        date(session, dates[places[n] + i - 1])
+      end
+      moment = first_end(found)
     else
-      first_ahead[group] = math.min(first_ahead[group] or math.huge, moment)
-    end
-  end
-  local members, user_at = {}, {}
-  for i, value in ipairs(all_of(USERS, users)) do
-    -- As nearly everybody's is.
-    local only = value and string.match(value, '^%a|%d*|(%d+)$')
-    if only then
-      members[#members + 1] = users[i] .. ':' .. only
-      user_at[#members] = i
-    elseif value then
-      local list, profile = string.match(value, '^%a|%d*|([^|]*)|?(.*)$')
-      for id in string.gmatch(list, '%d+') do
-        members[#members + 1] = users[i] .. ':' .. id
-        user_at[#members] = i
-      end
-      local ends = tonumber(string.match(profile, '^%a+|(%d+)|') or nil)
-      if ends then
-        met(i, ends)
+      moment = deadline_in(held_of)
+      if moment <= now and not held_of then
+        -- Part of the data was lost.
+        found = held(users[n])
       end
     end
+    if moment <= now then
+      moment = met(users[n], moment, found, ids[n], held_of)
+    end
+    if moment then
+      local group = group_at[n]
+      first[group] = math.min(first[group] or math.huge, moment)
+    end
   end
-  for i, held_of in ipairs(all_of(DEADLINES, members)) do
-    met(user_at[i], deadline_in(held_of))
-  end
-  local late, ahead, silent = {}, {}, {}
-  for i, moment in pairs(first_late) do
-    late[#late + 1] = moment
-    late[#late + 1] = users[i]
-  end
+  local ahead, silent = {}, {}
   for i, group in ipairs(groups) do
-    if first_ahead[i] then
-      ahead[#ahead + 1] = first_ahead[i]
+    if first[i] then
+      ahead[#ahead + 1] = first[i]
       ahead[#ahead + 1] = group
     else
       silent[#silent + 1] = group
     end
   end
-  in_parts('ZADD', LATE, late)
   in_parts('ZADD', DUE, ahead)
   in_parts('ZREM', DUE, silent)
-  return #groups == most
+  return #groups
 end
 
--- Users with sessions past their deadline, or a choice past its end, the longest overdue first, at most so many; and
--- whether there may be more.
+-- Who is to be swept: { user, what is held of it, … }; or nil where they are more than `most`, or stand in more groups
+-- than that. All of them stay to be swept.
 local function overdue(now, most)
-  local more = look(now, most)
-  local users = redis.call('ZRANGE', LATE, '-inf', now, 'BYSCORE', 'LIMIT', 0, most)
-  return users, more or #users >= most
+  local late = {}
+  local looked = look(now, most + 1, function(user, moment, found, id, held_of)
+    if #late <= most * 2 then
+      if not found then
+        found = newcomer('l')
+        found.sessions[1] = { id = id, timeout = 0, mark = '', idle = false, deadline = 0 }
+        date(found.sessions[1], held_of)
+      end
+      late[#late + 1] = user
+      late[#late + 1] = found
+    end
+    return moment
+  end)
+  if looked <= most and #late <= most * 2 then
+    return late
+  end
 end
 
 -- How many users are online, and how many of them not everyone may see, are away, and are not to be disturbed: those who
--- hold sessions and are in the sets, corrected by whatever is overdue. { -1 } where too much is, for `most`: sweep first.
-local function counts(now, most)
-  local users, more = overdue(now, most)
-  if more then
+-- hold sessions and are in the sets, corrected by whoever is overdue. { -1 } where too much is: sweep first.
+local function counts(now, late)
+  if not late then
     return { -1 }
   end
   local size = function(set)
     return redis.call('SCARD', set)
   end
-  local answer = { redis.call('HLEN', USERS) - size(HIDDEN), size(LIMITED), size(AWAY), size(DND) }
+  local holding = tonumber(redis.call('HGET', GROUPS, 'n') or 0)
+  local answer = { holding - size(HIDDEN), size(LIMITED), size(AWAY), size(DND) }
   local function count(by, limited, away, dnd)
     answer[1] = answer[1] + by
     answer[2] = answer[2] + (limited and by or 0)
     answer[3] = answer[3] + (away and by or 0)
     answer[4] = answer[4] + (dnd and by or 0)
   end
-  for _, user in ipairs(users) do
-    local found = held(user)
-    if found then
-      if not found.sets[HIDDEN] then
-        count(-1, found.sets[LIMITED], found.sets[AWAY], found.sets[DND])
-      end
-      local public = known(user, now, found)
-      if public[1] == 1 then
-        count(1, string.sub(found.privacy, 1, 1) ~= 'e', public[5] == IDLE, public[5] == BUSY)
-      end
+  for i = 1, #late, 2 do
+    local user, found = late[i], late[i + 1]
+    if not found.sets[HIDDEN] then
+      count(-1, found.sets[LIMITED], found.sets[AWAY], found.sets[DND])
+    end
+    local public = known(user, now, found)
+    if public[1] == 1 then
+      count(1, string.sub(found.privacy, 1, 1) ~= 'e', public[5] == IDLE, public[5] == BUSY)
     end
   end
   return answer

@@ -1,15 +1,16 @@
 -- A page of the users that the shard holds, of whom it is seen to that somebody looks at each in time, should that have been
 -- lost. ARGV 1 where to go on (0 first).
 -- Answers { next, user, { session, timeout, deadline, idle, … }, profile, … }.
-local page = redis.call('HSCAN', USERS, ARGV[1], 'COUNT', 500)
+local page = redis.call('HSCAN', GROUPS, ARGV[1], 'COUNT', 100)
 local answer = { page[1] }
 for i = 1, #page[2], 2 do
-  local user = page[2][i]
-  local found = held(user)
-  join(user)
-  watch(user, found)
-  answer[#answer + 1] = user
-  answer[#answer + 1] = listed(found)
-  answer[#answer + 1] = profile_of(found)
+  -- Of n, which is no group, this finds nobody.
+  for user, value in string.gmatch(page[2][i + 1], '(%d+)=([^\n]*)') do
+    local found = held(user, value)
+    watch(user, found)
+    answer[#answer + 1] = user
+    answer[#answer + 1] = listed(found)
+    answer[#answer + 1] = profile_of(found)
+  end
 end
 return answer

@@ -1,4 +1,4 @@
--- Forgets old transitions. KEYS 13 trimmed. ARGV 1 not after this id (what the database has), 2 keep this many ms.
+-- Forgets old transitions. KEYS 11 trimmed. ARGV 1 not after this id (what the database has), 2 keep this many ms.
 -- Answers how many it forgot.
 local now = clock()
 local ms, seq = string.match(ARGV[1], '^(%d+)-(%d+)')
@@ -11,6 +11,6 @@ if from <= 0 then
 end
 local forgotten = redis.call('XTRIM', TRANSITIONS, 'MINID', int(from) .. '-0')
 if forgotten > 0 then
-  redis.call('SET', KEYS[13], int(from - 1) .. '-18446744073709551615')
+  redis.call('SET', KEYS[11], int(from - 1) .. '-18446744073709551615')
 end
 return forgotten

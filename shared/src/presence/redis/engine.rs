@@ -18,7 +18,7 @@ use crate::timestamp::{Deadline, Timestamp, millis};
 /// Past so many users who wait for the sweep, a reader that counts sweeps first: it bounds a script's time.
 pub(super) const OVERDUE_COUNTED: usize = 100;
 /// What one call of the sweep may take, for that: some milliseconds of Redis's time.
-pub(super) const SWEEP_BATCH: usize = 40;
+pub(super) const SWEEP_BATCH: usize = 100;
 /// Users of one lookup call: likewise.
 pub(super) const LOOKUP_BATCH: usize = 500;
 /// Heartbeats of one command: likewise, and Lua passes no more than some thousands to a command.
@@ -46,9 +46,8 @@ pub struct RedisEngine {
 const NO_SCRIPT: redis::ErrorKind = redis::ErrorKind::Server(redis::ServerErrorKind::NoScript);
 
 /// The keys of every script but `touch` and `lease`.
-const COMMON: [&str; 12] = [
+const COMMON: [&str; 10] = [
     "deadlines",
-    "users",
     "unprojected",
     "transitions",
     "epoch",
@@ -58,14 +57,13 @@ const COMMON: [&str; 12] = [
     "dnd",
     "groups",
     "due",
-    "late",
 ];
 
 /// One shard's keys, made once.
 pub(super) struct ShardKeys {
     pub(super) tag: String,
     /// What the scripts' prelude names, in its order.
-    pub(super) common: [String; 12],
+    pub(super) common: [String; 10],
     pub(super) trimmed: String,
 }
 

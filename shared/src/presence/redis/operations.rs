@@ -242,7 +242,7 @@ impl PresenceEngine for RedisEngine {
     }
 
     async fn wait(&self, shard: u32, after: TransitionId, longest: Duration) -> Answer<()> {
-        let key = self.keys(shard)?.common[3].clone();
+        let key = self.keys(shard)?.common[2].clone();
         let slot = &self.waiting[shard as usize];
         // Taken out, and put back only after an answer: a call that was given up leaves nothing half-read behind, and
         // whoever waits beside this one takes a connection of its own.
