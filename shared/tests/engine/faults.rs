@@ -131,7 +131,7 @@ async fn a_plain_user_is_kept_as_it_always_was() {
     h.present(3, &choice(Availability::Dnd, None), &choice(Availability::Available, Some(h.moment(secs(9))))).await;
     for (user, session) in [("1", "11"), ("3", "31")] {
         let groups: Vec<String> = h.command(&["HVALS", &h.key("{p:1}:groups")]).unwrap();
-        assert!(groups.contains(&format!("\n{user}=l||{session}\n")), "{groups:?}");
+        assert!(groups.contains(&format!("\n{user}:{session}=l\n")), "{groups:?}");
     }
     let mut keys: Vec<String> = h.command(&["KEYS", &h.key("{p:1}:*")]).unwrap();
     keys.sort_unstable();

@@ -17,7 +17,8 @@
 --                               the first: "user=reason|gone|session,..."; reason: l (login) or h (heartbeat), gone:
 --                               newest sign of life of sessions that left. Behind a session an i where its device is
 --                               idle. After that, where the user's profile is not the plain one, "|choice
---                               privacy|ends|words"; words are JSON, so no line feed is in them. And "n" -> how many
+--                               privacy|ends|words"; words are JSON, so no line feed is in them. What would be
+--                               "user=reason||session", as of nearly all, is "user:session=reason". And "n" -> how many
 --                               such users there are in all groups
 --  10 due           sorted set  group -> a lower bound of when one of its sessions or choices next ends: heartbeats do not
 --                               touch it, so whoever finds it passed looks at the group, and sets it anew
@@ -104,8 +105,8 @@ local function drop(key, fields)
   end
 end
 
--- Users are spread over so many groups of a shard: some four to each with a quarter of a million of them.
-local GROUP_COUNT = 65536
+-- Users are spread over so many groups of a shard: some eight to each with a quarter of a million of them.
+local GROUP_COUNT = 32768
 local function group_of(user)
   return int(math.floor(tonumber(user) * 0.6180339887498949 % 1 * GROUP_COUNT))
 end
@@ -121,10 +122,23 @@ local function text_of(group)
   return text
 end
 
+-- Where a user's line stands in its group's text: the place before it, and the place of the sign behind the user; or nil.
+local function line_in(text, user)
+  local start = '\n' .. user
+  local from, to = string.find(text, start .. ':', 1, true)
+  if not from then
+    from, to = string.find(text, start .. '=', 1, true)
+  end
+  return from, to
+end
+
 -- A user's value in its group's text, or nil.
 local function value_in(text, user)
-  local _, before = string.find(text, '\n' .. user .. '=', 1, true)
-  return before and string.match(text, '^[^\n]*', before + 1)
+  local _, to = line_in(text, user)
+  if to then
+    local id, value = string.match(text, '^(%d*)=([^\n]*)', to + (string.byte(text, to) == 58 and 1 or 0))
+    return id == '' and value or value .. '||' .. id
+  end
 end
 
 -- What all these users' values are, in their order: false where one has none.
@@ -143,13 +157,17 @@ end
 local function write(user, value)
   local group = group_of(user)
   local text = text_of(group)
-  local from, before = string.find(text, '\n' .. user .. '=', 1, true)
+  local from, to = line_in(text, user)
   if not from and not value then
     return
   end
-  local line = value and user .. '=' .. value .. '\n' or ''
+  local line = ''
+  if value then
+    local reason, id = string.match(value, '^(%a)||(%d+)$')
+    line = (reason and user .. ':' .. id .. '=' .. reason or user .. '=' .. value) .. '\n'
+  end
   if from then
-    local last = string.find(text, '\n', before + 1, true)
+    local last = string.find(text, '\n', to, true)
     text = string.sub(text, 1, from) .. line .. string.sub(text, last + 1)
   else
     text = text .. line

@@ -120,24 +120,25 @@ local function look(now, most, met)
   if #groups == 0 then
     return 0
   end
-  -- Of each user: its group, its id, what is held where it is not a plain one, else the session, and the place of its
-  -- first member. Lists, since a table for each would cost more than all the rest.
-  local group_at, users, founds, ids, places, members = {}, {}, {}, {}, {}, {}
-  local count = 0
+  -- Of each user: its group, its member or id, what is held where it is not a plain one, and the place of its first
+  -- member. Lists, since a table for each would cost more than all the rest.
+  local group_at, keys, founds, places, members = {}, {}, {}, {}, {}
+  local count, last = 0, 0
   for i, text in ipairs(all_of(GROUPS, groups)) do
     texts[groups[i]] = text or NOBODY
-    for user, value in string.gmatch(text or '', '(%d+)=([^\n]*)') do
+    for key, value in string.gmatch(text or '', '([%d:]+)=([^\n]*)') do
       count = count + 1
-      group_at[count], users[count], places[count] = i, user, #members + 1
-      local id = string.match(value, '^%a||(%d+)$')
-      ids[count], founds[count] = id or false, false
-      if id then
-        members[#members + 1] = user .. ':' .. id
+      group_at[count], keys[count], places[count] = i, key, last + 1
+      -- A plain user's is a letter.
+      if #value == 1 then
+        last = last + 1
+        members[last], founds[count] = key, false
       else
-        local found, mine = parsed(user, value)
-        founds[count] = found
+        local mine
+        founds[count], mine = parsed(key, value)
         for _, text_of_member in ipairs(mine) do
-          members[#members + 1] = text_of_member
+          last = last + 1
+          members[last] = text_of_member
         end
       end
     end
@@ -152,17 +153,18 @@ local function look(now, most, met)
       moment = first_end(found)
     else
       moment = deadline_in(held_of)
-      if moment <= now and not held_of then
-        -- Part of the data was lost.
-        found = held(users[n])
-      end
     end
     if moment <= now then
-      moment = met(users[n], moment, found, ids[n], held_of)
+      local user, id = string.match(keys[n], '^(%d+):?(%d*)$')
+      if not found and not held_of then
+        -- Part of the data was lost.
+        found = held(user)
+      end
+      moment = met(user, moment, found, id, held_of)
     end
-    if moment then
-      local group = group_at[n]
-      first[group] = math.min(first[group] or math.huge, moment)
+    local group = group_at[n]
+    if moment and moment < (first[group] or math.huge) then
+      first[group] = moment
     end
   end
   local ahead, silent = {}, {}

@@ -5,8 +5,8 @@ local page = redis.call('HSCAN', GROUPS, ARGV[1], 'COUNT', 100)
 local answer = { page[1] }
 for i = 1, #page[2], 2 do
   -- Of n, which is no group, this finds nobody.
-  for user, value in string.gmatch(page[2][i + 1], '(%d+)=([^\n]*)') do
-    local found = held(user, value)
+  for user in string.gmatch(page[2][i + 1], '\n(%d+)') do
+    local found = held(user, value_in(page[2][i + 1], user))
     watch(user, found)
     answer[#answer + 1] = user
     answer[#answer + 1] = listed(found)
