@@ -28,8 +28,8 @@ pub struct IdsBody {
 async fn answer(service: &Service, caller: &Caller, mut ids: Vec<UserId>) -> Answer {
     let mut met = std::collections::HashSet::new();
     ids.retain(|id| met.insert(*id));
-    let users = service.users(caller.asker(service), ids).await?;
-    let presences = users.iter().map(|user| PresenceShape::of(user.seen())).collect();
+    let seen = service.presences(caller.asker(service), ids).await?;
+    let presences = seen.iter().map(PresenceShape::of).collect();
     Ok(HttpResponse::Ok().json(PresencesAnswer { presences }))
 }
 

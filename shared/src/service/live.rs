@@ -1,9 +1,9 @@
 //! What sockets ask for.
 
-use super::sight::SeenUser;
+use super::sight::seen;
 use super::{Claimed, Outcome, Service};
 use crate::ids::UserId;
-use crate::models::directory::by_ids;
+use crate::models::directory::subjects;
 use crate::models::walk::accounts_after;
 use crate::presence::PresenceEngine;
 use crate::presence::cursor::Place;
@@ -31,12 +31,12 @@ impl Service {
     pub async fn watch(&self, viewer: &Viewer, users: &[UserId]) -> Outcome<Watched> {
         let asked = users.to_vec();
         // The row first: whatever changes it afterwards makes a transition that is told.
-        let rows = self.db.run(move |c| by_ids(c, &asked)).await?;
+        let rows = self.db.run(move |c| subjects(c, &asked)).await?;
         let snapshot = self.engine.snapshot(users).await?;
         let mut rows: std::collections::HashMap<UserId, _> = rows.into_iter().map(|row| (row.id, row)).collect();
         let seen = users.iter().zip(snapshot.known).filter_map(|(user, known)| {
             let row = rows.remove(user)?;
-            Some(SeenUser::of(viewer, row, known, &snapshot.hidden).seen().clone())
+            Some(seen(viewer, &row, known, &snapshot.hidden))
         });
         Ok(Watched { presences: seen.collect(), places: snapshot.places })
     }

@@ -6,7 +6,7 @@ use super::viewer::Asker;
 use super::{Outcome, Service};
 use crate::db::AnyConnection;
 use crate::ids::UserId;
-use crate::models::directory::{Listed, by_ids};
+use crate::models::directory::{Listed, Subject, by_ids, subjects};
 use crate::presence::rule::{Known, Presence, presence};
 use crate::presence::{PresenceEngine, engine::Lookup};
 use crate::privacy::{SeenPresence, Viewer};
@@ -20,14 +20,20 @@ pub struct SeenUser {
     presence: SeenPresence,
 }
 
+/// A subject's presence as a viewer sees it, by what is known of it. `hidden` has the truth about those who are invisible,
+/// for those who may see it.
+#[must_use]
+pub(super) fn seen(viewer: &Viewer, subject: &Subject, known: Known, hidden: &HashMap<UserId, Known>) -> SeenPresence {
+    let behind = hidden.get(&subject.id).filter(|_| viewer.sees_behind_invisible(subject.id));
+    let presence = presence(subject.standing, behind.cloned().unwrap_or(known), subject.projected);
+    SeenPresence::of(viewer, subject.id, subject.privacy, subject.standing, presence)
+}
+
 impl SeenUser {
     /// Applies the rule to what is known. `hidden` has the truth about those who are invisible, for those who may see it.
     #[must_use]
     pub fn of(viewer: &Viewer, listed: Listed, known: Known, hidden: &HashMap<UserId, Known>) -> Self {
-        let behind = hidden.get(&listed.id).filter(|_| viewer.sees_behind_invisible(listed.id));
-        let known = behind.cloned().unwrap_or(known);
-        let presence = presence(listed.standing, known, listed.projected);
-        let presence = SeenPresence::of(viewer, listed.id, listed.privacy, listed.standing, presence);
+        let presence = seen(viewer, &listed.subject(), known, hidden);
         Self { listed, presence }
     }
 
@@ -67,6 +73,21 @@ impl Service {
         let (viewer, listed) = self.db.run(read).await?;
         let seen = self.see(&viewer, listed).await?;
         let mut by_id: HashMap<UserId, SeenUser> = seen.into_iter().map(|user| (user.listed.id, user)).collect();
+        Ok(ids.iter().filter_map(|id| by_id.remove(id)).collect())
+    }
+
+    /// The presence of users by their ids, of those that there are, in the order asked for, each once.
+    ///
+    /// # Errors
+    /// Where the engine or the database is away.
+    pub async fn presences(&self, asker: Asker, ids: Vec<UserId>) -> Outcome<Vec<SeenPresence>> {
+        let asked = ids.clone();
+        let read = move |c: &mut AnyConnection| Ok::<_, Failure>((asker.load(c)?, subjects(c, &asked)?));
+        let (viewer, subjects) = self.db.run(read).await?;
+        let there: Vec<UserId> = subjects.iter().map(|subject| subject.id).collect();
+        let Lookup { known, hidden, .. } = self.engine.lookup(&there).await?;
+        let by_id = subjects.iter().zip(known).map(|(it, known)| (it.id, seen(&viewer, it, known, &hidden)));
+        let mut by_id: HashMap<UserId, SeenPresence> = by_id.collect();
         Ok(ids.iter().filter_map(|id| by_id.remove(id)).collect())
     }
 

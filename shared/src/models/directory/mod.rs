@@ -11,7 +11,7 @@ mod page;
 mod rows;
 mod search;
 
-pub use rows::{Listed, by_ids};
+pub use rows::{Listed, Subject, by_ids, subjects};
 
 use crate::account::{Role, Status};
 use crate::presence::rule::OnlineStatus;

@@ -36,6 +36,61 @@ pub struct Listed {
     pub(crate) rank: i64,
 }
 
+/// What says, beside the engine, how a user is and who may see it.
+#[derive(Clone, Copy, Debug)]
+pub struct Subject {
+    /// The account's id.
+    pub id: UserId,
+    /// The account's standing.
+    pub standing: Standing,
+    /// Who may see what of it.
+    pub privacy: Privacy,
+    /// What the database holds of its presence: not for the wire.
+    pub(crate) projected: Projected,
+}
+
+impl Listed {
+    /// The part of it that presence is made of.
+    #[must_use]
+    pub fn subject(&self) -> Subject {
+        Subject { id: self.id, standing: self.standing, privacy: self.privacy, projected: self.projected }
+    }
+}
+
+#[derive(QueryableByName)]
+struct SubjectRow {
+    #[diesel(sql_type = BigInt)]
+    id: i64,
+    #[diesel(sql_type = Text)]
+    status: String,
+    #[diesel(sql_type = Bool)]
+    is_active: bool,
+    #[diesel(sql_type = Text)]
+    online_visibility: String,
+    #[diesel(sql_type = Text)]
+    last_seen_visibility: String,
+    #[diesel(sql_type = Nullable<BigInt>)]
+    last_seen_ms: Option<i64>,
+    #[diesel(sql_type = Nullable<Text>)]
+    reason: Option<String>,
+}
+
+impl SubjectRow {
+    fn into_subject(self) -> Result<Subject, DbError> {
+        Ok(Subject {
+            id: UserId(self.id),
+            standing: standing(&self.status, self.is_active)?,
+            privacy: privacy(&self.online_visibility, &self.last_seen_visibility)?,
+            projected: projected(self.last_seen_ms, self.reason)?,
+        })
+    }
+}
+
+fn projected(last_seen_ms: Option<i64>, reason: Option<String>) -> Result<Projected, DbError> {
+    let reason = reason.map(|reason| reason.parse()).transpose().map_err(DbError::Content)?;
+    Ok(Projected { last_seen: Timestamp(last_seen_ms.unwrap_or(0)).nonzero(), reason })
+}
+
 #[derive(QueryableByName)]
 pub(super) struct Row {
     #[diesel(sql_type = BigInt)]
@@ -82,7 +137,6 @@ impl Row {
 }
 
 fn listed(id: UserId, row: Row) -> Result<Listed, DbError> {
-    let reason = row.reason.map(|reason| reason.parse()).transpose().map_err(DbError::Content)?;
     Ok(Listed {
         id,
         username: row.username.unwrap_or_default(),
@@ -91,7 +145,7 @@ fn listed(id: UserId, row: Row) -> Result<Listed, DbError> {
         role: row.role.unwrap_or_default().parse().map_err(DbError::Content)?,
         standing: standing(&row.status.unwrap_or_default(), row.is_active.unwrap_or_default())?,
         privacy: privacy(&row.online_visibility.unwrap_or_default(), &row.last_seen_visibility.unwrap_or_default())?,
-        projected: Projected { last_seen: Timestamp(row.last_seen_ms.unwrap_or(0)).nonzero(), reason },
+        projected: projected(row.last_seen_ms, row.reason)?,
         rank: row.rank_ms.unwrap_or(0),
     })
 }
@@ -109,4 +163,19 @@ pub fn by_ids(connection: &mut AnyConnection, ids: &[UserId]) -> Result<Vec<List
     ));
     let rows: Vec<Row> = statement.load(connection)?;
     rows.into_iter().filter_map(Row::into_listed).collect()
+}
+
+/// What presence is made of, of the users of these ids that there are, in no order: one statement.
+///
+/// # Errors
+/// [`DbError`].
+pub fn subjects(connection: &mut AnyConnection, ids: &[UserId]) -> Result<Vec<Subject>, DbError> {
+    let mut statement = Statement::on(connection);
+    let list = statement.list(ids.iter().map(|id| id.0).collect());
+    statement.push(&format!(
+        "SELECT a.id, a.status, a.is_active, a.online_visibility, a.last_seen_visibility, p.last_seen_ms, p.reason \
+         FROM {TABLES} WHERE a.id IN {list}"
+    ));
+    let rows: Vec<SubjectRow> = statement.load(connection)?;
+    rows.into_iter().map(SubjectRow::into_subject).collect()
 }

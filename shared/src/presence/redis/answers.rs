@@ -135,11 +135,28 @@ pub(super) fn epoch(value: &Value) -> Answer<Epoch> {
     Ok(Epoch { born: Timestamp(born / 1_000), id })
 }
 
-/// `{ epoch, trimmed, newest, entries }`.
-pub(super) fn stretch(value: &Value) -> Answer<Stretch> {
+/// For how many shards an epoch's data are laid out.
+pub(super) fn shards_of(epoch: &Epoch) -> Option<u32> {
+    epoch.id.split_once(':')?.0.parse().ok()
+}
+
+/// The epoch, `trimmed`, the newest entry, entries; or `None` where there is no epoch yet.
+pub(super) fn stretch(value: &Value) -> Answer<Option<Stretch>> {
     let [epoch_value, trimmed, newest, entries] = array(value)? else { return Err(unknown(value)) };
-    let entries = array(entries)?.iter().map(entry).collect::<Answer<Vec<_>>>()?;
-    Ok(Stretch { epoch: epoch(epoch_value)?, trimmed: id(trimmed)?, newest: id(newest)?, entries })
+    if *epoch_value == Value::Nil {
+        return Ok(None);
+    }
+    let trimmed = if *trimmed == Value::Nil { TransitionId::START } else { id(trimmed)? };
+    let newest = match array(newest)? {
+        [] => trimmed,
+        [newest, ..] => id(array(newest)?.first().ok_or_else(|| unknown(newest))?)?,
+    };
+    let entries = match entries {
+        // What Redis answers to a count of 0.
+        Value::Nil => Vec::new(),
+        entries => array(entries)?.iter().map(entry).collect::<Answer<_>>()?,
+    };
+    Ok(Some(Stretch { epoch: epoch(epoch_value)?, trimmed, newest, entries }))
 }
 
 pub(super) fn id(value: &Value) -> Answer<TransitionId> {

@@ -15,9 +15,10 @@ use crate::presence::group::Beat;
 use crate::redis_client::{Blocking, CALL_WITHIN, Connection, Redis, unavailable};
 use crate::timestamp::{Deadline, Timestamp, millis};
 
-/// Past so many users who wait for the sweep, a reader that counts sweeps first: it bounds a script's time.
+/// Past so many users who wait for the sweep, or groups to be looked at, a reader that counts sweeps first: it bounds a
+/// script's time.
 pub(super) const OVERDUE_COUNTED: usize = 100;
-/// What one call of the sweep may take, for that: some milliseconds of Redis's time.
+/// How many users one call of the sweep may take, for that: some milliseconds of Redis's time.
 pub(super) const SWEEP_BATCH: usize = 100;
 /// Users of one lookup call: likewise.
 pub(super) const LOOKUP_BATCH: usize = 500;

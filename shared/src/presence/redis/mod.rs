@@ -6,10 +6,8 @@
 //! | key | type | holds, and why |
 //! | --- | --- | --- |
 //! | `{p:S}:deadlines` | hash | `user:session` → `deadline:timeout`, 13 digits in ms, and ms. A heartbeat reads and writes nothing else. Last seen = deadline − timeout |
-//! | `{p:S}:users` | hash | user → `reason\|gone\|session,…` while the user has sessions that are not settled: a reader finds a user's sessions without a search, and the number of users is its length. Behind it `\|choice privacy\|ends\|words` where the user's profile is not the plain one, and behind a session an `i` where its device is idle |
-//! | `{p:S}:groups` | hash | group → `,user,user,`: all users with sessions, some to a group |
-//! | `{p:S}:due` | sorted set | group → no later than when a session or a choice of its users next ends. Heartbeats leave it alone: whoever sweeps or counts looks at the groups whose time has come, and sets it anew |
-//! | `{p:S}:late` | sorted set | user → when: of whom such a look found a session or a choice ended. The sweep takes them from the low end; who counts corrects by them |
+//! | `{p:S}:groups` | hash | group → a line feed, and a line `user=reason\|gone\|session,…` for each of its users who has sessions that are not settled: a reader finds a user's sessions without a search, and a look all users of a group at once. Behind it `\|choice privacy\|ends\|words` where the user's profile is not the plain one, and behind a session an `i` where its device is idle. What would be `user=reason\|\|session` is `user:session=reason`. And `n` → how many such users there are |
+//! | `{p:S}:due` | sorted set | group → no later than when a session or a choice of its users next ends. Heartbeats leave it alone: whoever sweeps or counts looks at the groups whose time has come, and sets it anew where nobody is left who is late |
 //! | `{p:S}:hidden` | set | users with sessions who are invisible: who is online is counted without them |
 //! | `{p:S}:limited`, `{p:S}:away`, `{p:S}:dnd` | sets | of the others, those whom not everyone may see to be online, who are away, who are not to be disturbed: to be counted without a search |
 //! | `{p:S}:unprojected` | hash | user → its last transition, from the moment it happens until some seconds after the database has it: so that readers are right however far behind the projector is |
