@@ -23,7 +23,12 @@ pub struct SeenUser {
 /// A subject's presence as a viewer sees it, by what is known of it. `hidden` has the truth about those who are invisible,
 /// for those who may see it.
 #[must_use]
-pub(super) fn seen(viewer: &Viewer, subject: &Subject, known: Known, hidden: &HashMap<UserId, Known>) -> SeenPresence {
+pub(super) fn seen(
+    viewer: &Viewer,
+    subject: &Subject,
+    known: Known,
+    hidden: &HashMap<UserId, Known>,
+) -> SeenPresence {
     let behind = hidden.get(&subject.id).filter(|_| viewer.sees_behind_invisible(subject.id));
     let presence = presence(subject.standing, behind.cloned().unwrap_or(known), subject.projected);
     SeenPresence::of(viewer, subject.id, subject.privacy, subject.standing, presence)

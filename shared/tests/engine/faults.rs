@@ -135,8 +135,7 @@ async fn a_plain_user_is_kept_as_it_always_was() {
     }
     let mut keys: Vec<String> = h.command(&["KEYS", &h.key("{p:1}:*")]).unwrap();
     keys.sort_unstable();
-    let expected =
-        ["clock", "deadlines", "due", "epoch", "groups", "profile:u:3", "transitions", "unprojected"];
+    let expected = ["clock", "deadlines", "due", "epoch", "groups", "profile:u:3", "transitions", "unprojected"];
     assert_eq!(keys, expected.map(|name| h.key(&format!("{{p:1}}:{name}"))));
 }
 

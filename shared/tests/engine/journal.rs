@@ -8,7 +8,7 @@ use lastseen_shared::presence::availability::{Availability, Choice, Privacy, Pro
 use lastseen_shared::presence::clock::{Clock, ManualClock};
 use lastseen_shared::presence::engine::{Connect, Counts, EngineError, Restatement};
 use lastseen_shared::presence::memory::MemoryEngine;
-use lastseen_shared::presence::memory::shard::{Kept, Shard};
+use lastseen_shared::presence::memory::shard::Shard;
 use lastseen_shared::presence::rule::Known;
 use lastseen_shared::presence::transition::{Entry, Epoch, Transition};
 use lastseen_shared::presence::{Engine, PresenceEngine as _, Reason, TransitionId};
@@ -365,7 +365,7 @@ async fn nobody_is_shown_an_entry_that_a_crash_could_take_back() {
 
 #[test]
 fn a_change_waits_for_the_journal_until_it_is_written() {
-    let mut shard = Shard::new(Epoch { id: "1:0".to_owned(), born: START }, Kept::default());
+    let mut shard = Shard::new(Epoch { id: "1:0".to_owned(), born: START }, TransitionId::START);
     let (user, session) = (UserId(1), SessionId(10));
     let connect = Connect {
         user,

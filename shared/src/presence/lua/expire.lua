@@ -7,7 +7,7 @@ if refused then
   return refused
 end
 -- Groups that are looked at together, and in all: a script is not to hold Redis for long.
-local TOGETHER, AT_MOST = 10, 40
+local TOGETHER, AT_MOST = 10, 30
 local now, most = clock(), tonumber(ARGV[2])
 local taken, looked, more, full = 0, 0, true, false
 wait_to_write()

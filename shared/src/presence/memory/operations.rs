@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 
 use super::journal::{Journal, JournalHandle};
-use super::shard::{Kept, Shard};
+use super::shard::Shard;
 use crate::ids::{SessionId, UserId};
 use crate::presence::availability::Profile;
 use crate::presence::clock::Clock;
@@ -65,7 +65,7 @@ impl MemoryEngine {
     pub fn volatile(shards: u32, clock: Clock) -> Self {
         let born = clock.now();
         let shard = |_| {
-            let mut shard = Shard::new(new_epoch(shards, born), Kept::default());
+            let mut shard = Shard::new(new_epoch(shards, born), TransitionId::START);
             shard.without_journal();
             shard
         };

@@ -19,7 +19,7 @@ use crate::timestamp::{Deadline, Timestamp, millis};
 /// script's time.
 pub(super) const OVERDUE_COUNTED: usize = 100;
 /// How many users one call of the sweep may take, for that: some milliseconds of Redis's time.
-pub(super) const SWEEP_BATCH: usize = 100;
+pub(super) const SWEEP_BATCH: usize = 50;
 /// Users of one lookup call: likewise.
 pub(super) const LOOKUP_BATCH: usize = 500;
 /// Heartbeats of one command: likewise, and Lua passes no more than some thousands to a command.
@@ -47,18 +47,8 @@ pub struct RedisEngine {
 const NO_SCRIPT: redis::ErrorKind = redis::ErrorKind::Server(redis::ServerErrorKind::NoScript);
 
 /// The keys of every script but `touch` and `lease`.
-const COMMON: [&str; 10] = [
-    "deadlines",
-    "unprojected",
-    "transitions",
-    "epoch",
-    "hidden",
-    "limited",
-    "away",
-    "dnd",
-    "groups",
-    "due",
-];
+const COMMON: [&str; 10] =
+    ["deadlines", "unprojected", "transitions", "epoch", "hidden", "limited", "away", "dnd", "groups", "due"];
 
 /// One shard's keys, made once.
 pub(super) struct ShardKeys {

@@ -243,7 +243,8 @@ impl PresenceEngine for RedisEngine {
         reading.cmd("XREVRANGE").arg(stream).arg("+").arg("-").arg("COUNT").arg(1);
         reading.cmd("XRANGE").arg(stream).arg(format!("({after}")).arg("+").arg("COUNT").arg(most);
         let reading = &reading;
-        let read = || self.within(|mut connection| async move { reading.query_async::<Value>(&mut connection).await });
+        let read =
+            || self.within(|mut connection| async move { reading.query_async::<Value>(&mut connection).await });
         let stretch = match stretch(&read().await?)? {
             Some(stretch) => stretch,
             None => {

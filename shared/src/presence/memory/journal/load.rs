@@ -11,7 +11,7 @@ use diesel::sqlite::SqliteConnection;
 use super::tables::{engine_moved, engine_sessions, engine_state, engine_transitions, engine_users};
 use super::{Length, unavailable};
 use crate::ids::{SessionId, UserId};
-use crate::presence::memory::shard::{HeldUser, Kept, Moved, Shard};
+use crate::presence::memory::shard::{HeldUser, Moved, Shard};
 use crate::presence::rule::HeldSession;
 use crate::presence::transition::{Entry, Epoch, TransitionId};
 use crate::presence::{EngineError, Reason};
@@ -43,21 +43,33 @@ fn foreign(error: impl std::fmt::Display) -> LoadError {
     LoadError::Engine(unavailable(error))
 }
 
-/// Reads what was kept, making the state of shards that have none.
+/// Reads what was kept, making the state of shards that have none. Where there is another connection, `beside` reads the
+/// transitions meanwhile: they take about as long as the users, and nobody writes before both are done.
 pub(super) fn load(
     connection: &mut SqliteConnection,
+    beside: Option<SqliteConnection>,
     shards: u32,
     fresh: &Epoch,
 ) -> Result<(Vec<Shard>, Length), LoadError> {
-    let mut states = states(connection, shards, fresh)?;
-    entries(connection, &mut states)?;
-    let mut all: Vec<Shard> = states.into_iter().map(|(epoch, kept)| Shard::new(epoch, kept)).collect();
-    let length = users(connection, shards, &mut all)?;
-    all.iter_mut().for_each(Shard::restored);
-    Ok((all, length))
+    let mut all = states(connection, shards, fresh)?;
+    let (logs, length) = match beside {
+        Some(mut beside) => std::thread::scope(|scope| {
+            let logs = scope.spawn(move || entries(&mut beside, shards));
+            let length = users(connection, shards, &mut all);
+            let logs = logs.join().unwrap_or_else(|_| Err(foreign("the transitions could not be read")));
+            (logs, length)
+        }),
+        None => (entries(connection, shards), users(connection, shards, &mut all)),
+    };
+    let logs = logs?;
+    for (shard, log) in all.iter_mut().zip(logs) {
+        shard.restore_log(log);
+        shard.restored();
+    }
+    Ok((all, length?))
 }
 
-fn states(connection: &mut SqliteConnection, shards: u32, fresh: &Epoch) -> Result<Vec<(Epoch, Kept)>, LoadError> {
+fn states(connection: &mut SqliteConnection, shards: u32, fresh: &Epoch) -> Result<Vec<Shard>, LoadError> {
     use engine_state as s;
     let count = i32::try_from(shards).unwrap_or(i32::MAX);
     for shard in 0..count {
@@ -72,23 +84,25 @@ fn states(connection: &mut SqliteConnection, shards: u32, fresh: &Epoch) -> Resu
     }
     let state = |(_, id, born, ms, seq): (i32, String, i64, i64, i64)| {
         let trimmed = TransitionId { ms: ms.unsigned_abs(), seq: seq.unsigned_abs() };
-        (Epoch { id, born: Timestamp(born) }, Kept { trimmed, ..Kept::default() })
+        Shard::new(Epoch { id, born: Timestamp(born) }, trimmed)
     };
     Ok(rows.into_iter().take(shards as usize).map(state).collect())
 }
 
-fn entries(connection: &mut SqliteConnection, states: &mut [(Epoch, Kept)]) -> Result<(), LoadError> {
+/// Each shard's transitions, oldest first.
+fn entries(connection: &mut SqliteConnection, shards: u32) -> Result<Vec<Vec<Entry>>, LoadError> {
     use engine_transitions as t;
+    let mut all = vec![Vec::new(); shards as usize];
     let rows = t::table.order((t::shard, t::id_ms, t::id_seq)).select((t::shard, t::id_ms, t::id_seq, t::entry));
     for row in rows.load_iter::<(i32, i64, i64, String), DefaultLoadingMode>(connection)? {
         let (shard, ms, seq, text) = row?;
         let id = TransitionId { ms: ms.unsigned_abs(), seq: seq.unsigned_abs() };
         let event = serde_json::from_str(&text).map_err(foreign)?;
-        if let Some((_, kept)) = states.get_mut(shard.unsigned_abs() as usize) {
-            kept.entries.push(Entry { id, event });
+        if let Some(log) = all.get_mut(shard.unsigned_abs() as usize) {
+            log.push(Entry { id, event });
         }
     }
-    Ok(())
+    Ok(all)
 }
 
 /// A user without its sessions.

@@ -79,6 +79,8 @@ struct Fold {
 /// A journal that is open but not yet followed.
 pub struct Journal {
     connection: SqliteConnection,
+    /// For what is read at the start beside the users; without it they are read one after the other.
+    beside: Option<SqliteConnection>,
 }
 
 /// What the engine's operations hold: asks for a write and waits for it.
@@ -111,7 +113,8 @@ impl Journal {
     /// # Errors
     /// [`EngineError::Unavailable`] where the file can't be opened.
     pub fn open(path: &Path) -> Result<Self, EngineError> {
-        Ok(Self { connection: sqlite_connection(path).map_err(unavailable)? })
+        let open = || sqlite_connection(path).map_err(unavailable);
+        Ok(Self { connection: open()?, beside: Some(open()?) })
     }
 
     /// Reads what was kept, making the state of shards that have none; and begins to write.
@@ -120,7 +123,8 @@ impl Journal {
         shards: u32,
         fresh: &Epoch,
     ) -> Result<(Vec<Shard>, JournalHandle, Writer), EngineError> {
-        let (shards, length) = self.connection.immediate_transaction(|connection| load(connection, shards, fresh))?;
+        let (shards, length) =
+            self.connection.immediate_transaction(|connection| load(connection, self.beside, shards, fresh))?;
         let (ask, asks) = channel();
         let (written_tx, written) = watch::channel(0);
         let failing = Arc::new(AtomicBool::new(false));

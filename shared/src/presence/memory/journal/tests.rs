@@ -65,7 +65,7 @@ struct World {
 impl World {
     fn begin(connection: SqliteConnection, folding: Folding, clock: &ManualClock) -> Self {
         let fresh = Epoch { id: "2:0".to_owned(), born: Timestamp(0) };
-        let (shards, _, mut writer) = Journal { connection }.begin(SHARDS, &fresh).unwrap();
+        let (shards, _, mut writer) = Journal { connection, beside: None }.begin(SHARDS, &fresh).unwrap();
         writer.folding = folding;
         let engine = MemoryEngine::of(shards, Clock::Manual(clock.clone()), None);
         Self { engine, writer, clock: clock.clone(), folds: 0 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{HeldUser, Moved, Shard, Unwritten};
 use crate::ids::{SessionId, UserId};
-use crate::presence::transition::TransitionId;
+use crate::presence::transition::{Entry, Event, TransitionId};
 use crate::timestamp::{Deadline, Timestamp};
 
 /// Whether a collection has far more room than it needs.
@@ -122,6 +122,20 @@ impl Shard {
     /// Gives a session the deadline that a heartbeat moved it to, where that is later.
     pub fn restore_moved(&mut self, user: UserId, session: SessionId, to: Deadline) {
         self.users.restore_moved(user, session, to);
+    }
+
+    /// Goes on from these transitions, all that the journal has, oldest first.
+    pub fn restore_log(&mut self, entries: Vec<Entry>) {
+        if let Some(newest) = entries.last() {
+            (self.newest, self.durable) = (newest.id, newest.id);
+        }
+        for entry in &entries {
+            // The projector forgets at its start what the database already has.
+            if let Event::Transition(transition) = &entry.event {
+                self.unprojected.insert(transition.user, (entry.id, transition.clone()));
+            }
+        }
+        self.log = entries.into();
     }
 
     /// Everything that the journal has is there.

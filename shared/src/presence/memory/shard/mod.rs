@@ -128,15 +128,6 @@ pub struct Shard {
     writing: bool,
 }
 
-/// What a shard begins with after a restart, but for its users: see [`Shard::restore`].
-#[derive(Debug, Default)]
-pub struct Kept {
-    /// Transitions, oldest first.
-    pub entries: Vec<Entry>,
-    /// Transitions up to this one are gone.
-    pub trimmed: TransitionId,
-}
-
 /// What the journal has to write: see [`Shard::take_unwritten`].
 #[derive(Debug, Default)]
 pub struct Unwritten {
@@ -161,10 +152,10 @@ impl Unwritten {
 }
 
 impl Shard {
-    /// A shard of this epoch with what was kept of it.
+    /// A shard of this epoch, whose transitions up to `trimmed` are gone, with nothing in it.
     #[must_use]
-    pub fn new(epoch: Epoch, kept: Kept) -> Self {
-        let mut shard = Self {
+    pub fn new(epoch: Epoch, trimmed: TransitionId) -> Self {
+        Self {
             users: Users::new(),
             choices: BTreeSet::new(),
             counted: Counts::default(),
@@ -173,10 +164,10 @@ impl Shard {
             timeouts: Memory::new(),
             profiles: Memory::new(),
             unprojected: HashMap::new(),
-            newest: kept.entries.last().map_or(kept.trimmed, |entry| entry.id),
-            durable: kept.entries.last().map_or(kept.trimmed, |entry| entry.id),
+            newest: trimmed,
+            durable: trimmed,
             log: VecDeque::new(),
-            trimmed: kept.trimmed,
+            trimmed,
             epoch,
             journaled: true,
             fresh: Vec::new(),
@@ -184,15 +175,7 @@ impl Shard {
             trimmed_anew: false,
             changed: false,
             writing: false,
-        };
-        for entry in kept.entries {
-            // The projector forgets at its start what the database already has.
-            if let Event::Transition(transition) = &entry.event {
-                shard.unprojected.insert(transition.user, (entry.id, transition.clone()));
-            }
-            shard.log.push_back(entry);
         }
-        shard
     }
 
     /// Takes a user's value, to change it and put it back: what the shard has beside it follows it. Whoever changes it
