@@ -76,14 +76,16 @@ async fn serve(settings: &Settings) -> Result<(), StartError> {
 
 async fn standalone(settings: &Settings) -> Result<(), StartError> {
     let _alone = lock_data(settings)?;
-    // Certificates are read beside everything else: it takes as long as a hundred thousand users do.
-    let allow_private = settings.webhooks_allow_private;
-    let sender = tokio::task::spawn_blocking(move || Sender::new(SystemResolver, allow_private));
     let application = Application::build(settings).await?;
     let service = application.service.clone();
     let printed = standalone_admin(settings, &service).await?;
     let mut stop = stop_signal();
     let queue = service.queue.clone().ok_or_else(|| StartError::Refused("there is no queue".to_owned()))?;
+    let handle = application.server.handle();
+    let served = actix_web::rt::spawn(application.server);
+    // The certificates are read once it answers: that takes as long as a hundred thousand users do.
+    let allow_private = settings.webhooks_allow_private;
+    let sender = tokio::task::spawn_blocking(move || Sender::new(SystemResolver, allow_private));
     let sender = sender.await.map_err(|error| StartError::Refused(format!("TLS: {error}")))?;
     let sender = sender.map_err(|error| StartError::Refused(format!("TLS: {error}")))?;
     let context = Context {
@@ -103,7 +105,7 @@ async fn standalone(settings: &Settings) -> Result<(), StartError> {
         let shown = settings.accounts.admin_username.as_str();
         println!("\n  The first admin: {shown}\n  Its password:    {password}\n  (shown this once)\n");
     }
-    let (handle, live) = (application.server.handle(), application.live.clone());
+    let live = application.live.clone();
     // The jobs end when they are told to stop, or because something is wrong: without them nothing is swept or written.
     let jobs = tokio::spawn(async move {
         let mut worker = worker;
@@ -125,7 +127,8 @@ async fn standalone(settings: &Settings) -> Result<(), StartError> {
             Err(error) => Err(StartError::Refused(format!("the jobs ended: {error}"))),
         }
     });
-    let served = application.server.await.map_err(|error| StartError::Bind(application.address, error));
+    let served = served.await.map_err(|error| StartError::Refused(error.to_string()))?;
+    let served = served.map_err(|error| StartError::Bind(application.address, error));
     jobs.await.map_err(|error| StartError::Refused(error.to_string()))??;
     if let Engine::Memory(engine) = &service.engine {
         engine.flush().await.map_err(|error| StartError::Refused(error.to_string()))?;

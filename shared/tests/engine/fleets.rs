@@ -249,6 +249,8 @@ async fn slots_move_to_another_master_under_load() {
         let (source, target) = (&cluster.masters[from], &cluster.masters[to]);
         target.command::<()>(&["CLUSTER", "SETSLOT", &slot, "IMPORTING", &ids[from]]).unwrap();
         source.command::<()>(&["CLUSTER", "SETSLOT", &slot, "MIGRATING", &ids[to]]).unwrap();
+        let reader = engine.clone();
+        let reading = tokio::spawn(async move { reader.transitions(shard, TransitionId::START, 10).await });
         loop {
             let keys: Vec<String> = source.command(&["CLUSTER", "GETKEYSINSLOT", &slot, "1"]).unwrap();
             let Some(key) = keys.first() else { break };
@@ -259,6 +261,8 @@ async fn slots_move_to_another_master_under_load() {
         for server in [target, source].into_iter().chain(&cluster.masters) {
             server.command::<()>(&["CLUSTER", "SETSLOT", &slot, "NODE", &ids[to]]).unwrap();
         }
+        assert!(!reading.await.unwrap().unwrap().entries.is_empty(), "who reads meanwhile waits");
+        assert!(!engine.transitions(shard, TransitionId::START, 10).await.unwrap().entries.is_empty());
     }
     assert!(moved >= 12, "{moved} keys");
     others.await.unwrap();

@@ -36,7 +36,7 @@ local AVAILABLE, IDLE, BUSY, INVISIBLE = 'a', 'w', 'd', 'i'
 local EVERYONE = 'ee'
 
 local function int(n)
-  return string.format('%.0f', n)
+  return string.format('%d', n)
 end
 
 -- The epoch, made where there is none; an error where the data were laid out for another number of shards.
@@ -79,7 +79,8 @@ local function all_of(key, fields)
   return values
 end
 
--- While this is a table, what is written waits for flush(): a script that settles many users writes it in a few commands.
+-- While this is a table, what put(), drop() and write() are given waits for flush(): a script that settles many users writes
+-- it in a few commands.
 local later
 
 local function put(key, field, value)
@@ -141,16 +142,28 @@ local function value_in(text, user)
   end
 end
 
--- What all these users' values are, in their order: false where one has none.
-local function values_of(users, from, to)
-  local groups, values = {}, {}
+-- What stands of each of these users, in their order: of one with one session and the plain profile, that session's member and
+-- "reason|gone"; of others false, and the value, or false where one has none.
+local function standing_of(users, from, to)
+  local groups, members, values = {}, {}, {}
   for i = from, to do
     groups[i - from + 1] = group_of(users[i])
   end
   for i, text in ipairs(redis.call('HMGET', GROUPS, unpack(groups))) do
-    values[i] = text and value_in(text, users[from + i - 1]) or false
+    members[i], values[i] = false, false
+    if text then
+      local user = users[from + i - 1]
+      local member, reason = string.match(text, '\n(' .. user .. ':%d+)=(%a)')
+      if member then
+        members[i], values[i] = member, reason .. '|'
+      else
+        local value = value_in(text, user) or false
+        local with_gone, id = string.match(value or '', '^(%a|%d+)|(%d+)$')
+        members[i], values[i] = id and user .. ':' .. id or false, with_gone or value
+      end
+    end
   end
-  return values
+  return members, values
 end
 
 -- Gives a user a value, or takes it out of its group where that is nil: the one place that does.
@@ -232,7 +245,7 @@ end
 
 -- Writes a session's deadline. Whoever calls this calls keep() afterwards.
 local function hold(user, session)
-  local value = string.format('%013.0f', session.deadline) .. ':' .. int(session.timeout) .. session.mark
+  local value = string.format('%013d', session.deadline) .. ':' .. int(session.timeout) .. session.mark
   redis.call('HSET', DEADLINES, member(user, session), value)
 end
 

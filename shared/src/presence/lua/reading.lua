@@ -57,21 +57,20 @@ local function known(user, now, found)
 end
 
 -- What is known of the users of a list from `from` on, in its order: as known() answers it, or { 9, that, what is true } of
--- an invisible one; or, in short, 0 of one who is settled, and "value@deadline:timeout" of a plain one whose only session
+-- an invisible one; or, in short, 0 of one who is settled, and "reason|gone@deadline:timeout" of a plain one whose only session
 -- is live.
 -- Nearly everybody is one of these two. They are read all at once: a command for each, and a table, would cost more than
 -- all the rest. Where `settled` is given, it is called for each of the others who hold sessions, and answers what is left.
 local function known_of(users, from, now, settled)
   local answer = {}
   for first = from, #users, PART do
-    local values = values_of(users, first, math.min(first + PART - 1, #users))
+    local standing, values = standing_of(users, first, math.min(first + PART - 1, #users))
     local members, plain, others, absent, gone = {}, {}, {}, {}, {}
     for i, value in ipairs(values) do
       -- In order, so that it grows as a list.
       answer[first - from + i] = 0
-      local session = value and string.match(value, '^%a|%d*|(%d+)$')
-      if session then
-        members[#members + 1] = users[first + i - 1] .. ':' .. session
+      if standing[i] then
+        members[#members + 1] = standing[i]
         plain[#plain + 1] = i
       elseif value then
         others[#others + 1] = i
@@ -86,6 +85,7 @@ local function known_of(users, from, now, settled)
         if deadline_in(held_of) > now then
           answer[first - from + i] = values[i] .. '@' .. held_of
         else
+          values[i] = false
           others[#others + 1] = i
         end
       end
@@ -102,7 +102,7 @@ local function known_of(users, from, now, settled)
       if settled then
         found = settled(user, now, nil)
       else
-        found = held(user, values[i])
+        found = held(user, values[i] or nil)
       end
       local public, truth = known(user, now, found)
       answer[first - from + i] = truth and { 9, public, truth } or public

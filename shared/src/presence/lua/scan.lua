@@ -1,7 +1,7 @@
 -- A page of the users that the shard holds, of whom it is seen to that somebody looks at each in time, should that have been
 -- lost. ARGV 1 where to go on (0 first).
 -- Answers { next, user, { session, timeout, deadline, idle, … }, profile, … }.
-local page = redis.call('HSCAN', GROUPS, ARGV[1], 'COUNT', 100)
+local page = redis.call('HSCAN', GROUPS, ARGV[1], 'COUNT', 50)
 local answer = { page[1] }
 for i = 1, #page[2], 2 do
   -- Of n, which is no group, this finds nobody.

@@ -119,8 +119,7 @@ local function take_out(user, found, leaves, at, reason)
 end
 
 -- Takes out what has passed its deadline, and a choice that has ended, in the order of their times. Answers what is
--- left, or nil; and whether anything was taken. `found` is the user's, where it has been read already: false where it has
--- none.
+-- left, or nil; and whether anything was taken. `found` is the user's, where it has been read already.
 local function settle(user, now, found)
   if found == nil then
     found = held(user)

@@ -74,12 +74,11 @@ pub(super) fn known_of(users: &[UserId], answers: &[Value]) -> Answer<(Vec<Known
     Ok((all, hidden))
 }
 
-/// `reason|gone|session@deadline:timeout`: a user who shows nothing in particular, of whom one session is live.
+/// `reason|gone@deadline:timeout`: a user who shows nothing in particular, of whom one session is live.
 fn plain(bytes: &[u8]) -> Option<Known> {
     let (value, held) = std::str::from_utf8(bytes).ok()?.split_once('@')?;
+    let (why, gone) = value.split_once('|')?;
     let (deadline, timeout) = held.split_once(':')?;
-    let mut parts = value.split('|');
-    let (why, gone) = (parts.next()?, parts.next()?);
     let reason = match why {
         "l" => Reason::Login,
         "h" => Reason::Heartbeat,
@@ -218,16 +217,12 @@ mod tests {
             Some(other) => panic!("{other:?}"),
             None => None,
         };
-        assert_eq!(read("l||7@0000000005000:1000"), Some((5_000, 4_000, Reason::Login)));
-        assert_eq!(
-            read("h|4500|7@0000000005000:1000"),
-            Some((5_000, 4_500, Reason::Heartbeat)),
-            "a session that left was later"
-        );
-        assert_eq!(read("l||7@0000000005000:9000"), Some((5_000, 0, Reason::Login)), "never before there was time");
-        let leaving = read("l||7@0000000005000:1000l");
-        assert_eq!(leaving, Some((5_000, 4_000, Reason::Login)), "a session that is leaving");
-        for bad in ["", "l||7", "x||7@5000:1000", "l||7@5000", "l||7@x:1000", "l|x|7@5000:1000", "l@5:1"] {
+        assert_eq!(read("l|@0000000005000:1000"), Some((5_000, 4_000, Reason::Login)));
+        let gone = read("h|4500@0000000005000:1000");
+        assert_eq!(gone, Some((5_000, 4_500, Reason::Heartbeat)), "a session that left was later");
+        assert_eq!(read("l|@0000000005000:9000"), Some((5_000, 0, Reason::Login)), "never before there was time");
+        assert_eq!(read("l|@0000000005000:1000l"), Some((5_000, 4_000, Reason::Login)), "a session that is leaving");
+        for bad in ["", "l|", "x|@5000:1000", "l|@5000", "l|@x:1000", "l|x@5000:1000", "l@5:1"] {
             assert_eq!(read(bad), None, "{bad}");
         }
     }

@@ -46,6 +46,9 @@ pub struct RedisEngine {
 /// Redis was restarted, or its scripts were flushed.
 const NO_SCRIPT: redis::ErrorKind = redis::ErrorKind::Server(redis::ServerErrorKind::NoScript);
 
+/// A transaction was refused: in a Cluster, because its keys are elsewhere.
+pub(super) const ABORTED: redis::ErrorKind = redis::ErrorKind::Server(redis::ServerErrorKind::ExecAbort);
+
 /// The keys of every script but `touch` and `lease`.
 const COMMON: [&str; 10] =
     ["deadlines", "unprojected", "transitions", "epoch", "hidden", "limited", "away", "dnd", "groups", "due"];

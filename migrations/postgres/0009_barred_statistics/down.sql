@@ -1,0 +1,1 @@
+DROP STATISTICS presence_online_and_barred;
