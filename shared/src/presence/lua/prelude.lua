@@ -157,9 +157,12 @@ local function standing_of(users, from, to)
       if member then
         members[i], values[i] = member, reason .. '|'
       else
-        local value = value_in(text, user) or false
-        local with_gone, id = string.match(value or '', '^(%a|%d+)|(%d+)$')
-        members[i], values[i] = id and user .. ':' .. id or false, with_gone or value
+        local _, to = string.find(text, '\n' .. user .. '=', 1, true)
+        if to then
+          local value = string.match(text, '^[^\n]*', to + 1)
+          local with_gone, id = string.match(value, '^(%a|%d+)|(%d+)$')
+          members[i], values[i] = id and user .. ':' .. id or false, with_gone or value
+        end
       end
     end
   end
