@@ -152,7 +152,7 @@ impl Conditions {
     }
 }
 
-/// A user who may count otherwise for a viewer than the engine counts it.
+/// A user, as far as who may see what of it goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Subject {
     /// Who.
@@ -163,8 +163,11 @@ pub struct Subject {
     pub privacy: Privacy,
 }
 
+/// The columns of a [`SubjectRow`].
+pub(super) const SUBJECT_COLUMNS: &str = "a.id, a.status, a.is_active, a.online_visibility, a.last_seen_visibility";
+
 #[derive(QueryableByName)]
-struct SubjectRow {
+pub(super) struct SubjectRow {
     #[diesel(sql_type = BigInt)]
     id: i64,
     #[diesel(sql_type = Text)]
@@ -175,6 +178,16 @@ struct SubjectRow {
     online_visibility: String,
     #[diesel(sql_type = Text)]
     last_seen_visibility: String,
+}
+
+impl SubjectRow {
+    pub(super) fn into_subject(self) -> Result<Subject, DbError> {
+        Ok(Subject {
+            id: UserId(self.id),
+            standing: standing(&self.status, self.is_active)?,
+            privacy: privacy(&self.online_visibility, &self.last_seen_visibility)?,
+        })
+    }
 }
 
 /// Whom a viewer counts otherwise than the engine: from the engine's number of all who are online, and what is known of
@@ -239,18 +252,12 @@ impl Crowd {
         if which.is_empty() {
             return Ok(Self::default());
         }
-        let columns = "a.id, a.status, a.is_active, a.online_visibility, a.last_seen_visibility";
         let branches: Vec<String> =
-            which.iter().map(|which| format!("SELECT {columns} FROM accounts a WHERE {which}")).collect();
+            which.iter().map(|which| format!("SELECT {SUBJECT_COLUMNS} FROM accounts a WHERE {which}")).collect();
         statement.push(&branches.join(" UNION ALL "));
         let rows: Vec<SubjectRow> = statement.load(connection)?;
-        let subject = |row: SubjectRow| {
-            let id = UserId(row.id);
-            let standing = standing(&row.status, row.is_active)?;
-            let privacy = privacy(&row.online_visibility, &row.last_seen_visibility)?;
-            Ok((id, Subject { id, standing, privacy }))
-        };
-        Ok(Self { subjects: rows.into_iter().map(subject).collect::<Result<_, DbError>>()? })
+        let subjects = rows.into_iter().map(|row| row.into_subject().map(|subject| (subject.id, subject)));
+        Ok(Self { subjects: subjects.collect::<Result<_, DbError>>()? })
     }
 
     /// Of whom the engine has to be asked, the viewer itself included.

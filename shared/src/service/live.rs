@@ -3,7 +3,7 @@
 use super::sight::seen;
 use super::{Claimed, Outcome, Service};
 use crate::ids::UserId;
-use crate::models::directory::subjects;
+use crate::models::directory::stored;
 use crate::models::walk::accounts_after;
 use crate::presence::PresenceEngine;
 use crate::presence::cursor::Place;
@@ -31,9 +31,10 @@ impl Service {
     pub async fn watch(&self, viewer: &Viewer, users: &[UserId]) -> Outcome<Watched> {
         let asked = users.to_vec();
         // The row first: whatever changes it afterwards makes a transition that is told.
-        let rows = self.db.run(move |c| subjects(c, &asked)).await?;
+        let rows = self.db.run(move |c| stored(c, &asked)).await?;
         let snapshot = self.engine.snapshot(users).await?;
-        let mut rows: std::collections::HashMap<UserId, _> = rows.into_iter().map(|row| (row.id, row)).collect();
+        let mut rows: std::collections::HashMap<UserId, _> =
+            rows.into_iter().map(|row| (row.subject.id, row)).collect();
         let seen = users.iter().zip(snapshot.known).filter_map(|(user, known)| {
             let row = rows.remove(user)?;
             Some(seen(viewer, &row, known, &snapshot.hidden))

@@ -6,7 +6,8 @@ use super::viewer::Asker;
 use super::{Outcome, Service};
 use crate::db::AnyConnection;
 use crate::ids::UserId;
-use crate::models::directory::{Listed, Subject, by_ids, subjects};
+use crate::models::directory::{Listed, StoredPresence, by_ids, stored};
+use crate::models::privacy::Subject;
 use crate::presence::rule::{Known, Presence, presence};
 use crate::presence::{PresenceEngine, engine::Lookup};
 use crate::privacy::{SeenPresence, Viewer};
@@ -20,25 +21,26 @@ pub struct SeenUser {
     presence: SeenPresence,
 }
 
-/// A subject's presence as a viewer sees it, by what is known of it. `hidden` has the truth about those who are invisible,
-/// for those who may see it.
+/// A user's presence as a viewer sees it, by what is stored and what is known of it. `hidden` has the truth about those who
+/// are invisible, for those who may see it.
 #[must_use]
 pub(super) fn seen(
     viewer: &Viewer,
-    subject: &Subject,
+    stored: &StoredPresence,
     known: Known,
     hidden: &HashMap<UserId, Known>,
 ) -> SeenPresence {
-    let behind = hidden.get(&subject.id).filter(|_| viewer.sees_behind_invisible(subject.id));
-    let presence = presence(subject.standing, behind.cloned().unwrap_or(known), subject.projected);
-    SeenPresence::of(viewer, subject.id, subject.privacy, subject.standing, presence)
+    let Subject { id, standing, privacy } = stored.subject;
+    let behind = hidden.get(&id).filter(|_| viewer.sees_behind_invisible(id));
+    let presence = presence(standing, behind.cloned().unwrap_or(known), stored.projected);
+    SeenPresence::of(viewer, id, privacy, standing, presence)
 }
 
 impl SeenUser {
     /// Applies the rule to what is known. `hidden` has the truth about those who are invisible, for those who may see it.
     #[must_use]
     pub fn of(viewer: &Viewer, listed: Listed, known: Known, hidden: &HashMap<UserId, Known>) -> Self {
-        let presence = seen(viewer, &listed.subject(), known, hidden);
+        let presence = seen(viewer, &listed.stored(), known, hidden);
         Self { listed, presence }
     }
 
@@ -87,12 +89,12 @@ impl Service {
     /// Where the engine or the database is away.
     pub async fn presences(&self, asker: Asker, ids: Vec<UserId>) -> Outcome<Vec<SeenPresence>> {
         let asked = ids.clone();
-        let read = move |c: &mut AnyConnection| Ok::<_, Failure>((asker.load(c)?, subjects(c, &asked)?));
-        let (viewer, subjects) = self.db.run(read).await?;
-        let there: Vec<UserId> = subjects.iter().map(|subject| subject.id).collect();
+        let read = move |c: &mut AnyConnection| Ok::<_, Failure>((asker.load(c)?, stored(c, &asked)?));
+        let (viewer, rows) = self.db.run(read).await?;
+        let there: Vec<UserId> = rows.iter().map(|row| row.subject.id).collect();
         let Lookup { known, hidden, .. } = self.engine.lookup(&there).await?;
-        let by_id = subjects.iter().zip(known).map(|(it, known)| (it.id, seen(&viewer, it, known, &hidden)));
-        let mut by_id: HashMap<UserId, SeenPresence> = by_id.collect();
+        let seen = rows.iter().zip(known).map(|(row, known)| seen(&viewer, row, known, &hidden));
+        let mut by_id: HashMap<UserId, SeenPresence> = seen.map(|seen| (seen.user(), seen)).collect();
         Ok(ids.iter().filter_map(|id| by_id.remove(id)).collect())
     }
 

@@ -11,7 +11,7 @@ mod page;
 mod rows;
 mod search;
 
-pub use rows::{Listed, Subject, by_ids, subjects};
+pub use rows::{Listed, StoredPresence, by_ids, stored};
 
 use crate::account::{Role, Status};
 use crate::presence::rule::OnlineStatus;

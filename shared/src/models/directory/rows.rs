@@ -7,7 +7,7 @@ use crate::account::{Role, Standing};
 use crate::db::{AnyConnection, DbError};
 use crate::ids::UserId;
 use crate::models::account::standing;
-use crate::models::privacy::privacy;
+use crate::models::privacy::{SUBJECT_COLUMNS, Subject, SubjectRow, privacy};
 use crate::models::sql::Statement;
 use crate::presence::availability::Privacy;
 use crate::presence::rule::Projected;
@@ -38,13 +38,9 @@ pub struct Listed {
 
 /// What says, beside the engine, how a user is and who may see it.
 #[derive(Clone, Copy, Debug)]
-pub struct Subject {
-    /// The account's id.
-    pub id: UserId,
-    /// The account's standing.
-    pub standing: Standing,
-    /// Who may see what of it.
-    pub privacy: Privacy,
+pub struct StoredPresence {
+    /// Whose, and who may see what of it.
+    pub subject: Subject,
     /// What the database holds of its presence: not for the wire.
     pub(crate) projected: Projected,
 }
@@ -52,38 +48,20 @@ pub struct Subject {
 impl Listed {
     /// The part of it that presence is made of.
     #[must_use]
-    pub fn subject(&self) -> Subject {
-        Subject { id: self.id, standing: self.standing, privacy: self.privacy, projected: self.projected }
+    pub fn stored(&self) -> StoredPresence {
+        let subject = Subject { id: self.id, standing: self.standing, privacy: self.privacy };
+        StoredPresence { subject, projected: self.projected }
     }
 }
 
 #[derive(QueryableByName)]
-struct SubjectRow {
-    #[diesel(sql_type = BigInt)]
-    id: i64,
-    #[diesel(sql_type = Text)]
-    status: String,
-    #[diesel(sql_type = Bool)]
-    is_active: bool,
-    #[diesel(sql_type = Text)]
-    online_visibility: String,
-    #[diesel(sql_type = Text)]
-    last_seen_visibility: String,
+struct StoredRow {
+    #[diesel(embed)]
+    subject: SubjectRow,
     #[diesel(sql_type = Nullable<BigInt>)]
     last_seen_ms: Option<i64>,
     #[diesel(sql_type = Nullable<Text>)]
     reason: Option<String>,
-}
-
-impl SubjectRow {
-    fn into_subject(self) -> Result<Subject, DbError> {
-        Ok(Subject {
-            id: UserId(self.id),
-            standing: standing(&self.status, self.is_active)?,
-            privacy: privacy(&self.online_visibility, &self.last_seen_visibility)?,
-            projected: projected(self.last_seen_ms, self.reason)?,
-        })
-    }
 }
 
 fn projected(last_seen_ms: Option<i64>, reason: Option<String>) -> Result<Projected, DbError> {
@@ -169,13 +147,16 @@ pub fn by_ids(connection: &mut AnyConnection, ids: &[UserId]) -> Result<Vec<List
 ///
 /// # Errors
 /// [`DbError`].
-pub fn subjects(connection: &mut AnyConnection, ids: &[UserId]) -> Result<Vec<Subject>, DbError> {
+pub fn stored(connection: &mut AnyConnection, ids: &[UserId]) -> Result<Vec<StoredPresence>, DbError> {
     let mut statement = Statement::on(connection);
     let list = statement.list(ids.iter().map(|id| id.0).collect());
-    statement.push(&format!(
-        "SELECT a.id, a.status, a.is_active, a.online_visibility, a.last_seen_visibility, p.last_seen_ms, p.reason \
-         FROM {TABLES} WHERE a.id IN {list}"
-    ));
-    let rows: Vec<SubjectRow> = statement.load(connection)?;
-    rows.into_iter().map(SubjectRow::into_subject).collect()
+    statement.push(&format!("SELECT {SUBJECT_COLUMNS}, p.last_seen_ms, p.reason FROM {TABLES} WHERE a.id IN {list}"));
+    let rows: Vec<StoredRow> = statement.load(connection)?;
+    let stored = |row: StoredRow| {
+        Ok(StoredPresence {
+            subject: row.subject.into_subject()?,
+            projected: projected(row.last_seen_ms, row.reason)?,
+        })
+    };
+    rows.into_iter().map(stored).collect()
 }

@@ -53,6 +53,11 @@ pub(super) const ABORTED: redis::ErrorKind = redis::ErrorKind::Server(redis::Ser
 const COMMON: [&str; 10] =
     ["deadlines", "unprojected", "transitions", "epoch", "hidden", "limited", "away", "dnd", "groups", "due"];
 
+/// The places in it of those that are used without a script.
+pub(super) const DEADLINES: usize = 0;
+pub(super) const TRANSITIONS: usize = 2;
+pub(super) const EPOCH: usize = 3;
+
 /// One shard's keys, made once.
 pub(super) struct ShardKeys {
     pub(super) tag: String,
@@ -224,7 +229,7 @@ impl RedisEngine {
         );
         command.arg("EVALSHA").arg(self.scripts.touch.get_hash()).arg(shards.clone().count());
         for shard in shards.clone() {
-            command.arg(&self.keys[touches[shard[0]].user.shard(self.shards) as usize].common[0]);
+            command.arg(&self.keys[touches[shard[0]].user.shard(self.shards) as usize].common[DEADLINES]);
         }
         for shard in shards {
             command.arg(shard.len());
@@ -349,7 +354,7 @@ impl RedisEngine {
     pub async fn held(&self) -> Answer<u64> {
         let counts = (0..self.shards).map(|shard| async move {
             let mut count = redis::cmd("HLEN");
-            count.arg(&self.keys(shard)?.common[0]);
+            count.arg(&self.keys(shard)?.common[DEADLINES]);
             let count = &count;
             self.within(|mut connection| async move { count.query_async::<u64>(&mut connection).await }).await
         });

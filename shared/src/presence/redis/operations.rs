@@ -6,7 +6,7 @@ use std::time::Duration;
 use redis::{AsyncCommands, Value};
 
 use super::answers::{Answer, array, epoch, held_sessions, integer, shards_of, stretch, text, unknown};
-use super::engine::{ABORTED, LONGEST_WAIT, LOOKUP_BATCH, RedisEngine, SWEEP_BATCH, TOUCH_BATCH};
+use super::engine::{ABORTED, EPOCH, LONGEST_WAIT, LOOKUP_BATCH, RedisEngine, SWEEP_BATCH, TOUCH_BATCH, TRANSITIONS};
 use super::profiles::{privacy_text, profile, profile_text};
 use crate::ids::{SessionId, UserId};
 use crate::presence::availability::Profile;
@@ -236,20 +236,22 @@ impl PresenceEngine for RedisEngine {
         let keys = self.keys(shard)?;
         // A client's cursor may be anything, and Redis refuses to read after the greatest id.
         let after = after.min(TransitionId { ms: u64::MAX, seq: u64::MAX - 1 });
-        let (stream, epoch) = (&keys.common[2], &keys.common[3]);
-        // To hand hundreds of entries through Lua costs more than to read them. Only a script is told, though, that its keys
-        // are elsewhere, or will be soon: a transaction is refused, and nobody follows that.
-        let mut script = self.script(&self.scripts.transitions, keys);
-        script.key(&keys.trimmed).arg(after.to_string()).arg(most);
+        let (stream, epoch) = (&keys.common[TRANSITIONS], &keys.common[EPOCH]);
         let mut reading = redis::pipe();
         reading.atomic().get(epoch).get(&keys.trimmed);
         reading.cmd("XREVRANGE").arg(stream).arg("+").arg("-").arg("COUNT").arg(1);
         reading.cmd("XRANGE").arg(stream).arg(format!("({after}")).arg("+").arg("COUNT").arg(most);
-        let (reading, script) = (&reading, &script);
+        // To hand hundreds of entries through Lua costs more than to read them. Only a script is told, though, that its keys
+        // are elsewhere, or will be soon: a transaction is refused, and nobody follows that.
+        let reading = &reading;
         let read = || {
             self.within(|mut connection| async move {
                 match reading.query_async::<Value>(&mut connection).await {
-                    Err(error) if error.kind() == ABORTED => script.invoke_async(&mut connection).await,
+                    Err(error) if error.kind() == ABORTED => {
+                        let mut script = self.script(&self.scripts.transitions, keys);
+                        script.key(&keys.trimmed).arg(after.to_string()).arg(most);
+                        script.invoke_async(&mut connection).await
+                    }
                     answer => answer,
                 }
             })
@@ -268,7 +270,7 @@ impl PresenceEngine for RedisEngine {
     }
 
     async fn wait(&self, shard: u32, after: TransitionId, longest: Duration) -> Answer<()> {
-        let key = self.keys(shard)?.common[2].clone();
+        let key = self.keys(shard)?.common[TRANSITIONS].clone();
         let slot = &self.waiting[shard as usize];
         // Taken out, and put back only after an answer: a call that was given up leaves nothing half-read behind, and
         // whoever waits beside this one takes a connection of its own.
