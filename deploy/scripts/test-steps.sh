@@ -14,6 +14,7 @@ trap 'exit 143' TERM HUP
 summary=()
 failures=()
 failed_tests=()
+flaky_tests=()
 passed=0
 failed=0
 
@@ -62,27 +63,30 @@ logged() { # COMMAND...
 count() { # PATTERN
   local words
   words=$(sed 's/\x1b\[[0-9;]*m//g' "$work/log" | grep -E "$1" | sed 's/([^)]*)//g') || words=
-  read -r tests_passed tests_failed tests_skipped <<<"$(
-    grep -oE '[0-9]+ (passed|failed|exec failed|timed out|skipped|ignored)' <<<"$words" |
+  read -r tests_passed tests_failed tests_skipped tests_flaky <<<"$(
+    grep -oE '[0-9]+ (passed|failed|exec failed|timed out|skipped|ignored|flaky)' <<<"$words" |
       awk '$2 == "passed" { passed += $1; next }
            $2 == "skipped" || $2 == "ignored" { skipped += $1; next }
+           $2 == "flaky" { passed += $1; flaky += $1; next }
            { failed += $1 }
-           END { print passed + 0, failed + 0, skipped + 0 }'
+           END { print passed + 0, failed + 0, skipped + 0, flaky + 0 }'
   )"
   passed=$((passed + tests_passed))
   failed=$((failed + tests_failed))
   counts="$tests_passed passed, $tests_failed failed, $tests_skipped skipped"
-  [ "$tests_failed" -eq 0 ] || name_failed
+  if [ "$tests_failed" -gt 0 ]; then
+    mapfile -t -O "${#failed_tests[@]}" failed_tests < <(names_of_failed)
+  elif [ "$tests_flaky" -gt 0 ]; then
+    counts="$counts, $tests_flaky of the passed at the second try only"
+    mapfile -t -O "${#flaky_tests[@]}" flaky_tests < <(names_of_failed)
+  fi
 }
 
-# Keeps the names of the tests that failed, for the summary: of nextest's, of cargo's, of vitest's and of Playwright's.
-name_failed() {
-  local name
-  while IFS= read -r name; do
-    failed_tests+=("$name")
-  done < <(sed 's/\x1b\[[0-9;]*m//g' "$work/log" |
+# The names of the tests that failed, for the summary: of nextest's, of cargo's, of vitest's and of Playwright's.
+names_of_failed() {
+  sed 's/\x1b\[[0-9;]*m//g' "$work/log" |
     sed -nE 's/^ *(FAIL|TIMEOUT|SIG[A-Z]+) +\[[^]]*\] +(\([^)]*\) +)?(.*)$/\3/p; s/^test (.*) \.\.\. FAILED$/\1/p; s/^ *FAIL +([^[].*)$/\1/p; s/^ *[0-9]+\) (.* › .*[^─ ]) *─*$/\1/p' |
-    sort -u | head -n 20)
+    sort -u | head -n 20
 }
 
 # The output of a failed test holds lines of the other runner's form, hence a pattern for each.
@@ -227,5 +231,9 @@ if [ ${#failures[@]} -gt 0 ]; then
   printf '\n'
 fi
 [ ${#failed_tests[@]} -eq 0 ] || printf '  %s\n' "${failed_tests[@]}"
+if [ ${#flaky_tests[@]} -gt 0 ]; then
+  printf 'Passed at the second try only:\n'
+  printf '  %s\n' "${flaky_tests[@]}"
+fi
 printf '%s passed, %s failed\n' "$passed" "$failed"
 [ ${#failures[@]} -eq 0 ] && [ "$failed" -eq 0 ]

@@ -9,10 +9,18 @@ import { another, expect, logIn, row, test } from "./support/test";
 const REFRESH_S = 60;
 /** The shortest that may be set. */
 const AWAY_S = 30;
+/** So long that nobody who sends no heartbeats goes before the page had a chance to see that they came. */
+const TIMEOUT_S = 120;
 /** A change to the other screen. */
 const SOON = { timeout: 2_500 };
 
-test.use({ settings: { LASTSEEN_ADMIN_REFRESH: `${REFRESH_S}s`, LASTSEEN_AWAY_AFTER: `${AWAY_S}s` } });
+test.use({
+  settings: {
+    LASTSEEN_ADMIN_REFRESH: `${REFRESH_S}s`,
+    LASTSEEN_AWAY_AFTER: `${AWAY_S}s`,
+    LASTSEEN_INACTIVITY_TIMEOUT: `${TIMEOUT_S}s`,
+  },
+});
 
 const live = (page: Page) => expect(page.getByTestId("live")).toHaveAttribute("data-live", "true");
 
