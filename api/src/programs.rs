@@ -113,7 +113,8 @@ async fn standalone(settings: &Settings) -> Result<(), StartError> {
             ended = &mut worker => Some(ended),
             _ = stop.wait_for(|stop| *stop) => None,
         };
-        let told = ended.is_none();
+        // They may have been told, and have ended, before this was.
+        let told = *stop.borrow();
         live.stop().await;
         handle.stop(true).await;
         let ended = match ended {

@@ -26,6 +26,9 @@ const BATCH: usize = 500;
 const LEASE: Duration = Duration::from_secs(5);
 /// How long to wait for news at a time; the lease is renewed in between.
 const LONGEST_WAIT: Duration = Duration::from_secs(1);
+/// How long transitions gather before the next transaction, where the last was not full: most of what a small one costs the
+/// database does not depend on how many it has. The first after a quiet time does not wait.
+const GATHER: Duration = Duration::from_millis(50);
 /// How long after the commit the engine still tells readers of a transition: longer than a reader takes from the
 /// database's answer to the engine's.
 const READERS_GRACE: Duration = Duration::from_secs(5);
@@ -207,7 +210,10 @@ impl Projector {
             let after = self.offset.clone().flatten().map_or(TransitionId::START, |offset| offset.id);
             self.context.engine.wait(self.shard, after, LONGEST_WAIT).await?;
         }
-        Ok(Duration::ZERO)
+        Ok(match step {
+            Step::Wrote(count) if count < BATCH => GATHER,
+            Step::Wrote(_) | Step::UpToDate | Step::Overtaken => Duration::ZERO,
+        })
     }
 
     /// [`Self::forget_inherited`] beside the work at hand.

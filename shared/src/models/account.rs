@@ -320,19 +320,21 @@ impl Account {
     /// # Errors
     /// [`DbError`].
     pub fn delete(connection: &mut AnyConnection, id: UserId) -> Result<bool, DbError> {
-        let deleted = diesel::delete(accounts::table.find(id.0)).execute(connection)?;
+        // The presence first, as the projector does: it writes there before it writes what refers to the account.
         diesel::delete(presence::table.find(id.0)).execute(connection)?;
+        let deleted = diesel::delete(accounts::table.find(id.0)).execute(connection)?;
         super::open_counts::delete_of(connection, id)?;
         Ok(deleted > 0)
     }
 
-    /// Locks the account's row until the transaction ends, and answers it.
+    /// Locks the account's row against changes until the transaction ends, and answers it. Rows that refer to it may be
+    /// written meanwhile.
     ///
     /// # Errors
     /// [`DbError`].
     pub fn lock(connection: &mut AnyConnection, id: UserId) -> Result<Option<Self>, DbError> {
         if let AnyConnection::Postgresql(pg) = connection {
-            let locked = accounts::table.find(id.0).select(AccountRow::as_select()).for_update().first(pg);
+            let locked = accounts::table.find(id.0).select(AccountRow::as_select()).for_no_key_update().first(pg);
             return locked.optional()?.map(Self::try_from).transpose();
         }
         // SQLite's transaction holds the one write lock already.
@@ -364,7 +366,7 @@ impl Account {
             .order(accounts::id)
             .select(accounts::id);
         let ids: Vec<i64> = match connection {
-            AnyConnection::Postgresql(pg) => acting.for_update().load(pg)?,
+            AnyConnection::Postgresql(pg) => acting.for_no_key_update().load(pg)?,
             AnyConnection::Sqlite(sqlite) => acting.load(sqlite)?,
         };
         Ok(ids.into_iter().map(UserId).collect())

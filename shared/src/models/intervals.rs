@@ -7,7 +7,8 @@ use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Nullable, Text};
 
 use super::notification::Arrival;
-use super::open_counts::{Opened, add, count};
+use super::open_counts::{Opened, Platforms, add, count};
+use super::sql::Keep;
 use crate::db::schema::presence_open;
 use crate::db::{AnyConnection, DbError};
 use crate::ids::{SessionId, UserId};
@@ -23,6 +24,14 @@ struct HistoryChange {
     close: Option<(Timestamp, Reason)>,
     /// New intervals; the last may be open.
     insert: Vec<Interval>,
+}
+
+#[derive(QueryableByName)]
+struct Opening {
+    #[diesel(sql_type = BigInt)]
+    user_id: i64,
+    #[diesel(sql_type = Text)]
+    platform: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -70,40 +79,59 @@ pub fn write(
     if by_user.is_empty() {
         return Ok(HashMap::new());
     }
-    let ids: Vec<i64> = by_user.keys().map(|user| user.0).collect();
-    let open: Vec<i64> = presence_open::table
-        .filter(presence_open::user_id.eq_any(ids))
-        .select(presence_open::user_id)
-        .load(connection)?;
-    let open: HashSet<i64> = open.into_iter().collect();
+    let open = open_among(connection, by_user)?;
     let (mut closed, mut new, mut arrived) = (Vec::new(), Vec::new(), HashMap::new());
     for (user, transitions) in by_user {
-        let change = fold_history(open.contains(&user.0), transitions);
+        let open = match transitions.as_slice() {
+            // Taken for a change. Where it is none, nothing is closed, and what is open stays.
+            [only] => !only.online,
+            _ => open.contains(&user.0),
+        };
+        let change = fold_history(open, transitions);
         closed.extend(change.close.map(|(at, reason)| (*user, at, reason)));
         let last = change.insert.last();
         arrived.extend(last.map(|interval| (*user, Arrival { at: interval.started_at, privacy: interval.privacy })));
         new.extend(change.insert.into_iter().map(|interval| (*user, interval)));
     }
     let mut opened = Opened::new();
-    match connection {
+    let stayed = match connection {
         AnyConnection::Postgresql(pg) => {
             close(pg, &closed, &mut opened)?;
-            insert(pg, &new, &mut opened)?;
+            insert(pg, &new, &mut opened)?
         }
         AnyConnection::Sqlite(sqlite) => {
             for (user, at, reason) in &closed {
                 close_one(sqlite, *user, *at, *reason, &mut opened)?;
             }
+            let mut stayed = Vec::new();
             for (user, interval) in &new {
-                open_one(sqlite, *user, interval, &mut opened)?;
+                let is_new = open_one(sqlite, *user, interval, &mut opened)?;
+                stayed.extend((!is_new).then_some(*user));
                 if let Some((at, reason)) = interval.ended {
                     close_one(sqlite, *user, at, reason, &mut opened)?;
                 }
             }
+            stayed
         }
+    };
+    for user in stayed {
+        arrived.remove(&user);
     }
     count(connection, shard.cast_signed(), &opened)?;
     Ok(arrived)
+}
+
+/// Which of those with several transitions have an open interval.
+fn open_among(
+    connection: &mut AnyConnection,
+    by_user: &HashMap<UserId, Vec<Transition>>,
+) -> Result<HashSet<i64>, DbError> {
+    let several: Vec<i64> = by_user.iter().filter(|(_, all)| all.len() > 1).map(|(user, _)| user.0).collect();
+    if several.is_empty() {
+        return Ok(HashSet::new());
+    }
+    let open = presence_open::table.filter(presence_open::user_id.eq_any(several)).select(presence_open::user_id);
+    Ok(open.load(connection)?.into_iter().collect())
 }
 
 fn close(pg: &mut PgConnection, closed: &[(UserId, Timestamp, Reason)], opened: &mut Opened) -> QueryResult<()> {
@@ -125,13 +153,15 @@ fn close(pg: &mut PgConnection, closed: &[(UserId, Timestamp, Reason)], opened: 
     .bind::<Array<BigInt>, _>(closed.iter().map(|(user, ..)| user.0).collect::<Vec<_>>())
     .bind::<Array<BigInt>, _>(closed.iter().map(|(_, at, _)| at.0).collect::<Vec<_>>())
     .bind::<Array<Text>, _>(closed.iter().map(|(.., reason)| reason.as_str()).collect::<Vec<_>>())
+    .kept()
     .load(pg)?;
     add(opened, rows, -1);
     Ok(())
 }
 
-/// Those that are over already go straight to history.
-fn insert(pg: &mut PgConnection, new: &[(UserId, Interval)], opened: &mut Opened) -> QueryResult<()> {
+/// Those that are over already go straight to history. Answers whose interval is open already, and stays so.
+fn insert(pg: &mut PgConnection, new: &[(UserId, Interval)], opened: &mut Opened) -> QueryResult<Vec<UserId>> {
+    let mut stayed = Vec::new();
     let (over, open): (Vec<_>, Vec<_>) = new.iter().partition(|(_, interval)| interval.ended.is_some());
     for (table, some) in [("presence_history", over), ("presence_open", open)] {
         if some.is_empty() {
@@ -139,18 +169,16 @@ fn insert(pg: &mut PgConnection, new: &[(UserId, Interval)], opened: &mut Opened
         }
         let ends = some.iter().filter_map(|(_, interval)| interval.ended);
         let (ends, end_reasons): (Vec<i64>, Vec<&str>) = ends.map(|(at, reason)| (at.0, reason.as_str())).unzip();
-        let (columns, values) = match ends.is_empty() {
-            true => ("", ""),
-            false => (", ended_at_ms, end_reason", ", n.ended, n.end_reason"),
+        let (columns, values, already) = match ends.is_empty() {
+            true => ("", "", " ON CONFLICT (user_id) DO NOTHING"),
+            false => (", ended_at_ms, end_reason", ", n.ended, n.end_reason", ""),
         };
         // Those of open ones are empty, and then no column of them is read.
-        let rows = diesel::sql_query(format!(
-            "WITH new AS ( \
-                 INSERT INTO {table} (user_id, started_at_ms, start_reason, session_id, device, platform{columns}) \
-                 SELECT n.user_id, n.started, n.start_reason, n.session, s.device, COALESCE(s.platform, 'other'){values} \
-                 FROM unnest($1, $2, $3, $4, $5, $6) AS n(user_id, started, start_reason, session, ended, end_reason) \
-                 LEFT JOIN sessions s ON s.id = n.session RETURNING platform \
-             ) SELECT platform, count(*) AS n FROM new GROUP BY platform"
+        let rows: Vec<Opening> = diesel::sql_query(format!(
+            "INSERT INTO {table} (user_id, started_at_ms, start_reason, session_id, device, platform{columns}) \
+             SELECT n.user_id, n.started, n.start_reason, n.session, s.device, COALESCE(s.platform, 'other'){values} \
+             FROM unnest($1, $2, $3, $4, $5, $6) AS n(user_id, started, start_reason, session, ended, end_reason) \
+             LEFT JOIN sessions s ON s.id = n.session{already} RETURNING user_id, platform"
         ))
         .bind::<Array<BigInt>, _>(some.iter().map(|(user, _)| user.0).collect::<Vec<_>>())
         .bind::<Array<BigInt>, _>(some.iter().map(|(_, interval)| interval.started_at.0).collect::<Vec<_>>())
@@ -160,33 +188,40 @@ fn insert(pg: &mut PgConnection, new: &[(UserId, Interval)], opened: &mut Opened
         )
         .bind::<Array<BigInt>, _>(&ends)
         .bind::<Array<Text>, _>(&end_reasons)
+        .kept()
         .load(pg)?;
         if ends.is_empty() {
-            add(opened, rows, 1);
+            let is_new: HashSet<i64> = rows.iter().map(|row| row.user_id).collect();
+            stayed.extend(some.iter().map(|(user, _)| *user).filter(|user| !is_new.contains(&user.0)));
+            for row in rows {
+                *opened.entry(row.platform).or_default() += 1;
+            }
         }
     }
-    Ok(())
+    Ok(stayed)
 }
 
+/// Answers whether it is new: one that is open already stays.
 fn open_one(
     sqlite: &mut SqliteConnection,
     user: UserId,
     interval: &Interval,
     opened: &mut Opened,
-) -> QueryResult<()> {
-    let rows = diesel::sql_query(
+) -> QueryResult<bool> {
+    let rows: Vec<Platforms> = diesel::sql_query(
         "INSERT INTO presence_open (user_id, started_at_ms, start_reason, session_id, device, platform) \
          VALUES (?1, ?2, ?3, ?4, (SELECT device FROM sessions WHERE id = ?4), \
              COALESCE((SELECT platform FROM sessions WHERE id = ?4), 'other')) \
-         RETURNING platform, 1 AS n",
+         ON CONFLICT (user_id) DO NOTHING RETURNING platform, 1 AS n",
     )
     .bind::<BigInt, _>(user.0)
     .bind::<BigInt, _>(interval.started_at.0)
     .bind::<Text, _>(interval.start_reason.as_str())
     .bind::<Nullable<BigInt>, _>(interval.session.map(|session| session.0))
     .load(sqlite)?;
+    let is_new = !rows.is_empty();
     add(opened, rows, 1);
-    Ok(())
+    Ok(is_new)
 }
 
 fn close_one(

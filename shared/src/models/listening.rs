@@ -36,7 +36,7 @@ impl Listening {
     fn load(connection: &mut AnyConnection) -> Result<Self, DbError> {
         let mut statement = Statement::on(connection);
         let lock = if statement.is_postgres() { " FOR KEY SHARE" } else { "" };
-        statement.push(&format!("SELECT id, events FROM webhooks WHERE enabled ORDER BY id{lock}"));
+        statement.keep().push(&format!("SELECT id, events FROM webhooks WHERE enabled ORDER BY id{lock}"));
         let rows: Vec<ListeningRow> = statement.load(connection)?;
         let listening = rows.into_iter().map(|row| Ok((WebhookId(row.id), filters(&row.events)?)));
         Ok(Self(listening.collect::<Result<_, DbError>>()?))
@@ -128,7 +128,7 @@ pub fn tell_presence(
 fn before(connection: &mut AnyConnection, ids: Vec<i64>) -> Result<HashMap<UserId, Before>, DbError> {
     let mut statement = Statement::on(connection);
     let list = statement.list(ids);
-    statement.push(&format!(
+    statement.keep().push(&format!(
         "SELECT a.id, a.online_visibility, a.last_seen_visibility, a.availability, a.availability_text, \
              a.availability_emoji, a.availability_until_ms, \
              EXISTS (SELECT 1 FROM presence_open o WHERE o.user_id = a.id) AS online \

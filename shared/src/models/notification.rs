@@ -144,7 +144,7 @@ fn watchers(connection: &mut AnyConnection, subjects: Vec<i64>) -> Result<Vec<Wa
     let mut statement = Statement::on(connection);
     let list = statement.list(subjects);
     let lock = if statement.is_postgres() { " FOR NO KEY UPDATE OF c" } else { "" };
-    statement.push(&format!(
+    statement.keep().push(&format!(
         "SELECT c.user_id, c.other_id, c.notified_at_ms, w.role, w.online_visibility, w.last_seen_visibility, \
              o.online_visibility AS other_online_visibility, o.last_seen_visibility AS other_last_seen_visibility, \
              o.username AS other_username \

@@ -37,7 +37,7 @@ pub(super) fn count(connection: &mut AnyConnection, part: i32, opened: &Opened) 
     for (platform, n) in opened.iter().filter(|(_, n)| **n != 0) {
         let mut statement = Statement::on(connection);
         let (platform, n) = (statement.value(Value::Text(platform.clone())), statement.value(Value::Int(*n)));
-        statement.push(&format!(
+        statement.keep().push(&format!(
             "INSERT INTO presence_open_counts (part, platform, open) VALUES ({part}, {platform}, {n}) \
              ON CONFLICT (part, platform) DO UPDATE SET open = presence_open_counts.open + excluded.open"
         ));

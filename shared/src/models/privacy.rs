@@ -49,7 +49,7 @@ impl Relations {
     pub fn load(connection: &mut AnyConnection, user: UserId) -> Result<Option<Self>, DbError> {
         let mut statement = Statement::on(connection);
         let id = statement.value(Value::Int(user.0));
-        statement.push(&format!(
+        statement.keep().push(&format!(
             "SELECT a.online_visibility, a.last_seen_visibility, c.other_id, c.state FROM accounts a LEFT JOIN ( \
                  SELECT other_id, state FROM contacts WHERE user_id = {id} AND state IN ('accepted', 'blocked') \
                  UNION ALL SELECT user_id, state FROM contacts WHERE other_id = {id} AND state = 'blocked' \
@@ -92,13 +92,14 @@ impl Conditions {
     /// A viewer's, with its lists as values of the statement.
     #[must_use]
     pub fn of(viewer: &Viewer, statement: &mut Statement) -> Self {
-        let (me, overrules) = (viewer.id.0, viewer.overrules());
+        let overrules = viewer.overrules();
         let mut own =
             vec![(viewer.privacy.online, overrules.online), (viewer.privacy.last_seen, overrules.last_seen)];
         own.retain(|(_, overruled)| !overruled);
+        // A value that no condition uses is none of the statement's: SQLite counts those that are used.
+        let me = if own.is_empty() { String::new() } else { statement.value(Value::Int(viewer.id.0)) };
         let is_own = |visibility| own.iter().any(|(own, _)| *own == visibility);
         let (is_contacts, is_everyone) = (is_own(Visibility::Contacts), is_own(Visibility::Everyone));
-        // A list that no condition uses is none of the statement's: SQLite counts those that are used.
         let mut list = |users: HashSet<UserId>, used: bool| {
             (used && !users.is_empty()).then(|| {
                 let mut ids: Vec<i64> = users.iter().map(|user| user.0).collect();
@@ -254,7 +255,7 @@ impl Crowd {
         }
         let branches: Vec<String> =
             which.iter().map(|which| format!("SELECT {SUBJECT_COLUMNS} FROM accounts a WHERE {which}")).collect();
-        statement.push(&branches.join(" UNION ALL "));
+        statement.keep().push(&branches.join(" UNION ALL "));
         let rows: Vec<SubjectRow> = statement.load(connection)?;
         let subjects = rows.into_iter().map(|row| row.into_subject().map(|subject| (subject.id, subject)));
         Ok(Self { subjects: subjects.collect::<Result<_, DbError>>()? })

@@ -9,9 +9,9 @@ use super::intervals;
 use super::listening::tell_presence;
 use super::months::{lacks_partition, make_partitions};
 use super::notification::{Notification, Telling, notify};
-use super::sql::{Statement, Value};
+use super::sql::{Keep, Statement, Value};
 use super::statistics::earlier;
-use crate::db::schema::{accounts, presence, projector_offsets, sessions};
+use crate::db::schema::{presence, projector_offsets, sessions};
 use crate::db::{AnyConnection, DbError, write_transaction};
 use crate::ids::{SessionId, UserId, WebhookId};
 use crate::presence::transition::{Entry, Event, Transition, TransitionId};
@@ -156,11 +156,10 @@ pub fn apply(
                 Event::Shown(_) | Event::Privacy { .. } | Event::Relation { .. } => {}
             }
         }
-        // Whoever was deleted meanwhile has no presence to be written; whoever is there is kept from being deleted.
-        let there = lock_existing(connection, by_user.keys().map(|user| user.0).collect())?;
-        by_user.retain(|user, _| there.contains(&user.0));
+        // Whoever was deleted meanwhile has no presence to be written; whose is written is kept from being deleted.
+        let there = write_presence(connection, &by_user)?;
+        by_user.retain(|user, _| there.contains(user));
         let webhooks = tell_presence(connection, entries, telling.policy, Timestamp::now())?;
-        write_presence(connection, &by_user)?;
         let arrived = intervals::write(connection, shard.shard, &by_user)?;
         write_sessions(connection, &seen)?;
         let notifications = notify(connection, &arrived, telling, Timestamp::now())?;
@@ -193,16 +192,17 @@ fn note(seen: &mut HashMap<SessionId, Timestamp>, session: SessionId, at: Timest
     seen.entry(session).and_modify(|newest| *newest = (*newest).max(at)).or_insert(at);
 }
 
-fn lock_existing(connection: &mut AnyConnection, ids: Vec<i64>) -> Result<HashSet<i64>, DbError> {
-    let existing = accounts::table.filter(accounts::id.eq_any(ids)).order(accounts::id).select(accounts::id);
-    let found: Vec<i64> = match connection {
-        AnyConnection::Postgresql(pg) => existing.for_key_share().load(pg)?,
-        AnyConnection::Sqlite(sqlite) => existing.load(sqlite)?,
-    };
-    Ok(found.into_iter().collect())
+#[derive(QueryableByName)]
+struct Present {
+    #[diesel(sql_type = BigInt)]
+    user_id: i64,
 }
 
-fn write_presence(connection: &mut AnyConnection, by_user: &HashMap<UserId, Vec<Transition>>) -> Result<(), DbError> {
+/// Answers who has a presence. Their rows are locked by it, and an account is deleted after its presence.
+fn write_presence(
+    connection: &mut AnyConnection,
+    by_user: &HashMap<UserId, Vec<Transition>>,
+) -> Result<HashSet<UserId>, DbError> {
     let last = by_user.iter().filter_map(|(user, all)| Some((user.0, all.last()?)));
     match connection {
         AnyConnection::Postgresql(pg) => {
@@ -213,19 +213,22 @@ fn write_presence(connection: &mut AnyConnection, by_user: &HashMap<UserId, Vec<
                 seen.push(t.last_seen.0);
                 reasons.push(t.reason.as_str());
             }
-            diesel::sql_query(
+            let written: Vec<Present> = diesel::sql_query(
                 "UPDATE presence p SET online = n.online, last_seen_ms = GREATEST(p.last_seen_ms, n.seen), reason = n.reason \
-                 FROM unnest($1, $2, $3, $4) AS n(id, online, seen, reason) WHERE p.user_id = n.id",
+                 FROM unnest($1, $2, $3, $4) AS n(id, online, seen, reason) WHERE p.user_id = n.id RETURNING p.user_id",
             )
             .bind::<Array<BigInt>, _>(ids)
             .bind::<Array<Bool>, _>(online)
             .bind::<Array<BigInt>, _>(seen)
             .bind::<Array<Text>, _>(reasons)
-            .execute(pg)?;
+            .kept()
+            .load(pg)?;
+            Ok(written.into_iter().map(|row| UserId(row.user_id)).collect())
         }
         AnyConnection::Sqlite(sqlite) => {
+            let mut there = HashSet::new();
             for (user, t) in last {
-                diesel::sql_query(
+                let written = diesel::sql_query(
                     "UPDATE presence SET online = ?, last_seen_ms = max(last_seen_ms, ?), reason = ? WHERE user_id = ?",
                 )
                 .bind::<Bool, _>(t.online)
@@ -233,10 +236,11 @@ fn write_presence(connection: &mut AnyConnection, by_user: &HashMap<UserId, Vec<
                 .bind::<Text, _>(t.reason.as_str())
                 .bind::<BigInt, _>(user)
                 .execute(sqlite)?;
+                there.extend((written > 0).then_some(UserId(user)));
             }
+            Ok(there)
         }
     }
-    Ok(())
 }
 
 /// The rows are locked in the order of their ids, as they are where a user's sessions are ended.
@@ -252,6 +256,7 @@ fn write_sessions(connection: &mut AnyConnection, seen: &HashMap<SessionId, Time
             )
             .bind::<Array<BigInt>, _>(ids)
             .bind::<Array<BigInt>, _>(seen)
+            .kept()
             .execute(pg)?;
         }
         AnyConnection::Sqlite(sqlite) => {

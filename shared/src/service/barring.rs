@@ -138,11 +138,12 @@ impl Change {
             (Some(_), Some(bar)) => Some(bar.reason()),
             _ => self.ends_sessions().then_some(Reason::EndedByAdmin),
         };
+        let changes = AccountChanges { standing: self.standing.map(|_| after), ..self.fields };
+        let account = Account::change(c, target, &changes)?.ok_or(Code::UserNotFound)?;
+        // The presence, which a change of the standing writes to, and then the sessions: as the projector does.
         if let Some(reason) = reason {
             Session::end_all(c, target, newest, reason, Timestamp::now())?;
         }
-        let changes = AccountChanges { standing: self.standing.map(|_| after), ..self.fields };
-        let account = Account::change(c, target, &changes)?.ok_or(Code::UserNotFound)?;
         let details = details(&changes, before.standing);
         let (target, reason) = ((target, account.username.as_str()), self.reason.as_deref());
         AuditEntry { actor, action: self.action, target, reason, details: Some(details) }.write(c)?;

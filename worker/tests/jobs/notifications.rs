@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use lastseen_shared::db::{DbError, write_transaction};
 use lastseen_shared::ids::UserId;
+use lastseen_shared::models::Account;
 use lastseen_shared::models::contact::{Contact, ContactState, Notify, Pair};
 use lastseen_shared::models::notification::{Notification, NotificationQuery};
 use lastseen_shared::presence::{PresenceEngine, Reason};
@@ -19,6 +20,7 @@ on_both!(
     who_was_online_all_along_is_no_news,
     old_news_is_none,
     notifications_are_forgotten_in_the_end,
+    whoever_is_deleted_while_it_is_told_of_waits,
 );
 
 /// Makes `watcher` wait for `other`, its contact.
@@ -113,4 +115,48 @@ async fn notifications_are_forgotten_in_the_end(world: World) {
     assert_eq!(told(&world, bob).await.len(), 2);
     clean_notifications::run(&world.context).await.unwrap();
     assert_eq!(told(&world, bob).await.iter().map(|(user, _)| *user).collect::<Vec<_>>(), [cid]);
+}
+
+/// A projector and a deletion that want each other's rows would have the database end one of them: the deletion waits for
+/// the presence before it holds anything.
+async fn whoever_is_deleted_while_it_is_told_of_waits(world: World) {
+    let (ann, session) = world.user("ann").await;
+    let (bob, _) = world.user("bob").await;
+    wait_for(&world, bob, ann).await;
+    catch_up(&world).await;
+    world.connect(ann, session, Reason::Login).await;
+
+    // The projector is held up between the presence, which it has written, and the notification.
+    let (held, is_held) = tokio::sync::oneshot::channel();
+    let (release, released) = std::sync::mpsc::channel::<()>();
+    let hold = move |c: &mut _| {
+        write_transaction(c, |c| {
+            assert!(Contact::set_notify(c, bob, ann, Some(Notify::Always))?);
+            let _ = held.send(());
+            released.recv_timeout(Duration::from_secs(20)).unwrap();
+            Ok::<_, DbError>(())
+        })
+    };
+    let db = world.context.db.clone();
+    let holder = tokio::spawn(async move { db.run(hold).await });
+    is_held.await.unwrap();
+    let mut projector = Projector::new(world.context.clone(), 0);
+    let projecting = tokio::spawn(async move { projector.step().await });
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    let delete = move |c: &mut _| {
+        write_transaction(c, |c| {
+            Account::lock(c, ann)?;
+            Account::delete(c, ann)
+        })
+    };
+    let db = world.context.db.clone();
+    let deleting = tokio::spawn(async move { db.run(delete).await });
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    release.send(()).unwrap();
+    holder.await.unwrap().unwrap();
+    let (projected, deleted) = (projecting.await.unwrap(), deleting.await.unwrap());
+    assert!(deleted.unwrap());
+    assert_eq!(projected.unwrap(), Step::Wrote(1));
+    assert_eq!(told(&world, bob).await, [], "what was told of her is gone with her");
+    assert_eq!(world.history(ann).await, []);
 }

@@ -1,4 +1,5 @@
-use std::time::Duration;
+use std::collections::HashSet;
+use std::time::{Duration, Instant};
 
 use lastseen_shared::models::projection::{Applied, Offset, ShardOf, apply};
 use lastseen_shared::models::{Account, Session};
@@ -20,6 +21,7 @@ on_both!(
     many_projectors_at_once_are_exact,
     an_engine_that_lost_its_data_splits_no_history,
     whoever_was_deleted_is_passed_over,
+    transitions_gather_before_they_are_written,
 );
 
 /// Steps until there is nothing new.
@@ -232,4 +234,31 @@ async fn whoever_was_deleted_is_passed_over(world: World) {
     assert_eq!(world.history(ann).await, []);
     assert_eq!(world.history(bob).await.len(), 1);
     assert!(world.projected(bob).await.0);
+}
+
+async fn transitions_gather_before_they_are_written(world: World) {
+    let mut users = Vec::new();
+    for n in 0..40 {
+        users.push(world.user(&format!("user{n}")).await);
+    }
+    let (stop, stopped) = tokio::sync::watch::channel(false);
+    let following = tokio::spawn(Projector::new(world.context.clone(), 0).follow("here".to_owned(), stopped));
+    let offset = || async { world.context.db.run(|c| Offset::load(c, 0)).await.unwrap() };
+    let (begun, mut places) = (Instant::now(), HashSet::new());
+    for (user, session) in &users {
+        world.connect(*user, *session, Reason::Login).await;
+        tokio::time::sleep(Duration::from_millis(5)).await;
+        places.extend(offset().await.map(|offset| offset.id));
+    }
+    let (last, _) = users[users.len() - 1];
+    while !world.projected(last).await.0 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+        places.extend(offset().await.map(|offset| offset.id));
+    }
+    places.extend(offset().await.map(|offset| offset.id));
+    stop.send(true).unwrap();
+    following.await.unwrap();
+    // The first does not wait, and each of the others waits for 50 ms after the one before.
+    let most = begun.elapsed().as_millis() / 50 + 2;
+    assert!(places.len() as u128 <= most, "{} transactions, {most} at most", places.len());
 }

@@ -2,12 +2,12 @@
 
 use std::cmp::Ordering;
 
-use super::rows::{ACTIVE, COLUMNS, Row, TABLES};
+use super::rows::{ACTIVE, OF_ACCOUNTS, OF_PRESENCE, Row, TABLES};
 use super::search::{COUNTED, Found, Sampling, Source};
 use super::{After, Corrections, CountedOnline, Filter, Page, PageQuery, Sort};
 use crate::db::{AnyConnection, DbError};
 use crate::models::privacy::Conditions;
-use crate::models::sql::{Statement, Value};
+use crate::models::sql::{Few, Statement, Value};
 use crate::presence::rule::OnlineStatus;
 use crate::privacy::Viewer;
 
@@ -18,18 +18,24 @@ impl Filter {
         self.search.is_some() || self.online_status.is_some() || self.role.is_some()
     }
 
-    /// Everything but presence and the search.
-    fn conditions(&self, statement: &mut Statement) -> String {
+    /// Everything but presence and the search. The words stand in it: which it is decides the best plan.
+    fn conditions(&self) -> String {
         let mut all = vec!["TRUE".to_owned()];
-        if let Some(status) = self.status {
-            all.push(format!("a.status = {}", statement.value(Value::Text(status.as_str().to_owned()))));
-        }
-        if let Some(role) = self.role {
-            all.push(format!("a.role = {}", statement.value(Value::Text(role.as_str().to_owned()))));
-        }
+        all.extend(self.status.map(|status| format!("a.status = '{}'", status.as_str())));
+        all.extend(self.role.map(|role| format!("a.role = '{}'", role.as_str())));
         all.join(" AND ")
     }
 }
+
+/// The limits of the pages whose plans are kept: what nearly all ask for. The number stands in them, since it decides the plan.
+const USUAL_LIMITS: [i64; 2] = [100, 500];
+
+/// A plan takes up to 2 MB of each connection's memory, and a client may ask for pages of every kind.
+static KEPT: Few = Few::new(64);
+
+/// All users, as there is an index of each by last seen: one of all would be written to at each transition for the sake of these
+/// pages alone.
+const BY_LAST_SEEN: [&str; 3] = ["NOT p.online", "p.online AND NOT p.barred", "p.online AND p.barred"];
 
 /// The conditions of the branches that together select the users of one presence, each user in one branch only.
 ///
@@ -107,7 +113,7 @@ impl PageQuery {
     ) -> Result<Page, DbError> {
         let mut statement = Statement::on(connection);
         let sight = Conditions::of(viewer, &mut statement);
-        let conditions = self.filter.conditions(&mut statement);
+        let conditions = self.filter.conditions();
         let found = Found::of(&self.filter, &conditions, sampling, &mut statement);
         let admins = Source { tables: TABLES.to_owned(), conditions: "a.role = 'admin'".to_owned() };
         let online = match (&self.filter.search, self.filter.role) {
@@ -124,13 +130,20 @@ impl PageQuery {
             Some(wanted) => presence_branches(wanted, corrections, &sight, &mut statement),
             None => vec!["TRUE".to_owned()],
         };
+        let ranked = match (self.filter.online_status, self.sort) {
+            (None, Sort::LastSeen) => BY_LAST_SEEN.map(str::to_owned).to_vec(),
+            _ => branches.clone(),
+        };
         let total = match self.filter.search {
             Some(_) => "(SELECT count(*) FROM found)".to_owned(),
             // account_counts has the columns that the conditions are about.
             None => format!("COALESCE((SELECT sum(n) FROM account_counts a WHERE {conditions}), 0)"),
         };
-        let limit = statement.value(Value::Int(self.limit));
-        let parts = self.parts(branches, &sight);
+        let is_usual = self.filter.search.is_none() && USUAL_LIMITS.contains(&(self.limit - 1));
+        // SQLite plans in no time, and wants each value used that it counts.
+        let is_kept = statement.is_postgres() && is_usual;
+        let limit = if is_kept { self.limit.to_string() } else { statement.value(Value::Int(self.limit)) };
+        let parts = self.parts(&branches, ranked, &sight);
         let places = found.page.iter().flat_map(|source| parts.iter().map(move |part| (source, part)));
         let pages: Vec<String> =
             places.map(|(source, part)| self.select(part, source, &limit, &mut statement)).collect();
@@ -144,6 +157,9 @@ impl PageQuery {
             pages.join(" UNION ALL "),
             order.replace("a.", "u."),
         ));
+        if is_kept {
+            statement.keep_among(&KEPT);
+        }
         let rows: Vec<Row> = statement.load(connection)?;
         let count = |n: Option<i64>| n.and_then(|n| u64::try_from(n).ok()).unwrap_or(0);
         let (kind_total, online) =
@@ -159,18 +175,18 @@ impl PageQuery {
         Ok(Page { users, kind_total, online, at_least })
     }
 
-    /// The parts of the page: the branches, each as one where the order does not tell when somebody was seen.
-    fn parts(&self, branches: Vec<String>, sight: &Conditions) -> Vec<Part> {
+    /// The parts of the page: the branches, each as one where the order does not tell when somebody was seen. `ranked` are the
+    /// same users in branches that can be read in the page's order.
+    fn parts(&self, branches: &[String], ranked: Vec<String>, sight: &Conditions) -> Vec<Part> {
         if self.sort != Sort::LastSeen || sight.no_last_seen.is_empty() {
-            return branches.into_iter().map(|condition| Part { condition, ranked: true }).collect();
+            return ranked.into_iter().map(|condition| Part { condition, ranked: true }).collect();
         }
-        let mut parts = Vec::new();
-        for branch in branches {
-            let with = |more: &str| format!("{branch} AND {more}");
-            parts.extend(sight.no_last_seen.iter().map(|more| Part { condition: with(more), ranked: false }));
-            parts.push(Part { condition: with(&sight.last_seen), ranked: true });
-        }
-        parts
+        let with = |branch: &str, more: &str| format!("{branch} AND {more}");
+        let unseen = branches.iter().flat_map(|branch| {
+            sight.no_last_seen.iter().map(move |more| Part { condition: with(branch, more), ranked: false })
+        });
+        let seen = ranked.iter().map(|branch| Part { condition: with(branch, &sight.last_seen), ranked: true });
+        unseen.chain(seen).collect()
     }
 
     /// A part's first users.
@@ -184,7 +200,7 @@ impl PageQuery {
         let (condition, place) = (&part.condition, self.place(part.ranked, statement));
         let Source { tables, conditions } = source;
         format!(
-            "SELECT * FROM (SELECT {COLUMNS}, {rank} AS rank_ms FROM {tables} \
+            "SELECT * FROM (SELECT {OF_ACCOUNTS}, {OF_PRESENCE}, {rank} AS rank_ms FROM {tables} \
              WHERE {conditions} AND {condition}{place} ORDER BY {order} LIMIT {limit}) branch"
         )
     }

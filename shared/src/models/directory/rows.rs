@@ -101,8 +101,10 @@ pub(super) struct Row {
     rank_ms: Option<i64>,
 }
 
-pub(super) const COLUMNS: &str = "a.id, a.username, a.username_key, a.email, a.role, a.status, a.is_active, \
-     a.online_visibility, a.last_seen_visibility, p.last_seen_ms, p.reason";
+/// What a page has of `accounts a`, and its conditions look at.
+pub(super) const OF_ACCOUNTS: &str = "a.id, a.username, a.username_key, a.email, a.role, a.status, a.is_active, \
+     a.online_visibility, a.last_seen_visibility";
+pub(super) const OF_PRESENCE: &str = "p.last_seen_ms, p.reason";
 pub(super) const TABLES: &str = "accounts a JOIN presence p ON p.user_id = a.id";
 pub(super) const ACTIVE: &str = "a.status = 'active' AND a.is_active";
 
@@ -134,10 +136,10 @@ fn listed(id: UserId, row: Row) -> Result<Listed, DbError> {
 /// [`DbError`].
 pub fn by_ids(connection: &mut AnyConnection, ids: &[UserId]) -> Result<Vec<Listed>, DbError> {
     let mut statement = Statement::on(connection);
-    let list = statement.list(ids.iter().map(|id| id.0).collect());
-    statement.push(&format!(
-        "SELECT CAST(0 AS BIGINT) AS total, CAST(0 AS BIGINT) AS online_total, {COLUMNS}, \
-         CAST(0 AS BIGINT) AS rank_ms FROM {TABLES} WHERE a.id IN {list}"
+    let these = statement.one_of(ids.iter().map(|id| id.0).collect());
+    statement.keep().push(&format!(
+        "SELECT CAST(0 AS BIGINT) AS total, CAST(0 AS BIGINT) AS online_total, {OF_ACCOUNTS}, {OF_PRESENCE}, \
+         CAST(0 AS BIGINT) AS rank_ms FROM {TABLES} WHERE a.id {these}"
     ));
     let rows: Vec<Row> = statement.load(connection)?;
     rows.into_iter().filter_map(Row::into_listed).collect()
@@ -149,8 +151,9 @@ pub fn by_ids(connection: &mut AnyConnection, ids: &[UserId]) -> Result<Vec<List
 /// [`DbError`].
 pub fn stored(connection: &mut AnyConnection, ids: &[UserId]) -> Result<Vec<StoredPresence>, DbError> {
     let mut statement = Statement::on(connection);
-    let list = statement.list(ids.iter().map(|id| id.0).collect());
-    statement.push(&format!("SELECT {SUBJECT_COLUMNS}, p.last_seen_ms, p.reason FROM {TABLES} WHERE a.id IN {list}"));
+    let these = statement.one_of(ids.iter().map(|id| id.0).collect());
+    let columns = format!("{SUBJECT_COLUMNS}, {OF_PRESENCE}");
+    statement.keep().push(&format!("SELECT {columns} FROM {TABLES} WHERE a.id {these}"));
     let rows: Vec<StoredRow> = statement.load(connection)?;
     let stored = |row: StoredRow| {
         Ok(StoredPresence {

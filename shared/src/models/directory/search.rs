@@ -6,7 +6,7 @@
 //! decides how users are found, never which.
 
 use super::Filter;
-use super::rows::TABLES;
+use super::rows::{OF_ACCOUNTS, TABLES};
 use crate::models::sql::{Statement, Value};
 
 /// How many users a search is counted to: past it, counts say at least how many there are. Counting a million users takes
@@ -82,7 +82,7 @@ impl Found {
         let (few, walked) = (hits(format!("hits < {many}")), hits(format!("hits >= {many}")));
         let (some, most) =
             (hits(format!("hits >= {many} AND hits < {most}")), hits(format!("hits >= {many} AND hits >= {most}")));
-        let (selected, limit) = ("SELECT a.* FROM accounts a WHERE", COUNTED + 1);
+        let (selected, limit) = (format!("SELECT {OF_ACCOUNTS} FROM accounts a WHERE"), COUNTED + 1);
         let with = format!(
             "WITH sampled AS MATERIALIZED (SELECT count(*) FILTER (WHERE {read} AND {conditions}) AS hits \
              FROM (SELECT * FROM accounts TABLESAMPLE SYSTEM ({percent}) LIMIT {at_most}) a), \
@@ -91,9 +91,12 @@ impl Found {
              UNION ALL ({selected} {most} AND {read} AND {conditions} LIMIT {limit})) "
         );
         // One by one: the planner has no idea how many are found, and would rather read all presences.
-        let found = "found a CROSS JOIN LATERAL (SELECT * FROM presence p WHERE p.user_id = a.id OFFSET 0) p";
+        let with_presence = |found: &str| {
+            format!("{found} a CROSS JOIN LATERAL (SELECT * FROM presence p WHERE p.user_id = a.id OFFSET 0) p")
+        };
+        let counted = source(&with_presence(&format!("(SELECT * FROM found LIMIT {limit})")), "TRUE");
         let walked = format!("{walked} AND {read} AND {conditions}");
-        Self { with, page: vec![source(found, &few), source(TABLES, &walked)], counted: source(found, "TRUE") }
+        Self { with, page: vec![source(&with_presence("found"), &few), source(TABLES, &walked)], counted }
     }
 }
 

@@ -101,7 +101,7 @@ fn searches_find_what_is_there(c: &mut AnyConnection) {
 }
 
 #[derive(QueryableByName)]
-struct Wrong {
+struct Number {
     #[diesel(sql_type = diesel::sql_types::BigInt)]
     n: i64,
 }
@@ -123,7 +123,7 @@ fn counts_are_right(c: &mut AnyConnection) {
             "SELECT count(*) AS n FROM (SELECT {columns}, sum(k) FROM (SELECT {columns}, n AS k FROM account_counts \
              UNION ALL SELECT {columns}, -1 FROM accounts) x GROUP BY {columns} HAVING sum(k) <> 0) wrong"
         ));
-        let wrong: Vec<Wrong> = statement.load(c).unwrap();
+        let wrong: Vec<Number> = statement.load(c).unwrap();
         assert_eq!(wrong[0].n, 0, "after {change}");
     }
 }
@@ -152,11 +152,36 @@ fn a_search_is_counted_to_a_bound(c: &mut AnyConnection) {
     }
 }
 
+/// The plan of a page is kept once, whoever asks: nothing of the viewer stands in its text.
+fn plans_are_kept_once(c: &mut AnyConnection) {
+    let policy = AdminSight { online: false, last_seen: false, invisible: false };
+    let corrections = Corrections { online: vec![1], offline: vec![3, 6] };
+    let sorts = [Sort::Id, Sort::Username, Sort::LastSeen];
+    for (id, limit) in [(1, 101), (2, 101), (3, 101), (4, 78)] {
+        let (contacts, blocked) = ([UserId(id + 10), UserId(id + 11)].into(), [UserId(id + 20)].into());
+        let viewer = Viewer { id: UserId(id), admin: false, privacy: Privacy::default(), contacts, blocked, policy };
+        for sort in sorts {
+            let filter =
+                Filter { search: None, online_status: Some(OnlineStatus::Offline), status: None, role: None };
+            let query = PageQuery { filter, sort, descending: false, after: None, limit };
+            query.load(c, &viewer, &corrections).unwrap();
+        }
+    }
+    if !matches!(c, AnyConnection::Postgresql(_)) {
+        return;
+    }
+    let mut statement = Statement::on(c);
+    statement.push("SELECT count(*) AS n FROM pg_prepared_statements WHERE statement LIKE '%account_counts%'");
+    let kept: Vec<Number> = statement.load(c).unwrap();
+    assert_eq!(kept[0].n, sorts.len() as i64);
+}
+
 async fn searching(address: Address) {
     let db = Db::new(address, 1).unwrap();
     db.migrate().await.unwrap();
     let c = &mut db.get().unwrap();
     searches_find_what_is_there(c);
+    plans_are_kept_once(c);
     counts_are_right(c);
     a_search_is_counted_to_a_bound(c);
 }

@@ -1,0 +1,2 @@
+ALTER TABLE sessions RESET (fillfactor);
+CREATE INDEX presence_last_seen ON presence (last_seen_ms, user_id);
