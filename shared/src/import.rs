@@ -107,6 +107,7 @@ pub async fn from_django(db: &Db, file: impl Read + Send + 'static, skip: bool) 
                 return Err(Stop::Refused);
             }
             Account::count_ids_on(connection)?;
+            Account::end_import(connection)?;
             Ok(())
         });
         match done {

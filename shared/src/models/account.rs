@@ -341,6 +341,18 @@ impl Account {
         Self::find(connection, id)
     }
 
+    /// Locks the account's presence until the transaction ends: before the row is written to in a way that keeps what refers to it
+    /// from being written, since the projector does the one after the other.
+    ///
+    /// # Errors
+    /// [`DbError`].
+    pub fn lock_presence(connection: &mut AnyConnection, id: UserId) -> Result<(), DbError> {
+        if let AnyConnection::Postgresql(pg) = connection {
+            presence::table.find(id.0).select(presence::user_id).for_update().first::<i64>(pg).optional()?;
+        }
+        Ok(())
+    }
+
     /// Locks the account's row against changes, but not against others who do the same, and answers it.
     ///
     /// # Errors

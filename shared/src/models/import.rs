@@ -130,6 +130,17 @@ impl Account {
         Ok(())
     }
 
+    /// Has PostgreSQL know what the tables hold now: other programs' plans are made anew by it.
+    ///
+    /// # Errors
+    /// [`DbError`].
+    pub fn end_import(connection: &mut AnyConnection) -> Result<(), DbError> {
+        if let AnyConnection::Postgresql(pg) = connection {
+            diesel::sql_query("ANALYZE accounts, presence").execute(pg)?;
+        }
+        Ok(())
+    }
+
     /// Has the next id be one above all that there are. SQLite sees to that by itself.
     ///
     /// # Errors

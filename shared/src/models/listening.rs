@@ -99,8 +99,8 @@ struct BeforeRow {
     online: bool,
 }
 
-/// As [`tell`], of what transitions mean: before they are written to the history, which says who was online, and with the
-/// accounts locked.
+/// As [`tell`], of what transitions mean: before they are written to the history, which says who was online, and with
+/// their presence locked, so that none of the accounts is deleted.
 ///
 /// # Errors
 /// [`DbError`].

@@ -143,7 +143,8 @@ pub fn notify(
 fn watchers(connection: &mut AnyConnection, subjects: Vec<i64>) -> Result<Vec<WatcherRow>, DbError> {
     let mut statement = Statement::on(connection);
     let list = statement.list(subjects);
-    let lock = if statement.is_postgres() { " FOR NO KEY UPDATE OF c" } else { "" };
+    // The account first: whoever deletes it holds it, and waits for the rows of its contacts.
+    let lock = if statement.is_postgres() { " FOR KEY SHARE OF w FOR NO KEY UPDATE OF c" } else { "" };
     statement.keep().push(&format!(
         "SELECT c.user_id, c.other_id, c.notified_at_ms, w.role, w.online_visibility, w.last_seen_visibility, \
              o.online_visibility AS other_online_visibility, o.last_seen_visibility AS other_last_seen_visibility, \

@@ -129,6 +129,8 @@ impl Change {
         let guard = Guard::take(c, actor)?;
         // From here on a log-in waits: it will read the new row.
         let before = Account::lock(c, target)?.ok_or(Code::UserNotFound)?;
+        // A new name keeps others from referring to the row.
+        Account::lock_presence(c, target)?;
         let after = self.standing.map_or(before.standing, |change| change.of(before.standing));
         if self.takes_away(after) {
             guard.allows_taking_away(target)?;

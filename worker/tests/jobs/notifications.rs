@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use lastseen_shared::db::{DbError, write_transaction};
-use lastseen_shared::ids::UserId;
-use lastseen_shared::models::Account;
+use lastseen_shared::account::{Standing, Status, Username};
+use lastseen_shared::db::{AnyConnection, DbError, write_transaction};
+use lastseen_shared::ids::{SessionId, UserId};
 use lastseen_shared::models::contact::{Contact, ContactState, Notify, Pair};
 use lastseen_shared::models::notification::{Notification, NotificationQuery};
+use lastseen_shared::models::{Account, AccountChanges};
 use lastseen_shared::presence::{PresenceEngine, Reason};
 use lastseen_shared::privacy::Viewer;
 use lastseen_shared::timestamp::Timestamp;
@@ -21,6 +22,8 @@ on_both!(
     old_news_is_none,
     notifications_are_forgotten_in_the_end,
     whoever_is_deleted_while_it_is_told_of_waits,
+    whoever_is_deleted_while_it_is_told_waits,
+    whoever_is_renamed_and_barred_while_it_is_told_waits,
 );
 
 /// Makes `watcher` wait for `other`, its contact.
@@ -117,21 +120,18 @@ async fn notifications_are_forgotten_in_the_end(world: World) {
     assert_eq!(told(&world, bob).await.iter().map(|(user, _)| *user).collect::<Vec<_>>(), [cid]);
 }
 
-/// A projector and a deletion that want each other's rows would have the database end one of them: the deletion waits for
-/// the presence before it holds anything.
-async fn whoever_is_deleted_while_it_is_told_of_waits(world: World) {
-    let (ann, session) = world.user("ann").await;
-    let (bob, _) = world.user("bob").await;
-    wait_for(&world, bob, ann).await;
-    catch_up(&world).await;
-    world.connect(ann, session, Reason::Login).await;
-
-    // The projector is held up between the presence, which it has written, and the notification.
+/// Writes while a projector is held up between the presences, which it has written, and the notification of `watcher` about
+/// `other`. Where the two want each other's rows, the database ends one of them.
+async fn while_it_is_told(
+    world: &World,
+    (watcher, other): (UserId, UserId),
+    write: impl FnOnce(&mut AnyConnection) -> Result<bool, DbError> + Send + 'static,
+) -> usize {
     let (held, is_held) = tokio::sync::oneshot::channel();
     let (release, released) = std::sync::mpsc::channel::<()>();
     let hold = move |c: &mut _| {
         write_transaction(c, |c| {
-            assert!(Contact::set_notify(c, bob, ann, Some(Notify::Always))?);
+            assert!(Contact::set_notify(c, watcher, other, Some(Notify::Always))?);
             let _ = held.send(());
             released.recv_timeout(Duration::from_secs(20)).unwrap();
             Ok::<_, DbError>(())
@@ -143,20 +143,64 @@ async fn whoever_is_deleted_while_it_is_told_of_waits(world: World) {
     let mut projector = Projector::new(world.context.clone(), 0);
     let projecting = tokio::spawn(async move { projector.step().await });
     tokio::time::sleep(Duration::from_millis(300)).await;
-    let delete = move |c: &mut _| {
-        write_transaction(c, |c| {
-            Account::lock(c, ann)?;
-            Account::delete(c, ann)
-        })
-    };
     let db = world.context.db.clone();
-    let deleting = tokio::spawn(async move { db.run(delete).await });
+    let writing = tokio::spawn(async move { db.run(move |c| write_transaction(c, write)).await });
     tokio::time::sleep(Duration::from_millis(300)).await;
     release.send(()).unwrap();
     holder.await.unwrap().unwrap();
-    let (projected, deleted) = (projecting.await.unwrap(), deleting.await.unwrap());
-    assert!(deleted.unwrap());
-    assert_eq!(projected.unwrap(), Step::Wrote(1));
+    let (projected, written) = (projecting.await.unwrap(), writing.await.unwrap());
+    assert!(written.unwrap());
+    let Step::Wrote(count) = projected.unwrap() else { panic!("nothing was projected") };
+    count
+}
+
+async fn whoever_is_deleted_while_it_is_told_of_waits(world: World) {
+    let (ann, session) = world.user("ann").await;
+    let (bob, _) = world.user("bob").await;
+    wait_for(&world, bob, ann).await;
+    catch_up(&world).await;
+    world.connect(ann, session, Reason::Login).await;
+    let delete = move |c: &mut _| {
+        Account::lock(c, ann)?;
+        Account::delete(c, ann)
+    };
+    assert_eq!(while_it_is_told(&world, (bob, ann), delete).await, 1);
     assert_eq!(told(&world, bob).await, [], "what was told of her is gone with her");
     assert_eq!(world.history(ann).await, []);
+}
+
+async fn whoever_is_deleted_while_it_is_told_waits(world: World) {
+    let (ann, session) = world.user("ann").await;
+    let (bob, _) = world.user("bob").await;
+    wait_for(&world, bob, ann).await;
+    catch_up(&world).await;
+    world.connect(ann, session, Reason::Login).await;
+    let delete = move |c: &mut _| {
+        Account::lock(c, bob)?;
+        Account::delete(c, bob)
+    };
+    assert_eq!(while_it_is_told(&world, (bob, ann), delete).await, 1);
+    assert_eq!(world.history(ann).await.len(), 1);
+}
+
+async fn whoever_is_renamed_and_barred_while_it_is_told_waits(world: World) {
+    let (ann, session) = world.user("ann").await;
+    let (bob, his) = world.user("bob").await;
+    wait_for(&world, bob, ann).await;
+    world.connect(bob, his, Reason::Login).await;
+    catch_up(&world).await;
+    world.context.engine.evict(bob, SessionId::ALL, Reason::Suspended).await.unwrap();
+    world.connect(ann, session, Reason::Login).await;
+    let change = move |c: &mut _| {
+        Account::lock(c, bob)?;
+        Account::lock_presence(c, bob)?;
+        let changes = AccountChanges {
+            username: Some(Username::parse("rob").unwrap()),
+            standing: Some(Standing { status: Status::Suspended, ..Standing::ACTIVE }),
+            ..AccountChanges::default()
+        };
+        Ok(Account::change(c, bob, &changes).map_err(|error| format!("{error:?}")).unwrap().is_some())
+    };
+    assert_eq!(while_it_is_told(&world, (bob, ann), change).await, 2);
+    assert!(!world.projected(bob).await.0);
 }
