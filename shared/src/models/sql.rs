@@ -1,7 +1,6 @@
 //! Statements that are put together at run time, the same for both databases but for how a list is passed.
 
 use std::collections::BTreeSet;
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Mutex, PoisonError};
 
 use diesel::pg::Pg;
@@ -56,7 +55,7 @@ impl Statement {
 
     /// As [`Self::keep`], of a text that is complete, where it is one of those few.
     pub fn keep_among(&mut self, few: &Few) -> &mut Self {
-        self.kept = self.postgres && few.admit(&self.text);
+        self.kept = few.admit(&self.text);
         self
     }
 
@@ -145,22 +144,19 @@ impl Statement {
 #[derive(Debug)]
 pub struct Few {
     most: usize,
-    hashes: Mutex<BTreeSet<u64>>,
+    texts: Mutex<BTreeSet<String>>,
 }
 
 impl Few {
     /// So many at most.
     #[must_use]
     pub const fn new(most: usize) -> Self {
-        Self { most, hashes: Mutex::new(BTreeSet::new()) }
+        Self { most, texts: Mutex::new(BTreeSet::new()) }
     }
 
     fn admit(&self, text: &str) -> bool {
-        let mut hasher = DefaultHasher::new();
-        text.hash(&mut hasher);
-        let hash = hasher.finish();
-        let mut hashes = self.hashes.lock().unwrap_or_else(PoisonError::into_inner);
-        hashes.contains(&hash) || (hashes.len() < self.most && hashes.insert(hash))
+        let mut texts = self.texts.lock().unwrap_or_else(PoisonError::into_inner);
+        texts.contains(text) || (texts.len() < self.most && texts.insert(text.to_owned()))
     }
 }
 

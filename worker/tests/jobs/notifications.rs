@@ -121,7 +121,7 @@ async fn notifications_are_forgotten_in_the_end(world: World) {
 }
 
 /// Writes while a projector is held up between the presences, which it has written, and the notification of `watcher` about
-/// `other`. Where the two want each other's rows, the database ends one of them.
+/// `other`. Where the two want each other's rows, PostgreSQL ends one of them. Answers how many entries were projected.
 async fn while_it_is_told(
     world: &World,
     (watcher, other): (UserId, UserId),
@@ -142,10 +142,10 @@ async fn while_it_is_told(
     is_held.await.unwrap();
     let mut projector = Projector::new(world.context.clone(), 0);
     let projecting = tokio::spawn(async move { projector.step().await });
-    tokio::time::sleep(Duration::from_millis(300)).await;
+    world.until_so_many_wait_for_locks(1).await;
     let db = world.context.db.clone();
     let writing = tokio::spawn(async move { db.run(move |c| write_transaction(c, write)).await });
-    tokio::time::sleep(Duration::from_millis(300)).await;
+    world.until_so_many_wait_for_locks(2).await;
     release.send(()).unwrap();
     holder.await.unwrap().unwrap();
     let (projected, written) = (projecting.await.unwrap(), writing.await.unwrap());
@@ -154,32 +154,30 @@ async fn while_it_is_told(
     count
 }
 
-async fn whoever_is_deleted_while_it_is_told_of_waits(world: World) {
+/// Ann comes, whom Bob waits for, and one of the two is deleted while he is told. Answers Ann and Bob.
+async fn deleted_while_it_is_told(world: &World, which: impl Fn(UserId, UserId) -> UserId) -> (UserId, UserId) {
     let (ann, session) = world.user("ann").await;
     let (bob, _) = world.user("bob").await;
-    wait_for(&world, bob, ann).await;
-    catch_up(&world).await;
+    wait_for(world, bob, ann).await;
+    catch_up(world).await;
     world.connect(ann, session, Reason::Login).await;
+    let gone = which(ann, bob);
     let delete = move |c: &mut _| {
-        Account::lock(c, ann)?;
-        Account::delete(c, ann)
+        Account::lock(c, gone)?;
+        Account::delete(c, gone)
     };
-    assert_eq!(while_it_is_told(&world, (bob, ann), delete).await, 1);
+    assert_eq!(while_it_is_told(world, (bob, ann), delete).await, 1);
+    (ann, bob)
+}
+
+async fn whoever_is_deleted_while_it_is_told_of_waits(world: World) {
+    let (ann, bob) = deleted_while_it_is_told(&world, |ann, _| ann).await;
     assert_eq!(told(&world, bob).await, [], "what was told of her is gone with her");
     assert_eq!(world.history(ann).await, []);
 }
 
 async fn whoever_is_deleted_while_it_is_told_waits(world: World) {
-    let (ann, session) = world.user("ann").await;
-    let (bob, _) = world.user("bob").await;
-    wait_for(&world, bob, ann).await;
-    catch_up(&world).await;
-    world.connect(ann, session, Reason::Login).await;
-    let delete = move |c: &mut _| {
-        Account::lock(c, bob)?;
-        Account::delete(c, bob)
-    };
-    assert_eq!(while_it_is_told(&world, (bob, ann), delete).await, 1);
+    let (ann, _) = deleted_while_it_is_told(&world, |_, bob| bob).await;
     assert_eq!(world.history(ann).await.len(), 1);
 }
 

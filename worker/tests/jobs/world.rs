@@ -95,6 +95,31 @@ impl World {
         matches!(self.drop, Dropped::Database(..))
     }
 
+    /// Waits until so many of the database's transactions wait for others. SQLite has one writer at a time, and nothing to see.
+    pub async fn until_so_many_wait_for_locks(&self, number: i64) {
+        #[derive(QueryableByName)]
+        struct Waiting {
+            #[diesel(sql_type = BigInt)]
+            n: i64,
+        }
+        let waiting = |c: &mut AnyConnection| {
+            let AnyConnection::Postgresql(pg) = c else { return Ok(i64::MAX) };
+            diesel::sql_query(
+                "SELECT count(*) AS n FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'",
+            )
+            .get_result(pg)
+            .map(|row: Waiting| row.n)
+            .map_err(DbError::from)
+        };
+        for _ in 0..1_000 {
+            if self.context.db.run(waiting).await.unwrap() >= number {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("{number} transactions never waited");
+    }
+
     pub fn pass(&self, time: Duration) {
         self.clock.set(self.clock.now().plus(time));
     }
