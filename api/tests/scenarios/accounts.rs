@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::client::{PASSWORD, User};
-use crate::harness::{Form, Setup, System};
+use crate::harness::{Form, PATIENT, Setup, System};
 use crate::sight::{Heart, all_offline, assert_online, sights};
 use crate::time::{eventually, now};
 
@@ -104,7 +104,7 @@ pub async fn a_deleted_user_is_gone(form: Form) {
 }
 
 pub async fn approval_comes_before_the_first_log_in(form: Form) {
-    let system = Setup::new(form).with(("LASTSEEN_REGISTRATION", "approval")).start().await;
+    let system = Setup::new(form).with(PATIENT).with(("LASTSEEN_REGISTRATION", "approval")).start().await;
     let admin = system.admin().await;
     let ann: User = system.client.register("ann").await;
     assert_eq!((ann.status.as_str(), ann.online_status.as_str()), ("pending", "offline"));
@@ -118,7 +118,7 @@ pub async fn approval_comes_before_the_first_log_in(form: Form) {
 }
 
 pub async fn registration_can_be_closed(form: Form) {
-    let system = Setup::new(form).with(("LASTSEEN_REGISTRATION", "closed")).start().await;
+    let system = Setup::new(form).with(PATIENT).with(("LASTSEEN_REGISTRATION", "closed")).start().await;
     system.client.try_register("ann").await.refused(403, "registration_closed");
     let admin = system.admin().await;
     assert_eq!(admin.all_users().await.total, 1);
@@ -127,4 +127,14 @@ pub async fn registration_can_be_closed(form: Form) {
     assert_eq!(made.status, 201, "{made:?}");
     let bob = system.client.log_in("bob").await;
     assert_online(&admin, &bob).await;
+}
+
+/// Neither waits for the other: an admin who bars somebody locks all admins, and whoever asks an admin keeps it.
+pub async fn an_admin_is_asked_while_admins_change_accounts(form: Form) {
+    let system = System::patient(form).await;
+    let (admin, ann) = (system.admin().await, system.user("ann").await);
+    let changing = system.database.lock_admins();
+    let asked = serde_json::json!({ "user_id": admin.user });
+    ann.send(reqwest::Method::POST, "/api/contacts/", Some(asked)).await.done();
+    drop(changing);
 }

@@ -46,8 +46,11 @@ pub async fn a_watcher_is_told_of_every_change(form: Form) {
 }
 
 pub async fn an_expiry_is_told_within_a_second_without_a_sweep(form: Form) {
-    let system = Setup::new(form).with(NO_SWEEP).start().await;
-    let (ann, bob) = (system.user("ann").await, system.user("bob").await);
+    let setup = Setup::new(form).with(NO_SWEEP).with(("LASTSEEN_INACTIVITY_TIMEOUT", "2s"));
+    let system = setup.start().await;
+    // Ann last: until her socket is open nothing keeps her online.
+    let bob = system.user("bob").await;
+    let ann = system.user("ann").await;
     let mut socket = Socket::of(&ann).await;
     socket.watch(&[bob.user]).await;
     for _ in 0..3 {

@@ -116,6 +116,7 @@ scenarios! {
         restarts::a_clean_stop_loses_nothing
     }
     distributed {
+        accounts::an_admin_is_asked_while_admins_change_accounts
         stops::an_api_that_was_killed_is_missed_by_nobody
         workers::another_worker_finishes_a_sweep
         workers::reads_are_right_without_workers

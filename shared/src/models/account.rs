@@ -353,6 +353,20 @@ impl Account {
         Ok(())
     }
 
+    /// Keeps the account from being deleted until the transaction ends, and says whether it is there. Whoever changes it, or
+    /// locks it against changes, does not wait.
+    ///
+    /// # Errors
+    /// [`DbError`].
+    pub fn keep(connection: &mut AnyConnection, id: UserId) -> Result<bool, DbError> {
+        let row = accounts::table.find(id.0).select(accounts::id);
+        let kept = match connection {
+            AnyConnection::Postgresql(pg) => row.for_key_share().first::<i64>(pg).optional()?,
+            AnyConnection::Sqlite(sqlite) => row.first::<i64>(sqlite).optional()?,
+        };
+        Ok(kept.is_some())
+    }
+
     /// Locks the account's row against changes, but not against others who do the same, and answers it.
     ///
     /// # Errors

@@ -190,7 +190,7 @@ struct Count {
 
 impl Pair {
     /// Locks the pair until the transaction ends: both rows at once, since those that are not there yet can't be locked.
-    /// Within a transaction that has locked both accounts.
+    /// Within a transaction that keeps both accounts.
     ///
     /// # Errors
     /// [`DbError`].

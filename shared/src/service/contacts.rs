@@ -53,7 +53,9 @@ fn take(c: &mut AnyConnection, user: UserId, other: UserId, step: Step) -> Resul
     write_transaction(c, |c| {
         let missing = |id| if id == user { Code::SessionEnded } else { Code::UserNotFound };
         for id in [user.min(other), user.max(other)] {
-            Account::lock_shared(c, id)?.ok_or_else(|| missing(id))?;
+            if !Account::keep(c, id)? {
+                return Err(missing(id).into());
+            }
         }
         let pair = Pair::lock(c, user, other)?;
         let before = pair.states(c)?;

@@ -115,6 +115,15 @@ impl Database {
         connection
     }
 
+    /// Locks the admins as a change of an account does, until the connection is dropped. PostgreSQL only.
+    pub fn lock_admins(&self) -> PgConnection {
+        let Self::Postgres { server, name } = self else { panic!("a file has no such locks") };
+        let mut connection = PgConnection::establish(&at(server, name)).unwrap();
+        let lock = "BEGIN; SELECT id FROM accounts WHERE role = 'admin' FOR NO KEY UPDATE";
+        connection.batch_execute(lock).unwrap();
+        connection
+    }
+
     /// What a newer version of the programs does to the schema before any of its programs runs: it adds, and takes nothing
     /// away. PostgreSQL only.
     pub fn expand(&self) {
