@@ -241,7 +241,6 @@ def ask(prometheus, listed, api, password):
             sys.exit(f"the Prometheus does not read the program: {targets}")
         time.sleep(0.5)
     use(api, password)
-    time.sleep(3)
     with urllib.request.urlopen(f"{api}/metrics", timeout=10) as answer:
         scrape = Scrape(answer.read().decode())
 
@@ -260,6 +259,10 @@ def ask(prometheus, listed, api, password):
         found = json.load(file)
     for where, expression in found:
         result = get(prometheus, "query", query=filled(expression, "30s"))["result"]
+        # A rate has no answer before the program has been read twice.
+        while not result and not may_be_empty(expression) and time.monotonic() < deadline:
+            time.sleep(0.5)
+            result = get(prometheus, "query", query=filled(expression, "30s"))["result"]
         series += len(result)
         if not result and not may_be_empty(expression):
             problems.append(f"{where} has no answer: {expression}")

@@ -39,12 +39,11 @@ PASSWORD = "correct horse battery staple"
 LIMIT = 60  # seconds, for a script or a file
 
 # Examples that go on for ever do so for SECONDS here. Times are short, so that heartbeats, the end of an access token and the
-# sweep come within that.
+# sweep come within that. (A page of shell commands alone uses one token all along, so theirs live longer.)
 TIMES = {
     "SECONDS": "7",
     "LASTSEEN_HEARTBEAT_INTERVAL": "1s",
     "LASTSEEN_INACTIVITY_TIMEOUT": "4s",
-    "LASTSEEN_ACCESS_TTL": "5s",
     "LASTSEEN_SWEEP_CRON": "* * * * * *",
     "LASTSEEN_BCRYPT_COST": "4",
     "LASTSEEN_ADMIN_PASSWORD": PASSWORD,
@@ -107,7 +106,7 @@ def blocks(page):
 class Server:
     """The stand-alone program, with its data in `folder`."""
 
-    def __init__(self, program, folder):
+    def __init__(self, program, folder, access_ttl):
         with socket.socket() as taken:
             taken.bind(("127.0.0.1", 0))
             self.port = taken.getsockname()[1]
@@ -115,6 +114,7 @@ class Server:
         own = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "TMPDIR")}
         settings = {
             "DATABASE_URL": f"sqlite://{folder}/data/lastseen.db",
+            "LASTSEEN_ACCESS_TTL": access_ttl,
             "LASTSEEN_BIND": f"127.0.0.1:{self.port}",
             "LASTSEEN_WEBHOOK_ALLOW_PRIVATE": "false",
             "RUST_LOG": "warn",
@@ -189,7 +189,7 @@ def run_page(program, page, to_run):
         file.write(CURL.format(curl=shlex.quote(shutil.which("curl") or "/usr/bin/curl")))
     os.chmod(file.name, 0o755)
     os.symlink(program, os.path.join(tools, "lastseen-api"))
-    server = Server(program, folder)
+    server = Server(program, folder, "10m" if all(block.language == "sh" for block in to_run) else "5s")
     try:
         server.wait_until_ready()
         # What the caller's own installation is set to is none of the examples' business.

@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
 # The long fault suite: thousands of users, programs that are killed, Redis, PostgreSQL and the ways to them that fail; and all
 # scenarios on a Redis Cluster. What it promises and what was seen is in docs/RELIABILITY.md. Takes the better part of an hour.
+#
+#   TEST_OLDER_PROGRAMS   a folder with lastseen-api and lastseen-worker of an older version, which are replaced under load
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
@@ -18,6 +20,10 @@ skip=()
 [ -n "${TEST_SMALL_TABLESPACE:-}" ] || {
   say "Not run: a full disk, which root alone can mount."
   skip=(--skip a_disk_is_full)
+}
+[ -n "${TEST_OLDER_PROGRAMS:-}" ] || {
+  say "Not run: programs of an older version that are replaced; TEST_OLDER_PROGRAMS names no folder of them."
+  skip+=(--skip older_programs)
 }
 cargo test -p lastseen-api --test scenarios -- --test-threads 1 --nocapture faults:: --ignored "${skip[@]}"
 cargo test -p lastseen-api --test scenarios -- --test-threads 4 cluster:: --include-ignored

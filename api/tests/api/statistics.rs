@@ -18,7 +18,12 @@ use serde_json::{Value, json};
 
 use crate::app::{PASSWORD, TestApp, User, in_both_forms};
 
-in_both_forms!(what_has_been_is_told, what_is_asked_wrongly_is_refused, a_device_is_kept_longer_than_its_session,);
+in_both_forms!(
+    what_has_been_is_told,
+    who_was_active_is_counted_by_days,
+    what_is_asked_wrongly_is_refused,
+    a_device_is_kept_longer_than_its_session,
+);
 
 const HOUR: i64 = 3_600_000;
 
@@ -170,14 +175,28 @@ async fn what_has_been_is_told(form: Form) {
         ["at,available,away,dnd,active,pending,suspended,banned,inactive", &format!("{day},2,2,1,3,0,0,0,0")]
     );
 
+    assert_eq!(csv(&app, &admin, "now/").await[..3], ["what,name,users", "total,,3", "online,,3"]);
+}
+
+async fn who_was_active_is_counted_by_days(form: Form) {
+    let app = TestApp::start(form).await;
+    let (admin, ann, bob) = (app.admin().await, app.user("ann").await, app.user("bob").await);
+    // The first of four days, none of which is today.
+    let first = Timestamp::now().0.div_euclid(24 * HOUR) * 24 * HOUR - 12 * 24 * HOUR;
+    let after = |hours: i64| Timestamp(first + hours * HOUR).to_string();
+    was_online(&app, ann.id, None, &after(22), &after(26)).await;
+    was_online(&app, bob.id, None, &after(24), &after(25)).await;
+    was_online(&app, bob.id, None, &after(60), &after(61)).await;
+    roll(&app, &after(72)).await;
+    let day = |n: i64| after(24 * n)[..10].to_owned();
     let days = csv(&app, &admin, "active/?days=366").await;
-    let wanted = ["2026-10-24,1,1,1", "2026-10-25,2,2,2", "2026-10-26,1,2,2", "2026-10-27,0,2,2"];
-    assert_eq!((days[0].as_str(), &days[1..]), ("day,daily,weekly,monthly", &wanted.map(str::to_owned)[..]));
+    let counts = ["1,1,1", "2,2,2", "1,2,2", "0,2,2"];
+    let wanted: Vec<String> = (0..4).zip(counts).map(|(n, counts)| format!("{},{counts}", day(n))).collect();
+    assert_eq!((days[0].as_str(), &days[1..]), ("day,daily,weekly,monthly", &wanted[..]));
     assert_eq!(
         get(&app, &admin, "active/?days=366").await["points"][1],
-        json!({ "day": "2026-10-25", "daily": 2, "weekly": 2, "monthly": 2 })
+        json!({ "day": day(1), "daily": 2, "weekly": 2, "monthly": 2 })
     );
-    assert_eq!(csv(&app, &admin, "now/").await[..3], ["what,name,users", "total,,3", "online,,3"]);
 }
 
 async fn what_is_asked_wrongly_is_refused(form: Form) {

@@ -24,9 +24,10 @@ const ROUNDS: usize = 30;
 pub async fn readers_that_stall_slow_nobody(form: Form) {
     let system = Setup::new(form).with(PATIENT).with(RARE_PINGS).start().await;
     let watched = system.user("watched").await;
+    system.database.seed(OWNERS);
     let mut owners = Vec::new();
-    for n in 0..OWNERS {
-        owners.push(system.user(&format!("owner{n}")).await);
+    for n in 1..=OWNERS {
+        owners.push(system.client.log_in(&format!("seed{n}")).await);
     }
     let mut readers = Vec::new();
     for chunk in (0..SOCKETS - STALLED).collect::<Vec<_>>().chunks(100) {
@@ -106,7 +107,7 @@ async fn swamped(owner: &Session, watched: i64) -> Socket {
     let frame = json!({ "type": "x".repeat(3_000) }).to_string();
     for _ in 0..20_000 {
         let sent = socket.stream.send(Message::text(frame.clone()));
-        if !matches!(tokio::time::timeout(Duration::from_secs(1), sent).await, Ok(Ok(()))) {
+        if !matches!(tokio::time::timeout(Duration::from_secs(4), sent).await, Ok(Ok(()))) {
             return socket;
         }
     }

@@ -108,6 +108,7 @@ pub async fn a_page_that_was_closed_is_missed_after_a_short_grace(form: Form) {
     while now() < last.online_until.0 + 50 {
         seen.extend(sights(&watcher, ann.user).await);
     }
+    seen.extend(sights(&watcher, ann.user).await);
     let (online, offline) = compare(&seen, &truth);
     assert!(online > 0 && offline > 0, "{online} online, {offline} offline");
     all_offline(&sights(&watcher, ann.user).await, last.last_seen.0, "timeout");

@@ -72,11 +72,10 @@ pub async fn an_admin_sees_every_change(form: Form) {
     // Nothing changes while everybody's heartbeats go on: nothing is sent.
     let heart = Heart::of(&ann, INTERVAL);
     let start = now();
-    while now() - start < 700 {
+    while now() - start < 700 || page.unchanged <= 3 {
         assert_eq!(page.read().await.status, 304, "{:#?}", page.users);
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    assert!(page.unchanged > 3);
 
     // Suspended, and back.
     admin.act(ann.user, "suspend").await.done();

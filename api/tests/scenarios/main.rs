@@ -16,6 +16,7 @@ mod devices;
 mod directory;
 mod faults;
 mod harness;
+mod hidden;
 mod live;
 mod losses;
 mod presence;
@@ -103,7 +104,7 @@ scenarios! {
         live::only_an_admin_watches_everybody
         live::what_is_typed_is_told_and_kept_nowhere
         live::who_is_waited_for_is_told_of
-        live::what_is_hidden_is_told_to_nobody
+        hidden::what_is_hidden_is_told_to_nobody
         live::many_who_change_at_once_are_all_told_of
         abuse::whatever_is_sent_harms_nobody_else
         abuse::what_is_no_handshake_is_refused

@@ -58,6 +58,7 @@ pub async fn different_timeouts_end_at_different_times(form: Form) {
         of_ann.extend(sights(&watcher, ann.user).await);
         of_bob.extend(sights(&watcher, bob.user).await);
     }
+    of_ann.extend(sights(&watcher, ann.user).await);
     let (_, ann_offline) = compare(&of_ann, &truths[0]);
     let (bob_online, _) = compare(&of_bob, &truths[1]);
     assert!(ann_offline > 0 && bob_online > 0);

@@ -19,7 +19,7 @@ use crate::harness::{Harness, secs, unique};
 use crate::private_redis::{PrivateRedis, free_port};
 
 /// What a caller who hears nothing waits at the most.
-const PATIENCE: Duration = Duration::from_secs(3);
+const PATIENCE: Duration = Duration::from_secs(6);
 /// How long servers take to agree on another master, on a busy machine.
 const FAIL_OVER: Duration = Duration::from_secs(30);
 

@@ -12,7 +12,7 @@ const AWAY_S = 30;
 /** So long that nobody who sends no heartbeats goes before the page had a chance to see that they came. */
 const TIMEOUT_S = 120;
 /** A change to the other screen. */
-const SOON = { timeout: 2_500 };
+const SOON = { timeout: 8_000 };
 
 test.use({
   settings: {

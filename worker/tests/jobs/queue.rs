@@ -290,7 +290,7 @@ async fn a_dead_workers_tasks_are_taken_over() {
     let killed = Instant::now();
     log.until_outcomes(3).await;
     println!("taken over {:?} after the kill", killed.elapsed());
-    assert!(killed.elapsed() < Duration::from_millis(5500));
+    assert!(killed.elapsed() < Duration::from_secs(10));
     let last = log.runs().into_iter().skip(3).map(|(who, ..)| who).collect::<Vec<_>>();
     assert_eq!(last, ["second"; 3]);
     second.stop().await;
@@ -352,7 +352,7 @@ async fn a_stop_between_attempts_gives_the_task_back() {
     log.until_outcomes(1).await;
     let t = Instant::now();
     first.stop().await;
-    assert!(t.elapsed() < Duration::from_secs(2));
+    assert!(t.elapsed() < Duration::from_secs(10));
     let second = start(&queue, 4, fake("second", Behaviour::Work(Duration::ZERO), 1, &log));
     log.until_outcomes(2).await;
     assert_eq!(log.runs()[1].0, "second");

@@ -21,6 +21,8 @@ pub enum Fault {
     ReplaceWorker(usize),
     /// The database gets what a newer version of the programs would add to it, before any of them runs.
     Expand,
+    /// The database gets the schema of this version, and the programs that start from now on are of it.
+    Upgrade,
     /// SIGKILL of Redis, which keeps an append-only file, and another start.
     Redis,
     /// The same, and Redis takes a while to load what it kept: it answers `LOADING` meanwhile.
@@ -102,6 +104,7 @@ impl Under {
                 self.system.start_worker_again(place).await;
             }
             Fault::Expand => self.system.database.expand(),
+            Fault::Upgrade => self.system.upgrade(),
             Fault::Redis | Fault::RedisLoads => {
                 let slowly = matches!(fault, Fault::RedisLoads);
                 if slowly {

@@ -12,7 +12,7 @@ pub mod receiver;
 pub mod redis;
 pub mod socket;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::client::{ADMIN, Client, PASSWORD, Session};
@@ -52,6 +52,7 @@ pub struct Setup {
     through_ways: bool,
     skewed: bool,
     small_disk: bool,
+    programs: PathBuf,
     workers: usize,
 }
 
@@ -72,6 +73,8 @@ pub struct System {
     form: Form,
     settings: Vec<(&'static str, String)>,
     skewed: bool,
+    /// Where the programs are that are started from now on.
+    programs: PathBuf,
     /// Where clients send their requests: it moves when the API is started again.
     pub client: Client,
     /// The API, or the stand-alone program.
@@ -110,6 +113,7 @@ impl Setup {
             through_ways: false,
             skewed: false,
             small_disk: false,
+            programs: newest_programs(),
             workers: 2,
         }
     }
@@ -151,9 +155,26 @@ impl Setup {
         self
     }
 
+    /// With programs of an older version at first, until [`System::upgrade`]: those in the folder of `TEST_OLDER_PROGRAMS`.
+    pub fn of_older_programs(mut self) -> Self {
+        let folder = std::env::var("TEST_OLDER_PROGRAMS");
+        self.programs = folder.expect("TEST_OLDER_PROGRAMS names no folder of older programs").into();
+        self
+    }
+
     /// Starts it all.
     pub async fn start(self) -> System {
-        let Self { form, mut settings, private_redis, redis_keeps, through_ways, skewed, small_disk, workers } = self;
+        let Self {
+            form,
+            mut settings,
+            private_redis,
+            redis_keeps,
+            through_ways,
+            skewed,
+            small_disk,
+            programs,
+            workers,
+        } = self;
         let folder = Folder::new();
         let (database, redis) = match form {
             Form::StandAlone => (Database::Sqlite(folder.0.join("lastseen.db")), None),
@@ -184,15 +205,16 @@ impl Setup {
         }
         // All at once, as a machine that boots does.
         let clock = |n: usize| skewed.then_some(if n == 0 { SKEW } else { -SKEW });
-        let api = spawn_api(form, &with_clock(&settings, clock(0)), &folder);
+        let api = spawn_api(&programs, form, &with_clock(&settings, clock(0)), &folder);
         let workers = match form {
             Form::StandAlone => Vec::new(),
             Form::Distributed | Form::Cluster => {
-                (0..workers).map(|n| spawn_worker(&with_clock(&settings, clock(n)), &folder)).collect()
+                (0..workers).map(|n| spawn_worker(&programs, &with_clock(&settings, clock(n)), &folder)).collect()
             }
         };
         let client = Client::new();
-        let mut system = System { form, settings, skewed, client, api, workers, redis, ways, database, folder };
+        let mut system =
+            System { form, settings, skewed, programs, client, api, workers, redis, ways, database, folder };
         system.wait_for_api().await;
         system.wait_for_workers().await;
         system
@@ -213,13 +235,18 @@ fn with_clock(settings: &[(&'static str, String)], ahead: Option<i64>) -> Vec<(&
     all
 }
 
-fn spawn_api(form: Form, settings: &[(&str, String)], folder: &Folder) -> Process {
-    let command = if form == Form::StandAlone { "standalone" } else { "serve" };
-    Process::spawn("api", env!("CARGO_BIN_EXE_lastseen-api").as_ref(), &[command], settings, &folder.0)
+/// Where the programs of this version are.
+fn newest_programs() -> PathBuf {
+    PathBuf::from(env!("CARGO_BIN_EXE_lastseen-api")).with_file_name("")
 }
 
-fn spawn_worker(settings: &[(&str, String)], folder: &Folder) -> Process {
-    let program = PathBuf::from(env!("CARGO_BIN_EXE_lastseen-api")).with_file_name("lastseen-worker");
+fn spawn_api(programs: &Path, form: Form, settings: &[(&str, String)], folder: &Folder) -> Process {
+    let command = if form == Form::StandAlone { "standalone" } else { "serve" };
+    Process::spawn("api", &programs.join("lastseen-api"), &[command], settings, &folder.0)
+}
+
+fn spawn_worker(programs: &Path, settings: &[(&str, String)], folder: &Folder) -> Process {
+    let program = programs.join("lastseen-worker");
     assert!(
         program.is_file(),
         "{} is missing: run `make test`, or `cargo build --workspace` first",
@@ -252,13 +279,14 @@ impl System {
 
     /// Starts the API, or the stand-alone program, again after its end.
     pub async fn start_api_again(&mut self) {
-        self.api = spawn_api(self.form, &with_clock(&self.settings, self.clock(0)), &self.folder);
+        self.api = spawn_api(&self.programs, self.form, &with_clock(&self.settings, self.clock(0)), &self.folder);
         self.wait_for_api().await;
     }
 
     /// Another replica of the API, with a client of it.
     pub async fn another_api(&self) -> (Client, Process) {
-        let mut process = spawn_api(self.form, &with_clock(&self.settings, self.clock(1)), &self.folder);
+        let mut process =
+            spawn_api(&self.programs, self.form, &with_clock(&self.settings, self.clock(1)), &self.folder);
         let client = Client::new();
         client.moves_to(&process.must_say("listening on ").await);
         (client, process)
@@ -266,14 +294,16 @@ impl System {
 
     /// Starts a worker again after its end.
     pub async fn start_worker_again(&mut self, place: usize) {
-        self.workers[place] = spawn_worker(&with_clock(&self.settings, self.clock(place)), &self.folder);
+        self.workers[place] =
+            spawn_worker(&self.programs, &with_clock(&self.settings, self.clock(place)), &self.folder);
         self.workers[place].must_say("health and metrics on ").await;
     }
 
     /// Starts the workers again after their end.
     pub async fn start_workers_again(&mut self) {
         for place in 0..self.workers.len() {
-            self.workers[place] = spawn_worker(&with_clock(&self.settings, self.clock(place)), &self.folder);
+            self.workers[place] =
+                spawn_worker(&self.programs, &with_clock(&self.settings, self.clock(place)), &self.folder);
         }
         self.wait_for_workers().await;
     }
@@ -281,6 +311,17 @@ impl System {
     /// How far the clock of the first programs and of the others is ahead.
     fn clock(&self, place: usize) -> Option<i64> {
         self.skewed.then_some(if place == 0 { SKEW } else { -SKEW })
+    }
+
+    /// Brings the database to the schema of this version, whose programs are the ones that start from now on.
+    pub fn upgrade(&mut self) {
+        self.programs = newest_programs();
+        let migrate = std::process::Command::new(self.programs.join("lastseen-api"))
+            .arg("migrate")
+            .env("DATABASE_URL", self.database.url())
+            .output()
+            .unwrap();
+        assert!(migrate.status.success(), "{}", String::from_utf8_lossy(&migrate.stderr));
     }
 
     /// Another value of a setting, for programs that start from now on.
