@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::client::{ADMIN, PASSWORD, Pair, Session};
 use crate::harness::socket::Socket;
