@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The long fault suite: thousands of users, programs that are killed, Redis, PostgreSQL and the ways to them that fail; and all
-# scenarios on a Redis Cluster. What it promises and what was seen is in docs/RELIABILITY.md. Takes the better part of an hour.
+# scenarios on a Redis Cluster. What it promises and what was seen is in docs/RELIABILITY.md. Takes twenty minutes or more.
 #
 #   TEST_OLDER_PROGRAMS   a folder with lastseen-api and lastseen-worker of an older version, which are replaced under load
 set -euo pipefail

@@ -7,7 +7,9 @@ set -euo pipefail
 
 cd "$root"
 work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
+page=
+# What is still running of the page's is of this group, which is this script's own.
+trap '[ -z "$page" ] || { trap "" TERM; kill -TERM 0; }; rm -rf "$work"' EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM HUP
 
@@ -141,6 +143,45 @@ test_all_of_page() {
   fi
 }
 
+# What was noted, as commands for another shell that notes it.
+noted() {
+  local one
+  for one in ${summary[@]+"${summary[@]}"}; do printf 'summary+=(%q)\n' "$one"; done
+  for one in ${failures[@]+"${failures[@]}"}; do printf 'failures+=(%q)\n' "$one"; done
+  for one in ${failed_tests[@]+"${failed_tests[@]}"}; do printf 'failed_tests+=(%q)\n' "$one"; done
+  for one in ${flaky_tests[@]+"${flaky_tests[@]}"}; do printf 'flaky_tests+=(%q)\n' "$one"; done
+  # shellcheck disable=SC2016
+  printf 'passed=$((passed + %d)) failed=$((failed + %d))\n' "$passed" "$failed"
+}
+
+# In a shell of its own.
+test_page_apart() {
+  trap - EXIT
+  work=$work/page summary=() failures=() failed_tests=() flaky_tests=() passed=0 failed=0
+  test_all_of_page
+  noted >"$work/noted"
+}
+
+# The page's tests wait for most of their time: they run beside the steps that come after this, and are shown by end_page.
+begin_page() {
+  mkdir "$work/page"
+  test_page_apart >"$work/page.out" 2>&1 &
+  page=$!
+}
+
+end_page() {
+  wait "$page" || true
+  page=
+  cat "$work/page.out"
+  if [ -f "$work/page/noted" ]; then
+    # shellcheck disable=SC1091
+    . "$work/page/noted"
+  else
+    note page FAILED - "(its checks were not finished)"
+    failures+=(page)
+  fi
+}
+
 document() {
   RUSTDOCFLAGS=-Dwarnings cargo doc --no-deps --workspace
 }
@@ -167,6 +208,16 @@ if step build cargo build --workspace --all-targets; then
 else
   note tests "not run" - "(the build failed)"
   note "doc tests" "not run" - "(the build failed)"
+fi
+
+# After what cargo builds, since the page is part of the program.
+if [ -f web/package.json ]; then
+  if [ "$(node_major)" -ge "$needed_node" ] && have npm; then
+    printf '\n==> the page, beside what follows; it is shown at the end\n'
+    begin_page
+  else
+    note page skipped - "(Node.js $needed_node with npm is not there)"
+  fi
 fi
 
 # Of the program just built; what it needs of Python's is not on every machine.
@@ -214,13 +265,7 @@ fi
 step documentation document || true
 step documents bash "$scripts/test-docs.sh" || true
 
-if [ -f web/package.json ]; then
-  if [ "$(node_major)" -ge "$needed_node" ] && have npm; then
-    test_all_of_page
-  else
-    note page skipped - "(Node.js $needed_node with npm is not there)"
-  fi
-fi
+[ -z "$page" ] || end_page
 
 printf '\n'
 printf '%s\n' "${summary[@]}"

@@ -23,6 +23,8 @@ pub enum Fault {
     Expand,
     /// The database gets the schema of this version, and the programs that start from now on are of it.
     Upgrade,
+    /// The programs that start from now on are of the older version again.
+    GoBack,
     /// SIGKILL of Redis, which keeps an append-only file, and another start.
     Redis,
     /// The same, and Redis takes a while to load what it kept: it answers `LOADING` meanwhile.
@@ -105,6 +107,7 @@ impl Under {
             }
             Fault::Expand => self.system.database.expand(),
             Fault::Upgrade => self.system.upgrade(),
+            Fault::GoBack => self.system.go_back(),
             Fault::Redis | Fault::RedisLoads => {
                 let slowly = matches!(fault, Fault::RedisLoads);
                 if slowly {

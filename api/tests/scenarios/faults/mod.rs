@@ -219,6 +219,12 @@ fn replaced_after(schema: Fault) -> Vec<Fault> {
     ]
 }
 
+/// Older programs are replaced, and half of them come back.
+fn there_and_back() -> Vec<Fault> {
+    let back = vec![Fault::GoBack, Fault::ReplaceApi(0), Fault::ReplaceWorker(0)];
+    [replaced_after(Fault::Upgrade), back].concat()
+}
+
 const USUAL: House = House { skewed: false, small_disk: false, older: false, seamless: false };
 
 macro_rules! trials {
@@ -256,7 +262,7 @@ trials! {
     #[ignore = "in make test-faults"]
     programs_are_replaced_under_many_users: MANY, replaced_after(Fault::Expand), House { seamless: true, ..USUAL };
     #[ignore = "in make test-faults, with programs of an older version"]
-    older_programs_are_replaced: MANY, replaced_after(Fault::Upgrade), House { older: true, seamless: true, ..USUAL };
+    older_programs_are_replaced: MANY, there_and_back(), House { older: true, seamless: true, ..USUAL };
     #[ignore = "in make test-faults"]
     a_disk_is_full: SHORT, [Fault::DatabaseFull(Duration::from_secs(5))], House { small_disk: true, ..USUAL };
 }

@@ -157,8 +157,7 @@ impl Setup {
 
     /// With programs of an older version at first, until [`System::upgrade`]: those in the folder of `TEST_OLDER_PROGRAMS`.
     pub fn of_older_programs(mut self) -> Self {
-        let folder = std::env::var("TEST_OLDER_PROGRAMS");
-        self.programs = folder.expect("TEST_OLDER_PROGRAMS names no folder of older programs").into();
+        self.programs = older_programs();
         self
     }
 
@@ -238,6 +237,10 @@ fn with_clock(settings: &[(&'static str, String)], ahead: Option<i64>) -> Vec<(&
 /// Where the programs of this version are.
 fn newest_programs() -> PathBuf {
     PathBuf::from(env!("CARGO_BIN_EXE_lastseen-api")).with_file_name("")
+}
+
+fn older_programs() -> PathBuf {
+    std::env::var("TEST_OLDER_PROGRAMS").expect("TEST_OLDER_PROGRAMS names no folder of older programs").into()
 }
 
 fn spawn_api(programs: &Path, form: Form, settings: &[(&str, String)], folder: &Folder) -> Process {
@@ -322,6 +325,11 @@ impl System {
             .output()
             .unwrap();
         assert!(migrate.status.success(), "{}", String::from_utf8_lossy(&migrate.stderr));
+    }
+
+    /// Programs that start from now on are the older ones again; the schema stays.
+    pub fn go_back(&mut self) {
+        self.programs = older_programs();
     }
 
     /// Another value of a setting, for programs that start from now on.
