@@ -266,6 +266,8 @@ def ask(prometheus, listed, api, password):
         series += len(result)
         if not result and not may_be_empty(expression):
             problems.append(f"{where} has no answer: {expression}")
+    # Until the rules have been evaluated, several times.
+    time.sleep(3)
     for rule in [rule for group in get(prometheus, "rules")["groups"] for rule in group["rules"]]:
         if rule["health"] != "ok":
             problems.append(f"{rule['name']} is {rule['health']}: {rule.get('lastError')}")

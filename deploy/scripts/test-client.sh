@@ -21,7 +21,7 @@ start_standalone "LASTSEEN_ADMIN_PASSWORD=correct horse battery staple"
 authorities=/etc/ssl/certs/ca-certificates.crt
 [ ! -e $authorities ] || export NODE_EXTRA_CA_CERTS=${NODE_EXTRA_CA_CERTS:-$authorities}
 
-install_within=90 # seconds
+install_within=240 # seconds
 # Runs what installs a tool into a folder, which is there only if that went well. The pattern is what its messages say where no
 # registry answers.
 install() { # FOLDER PATTERN COMMAND...
@@ -34,8 +34,12 @@ install() { # FOLDER PATTERN COMMAND...
   timeout -k 5 "$install_within" "$@" >"$work/install.log" 2>&1 || rc=$?
   if [ $rc -ne 0 ]; then
     rm -rf "$folder"
-    # 124: a registry that answers some of what it is asked, and then no more.
-    if [ $rc -eq 124 ] || grep -qE "$pattern" "$work/install.log"; then
+    # A registry that answers some of what it is asked, and then no more.
+    if [ $rc -eq 124 ]; then
+      say "${0##*/}: skipped, ${folder##*/} was not installed within $install_within seconds."
+      exit 77
+    fi
+    if grep -qE "$pattern" "$work/install.log"; then
       say "${0##*/}: skipped, ${folder##*/} can't be installed: its registry can't be reached."
       exit 77
     fi

@@ -6,6 +6,7 @@
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+[ -z "${TEST_OLDER_PROGRAMS:-}" ] || TEST_OLDER_PROGRAMS=$(realpath "$TEST_OLDER_PROGRAMS")
 cd "$root"
 if [ -z "${TEST_DATABASE_URL:-}" ]; then
   bash "$scripts/setup.sh" test

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The checks of `make test`, one after the other; test.sh starts this beside the servers. A step that
+# The checks of `make test`, one after the other but for the page's; test.sh starts this beside the servers. A step that
 # fails doesn't stop the others, the summary at the end names it. Its last line counts the tests.
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=lib.sh
@@ -8,7 +8,7 @@ set -euo pipefail
 cd "$root"
 work=$(mktemp -d)
 page=
-# What is still running of the page's is of this group, which is this script's own.
+# What is still running of the page's is of this group: services.sh gives this script one of its own.
 trap '[ -z "$page" ] || { trap "" TERM; kill -TERM 0; }; rm -rf "$work"' EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM HUP

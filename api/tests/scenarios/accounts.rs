@@ -129,7 +129,7 @@ pub async fn registration_can_be_closed(form: Form) {
     assert_online(&admin, &bob).await;
 }
 
-/// Neither waits for the other: an admin who bars somebody locks all admins, and whoever asks an admin keeps it.
+/// Whoever asks an admin to be a contact does not wait for an admin who bars somebody, which locks all admins.
 pub async fn an_admin_is_asked_while_admins_change_accounts(form: Form) {
     let system = System::patient(form).await;
     let (admin, ann) = (system.admin().await, system.user("ann").await);

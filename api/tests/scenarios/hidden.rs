@@ -68,11 +68,12 @@ pub async fn what_is_hidden_is_told_to_nobody(form: Form) {
     assert_eq!(last_told(&mut of_ann, bob.user).await["online_status"], "online");
     assert_eq!(last_told(&mut of_carol, bob.user).await["online_status"], "online");
 
-    // A choice ends by itself, and is told within a second.
-    let until = lastseen_shared::timestamp::Timestamp(now() + 3_000).to_string();
-    bob_too.change_me(json!({ "availability": "away", "until": until })).await.done();
+    // A choice ends by itself, and that is told.
+    let until = lastseen_shared::timestamp::Timestamp(now() + 3_000);
+    bob_too.change_me(json!({ "availability": "away", "until": until.to_string() })).await.done();
     assert_eq!(of_ann.until("transition").await["presence"]["availability"], "away");
     assert_eq!(of_ann.until("transition").await["presence"]["availability"], "available");
+    assert!(now() >= until.0);
 
     // Blocked: she sees nothing of him, although she watches by name, and he is no contact any more.
     of_ann.watch(&[bob.user]).await;

@@ -11,8 +11,6 @@ use crate::harness::{Form, INTERVAL, PATIENT, Setup, System};
 use crate::sight::{Heart, all_offline, sights};
 use crate::time::{eventually, now, stays};
 
-/// How long a read and the pause before it may take, in ms.
-const POLL_AND_READ: i64 = 5_000;
 /// How many users there are.
 const USERS: usize = 100;
 
@@ -67,22 +65,28 @@ pub async fn everybody_is_back_after_redis_was_emptied(form: Form) {
 
     redis::cmd("FLUSHALL").query::<()>(system.redis.as_ref().unwrap().connect().as_mut()).unwrap();
     let emptied = now();
-    let back = eventually(Duration::from_secs(20), async || {
+    // When the last read began in which somebody was missing.
+    let mut missed = emptied;
+    eventually(Duration::from_secs(20), async || {
         let asked = now();
         let seen = admin.all_users().await;
-        if seen.online == USERS + 1 { Ok(asked) } else { Err(format!("{} online", seen.online)) }
+        if seen.online == USERS + 1 {
+            return Ok(());
+        }
+        missed = asked;
+        Err(format!("{} online", seen.online))
     })
     .await;
     admin.try_changes(&cursor).await.refused(410, "cursor_expired");
 
     // While all is followed anew and held against the database, no history is written twice.
     stays(Duration::from_secs(2), async || one_open_interval_each(&system, &sessions).unwrap()).await;
-    // Everybody's first heartbeat was enough, which on an idle machine comes within an interval.
+    // Everybody's first heartbeat was enough.
     let answers = join_all(hearts.into_iter().map(Heart::stop)).await;
     assert!(answers.iter().flatten().all(|answer| answer.status == 200), "{answers:#?}");
     let first = |answers: &Vec<Answer>| answers.iter().find(|one| one.asked >= emptied).unwrap().answered;
     let last = answers.iter().map(first).max().unwrap();
-    assert!(back <= last + POLL_AND_READ, "{} ms after the last came back", back - last);
+    assert!(missed <= last, "somebody is missing {} ms after the last came back", missed - last);
     assert!(last - emptied < 10_000, "{} ms until all had sent a heartbeat and were answered", last - emptied);
     assert_eq!(
         system.database.count("online_intervals WHERE user_id IN (SELECT id FROM accounts WHERE role = 'user')"),
@@ -110,6 +114,9 @@ pub async fn nothing_hangs_while_redis_is_away(form: Form) {
             tokio::join!(beats, log_ins, admin.post(&path), admin.get("/api/users/all-users/"));
         let took = start.elapsed();
         let answers: Vec<Answer> = beats.into_iter().chain(log_ins).chain([suspend, list]).collect();
+        let mut times: Vec<i64> = answers.iter().map(Answer::took).collect();
+        times.sort_unstable();
+        assert!(times[times.len() / 2] < 3_000, "round {round}: {times:?}");
         for answer in answers {
             let after = answer.headers.get("retry-after").and_then(|after| after.to_str().ok()?.parse::<u64>().ok());
             assert!(after.is_some_and(|after| (1..=10).contains(&after)), "{answer:?}");

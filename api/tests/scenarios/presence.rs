@@ -15,7 +15,7 @@ pub async fn heartbeats_keep_a_user_online(form: Form) {
     let heart = Heart::of(&ann, INTERVAL);
     let mut seen = Vec::new();
     let start = now();
-    while now() - start < 3_000 || seen.len() < 60 {
+    while now() - start < 2 * TIMEOUT || seen.len() < 60 {
         seen.extend(sights(&watcher, ann.user).await);
         tokio::time::sleep(Duration::from_millis(30)).await;
     }

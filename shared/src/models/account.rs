@@ -353,8 +353,8 @@ impl Account {
         Ok(())
     }
 
-    /// Keeps the account from being deleted until the transaction ends, and says whether it is there. Whoever changes it, or
-    /// locks it against changes, does not wait.
+    /// Keeps the account from being deleted until the transaction ends, and says whether it is there. Only whoever deletes it,
+    /// or gives it another name or address, waits.
     ///
     /// # Errors
     /// [`DbError`].

@@ -12,7 +12,7 @@ use lastseen_shared::presence::{PresenceEngine as _, Reason, TransitionId};
 use crate::harness::{Harness, SHARDS, choice, live, secs, touch};
 use crate::private_redis::PrivateRedis;
 
-/// What a caller who hears nothing waits at the most.
+/// A call has 2.5 seconds; a machine that is busy elsewhere has some more.
 const PATIENCE: Duration = Duration::from_secs(6);
 
 /// Every operation is refused in time.
@@ -62,7 +62,7 @@ async fn assert_unavailable(h: &Harness) {
 async fn assert_heals(h: &Harness) {
     let started = Instant::now();
     while let Err(error) = h.engine.lookup(&[]).await {
-        assert!(started.elapsed() < secs(5), "still {error}");
+        assert!(started.elapsed() < secs(20), "still {error}");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
@@ -211,7 +211,7 @@ async fn an_engine_that_starts_before_its_redis_finds_it() {
     h.set(h.start);
     let started = Instant::now();
     while let Err(error) = other.start().await {
-        assert!(started.elapsed() < secs(5), "still {error}");
+        assert!(started.elapsed() < secs(20), "still {error}");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     other.ping().await.unwrap();

@@ -18,7 +18,7 @@ use lastseen_shared::signals::{Signal, Signals};
 use crate::harness::{Harness, secs, unique};
 use crate::private_redis::{PrivateRedis, free_port};
 
-/// What a caller who hears nothing waits at the most.
+/// A call has 2.5 seconds; a machine that is busy elsewhere has some more.
 const PATIENCE: Duration = Duration::from_secs(6);
 /// How long servers take to agree on another master, on a busy machine.
 const FAIL_OVER: Duration = Duration::from_secs(30);
