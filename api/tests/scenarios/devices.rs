@@ -79,7 +79,7 @@ pub async fn a_log_out_everywhere_ends_every_device(form: Form) {
     let back = system.client.log_in("ann").await;
     assert_online(&watcher, &back).await;
     // One interval for all three devices, and the one that was begun anew.
-    let history = eventually(Duration::from_secs(5), async || {
+    let history = eventually(Duration::from_secs(20), async || {
         let history = system.database.history(ann);
         if history.len() >= 2 { Ok(history) } else { Err(format!("{history:?}")) }
     })

@@ -262,7 +262,7 @@ pub async fn what_is_typed_is_told_and_kept_nowhere(form: Form) {
     assert_eq!(of_carol.within(Duration::from_millis(50)).await, None);
     // Whoever may not see that Ann is online is not told either.
     ann.change_me(json!({ "online_visibility": "nobody" })).await.done();
-    eventually(Duration::from_secs(5), async || {
+    eventually(Duration::from_secs(20), async || {
         of_ann.send(json!({ "type": "typing", "to": bob.user })).await;
         match of_bob.within(Duration::from_millis(1_100)).await {
             Some(frame) => Err(format!("told {frame}")),

@@ -59,7 +59,7 @@ pub async fn everybody_is_back_after_redis_was_emptied(form: Form) {
     let log_ins = stream::iter(&names).map(|name| system.client.log_in(name)).buffered(16);
     let sessions: Vec<Session> = log_ins.collect().await;
     let cursor = admin.changes(None).await.next_cursor;
-    eventually(Duration::from_secs(10), async || one_open_interval_each(&system, &sessions)).await;
+    eventually(Duration::from_secs(20), async || one_open_interval_each(&system, &sessions)).await;
     let hearts: Vec<Heart> = sessions.iter().map(|session| Heart::of(session, INTERVAL)).collect();
     tokio::time::sleep(INTERVAL).await;
 
@@ -102,7 +102,7 @@ pub async fn nothing_hangs_while_redis_is_away(form: Form) {
     let (ann, bob) = (system.user("ann").await, system.user("bob").await);
     let session_rows = system.database.count("sessions");
     let sessions = [ann.clone(), bob.clone()];
-    eventually(Duration::from_secs(5), async || one_open_interval_each(&system, &sessions)).await;
+    eventually(Duration::from_secs(20), async || one_open_interval_each(&system, &sessions)).await;
 
     system.redis.as_mut().unwrap().server().kill();
     for round in 0..2 {

@@ -47,7 +47,7 @@ async fn told_end(system: &System, user: i64) -> (Option<Timestamp>, Option<Stri
     }
     let admin = system.admin().await;
     // Its beginning is in the database a moment after it.
-    eventually(Duration::from_secs(5), async || {
+    eventually(Duration::from_secs(20), async || {
         let history: History = admin.get(&format!("/api/users/{user}/history/?limit=1")).await.ok();
         let Some(told) = history.intervals.into_iter().next() else { return Err("no interval".to_owned()) };
         Ok((told.ended_at, told.end_reason))
@@ -78,7 +78,7 @@ pub async fn silence_is_seen_at_the_deadline_without_a_sweep(form: Form) {
     }
     // What the heartbeat after the silence has settled is in the history; the second silence may not be yet.
     let last_seen = sights(&watcher, ann.user).await[0].last_seen;
-    let history = eventually(Duration::from_secs(5), async || {
+    let history = eventually(Duration::from_secs(20), async || {
         let history = system.database.history(ann.user);
         if history.len() >= 2 { Ok(history) } else { Err(format!("{history:?}")) }
     })
@@ -92,7 +92,7 @@ pub async fn silence_is_seen_at_the_deadline_without_a_sweep(form: Form) {
 pub async fn the_database_follows_after_the_next_sweep(form: Form) {
     let system = System::start(form).await;
     let ann = system.user("ann").await;
-    eventually(Duration::from_secs(5), async || {
+    eventually(Duration::from_secs(20), async || {
         let row = system.database.user(ann.user).unwrap();
         if row.online_status == "online" || now() > ann.online.1 { Ok(()) } else { Err(format!("{row:?}")) }
     })
@@ -100,14 +100,14 @@ pub async fn the_database_follows_after_the_next_sweep(form: Form) {
     let beat = ann.beat().await;
     // The sweep comes every second; it is the last sign of life that it leaves behind, not its own time.
     let last_seen = Some(beat.last_seen.to_string());
-    eventually(Duration::from_secs(8), async || {
+    eventually(Duration::from_secs(20), async || {
         let row = system.database.user(ann.user).unwrap();
         let offline = row.online_status == "offline" && row.last_seen == last_seen;
         assert!(!offline || now() >= beat.online_until.0, "too early: {row:?}");
         if offline { Ok(()) } else { Err(format!("{row:?}, but {last_seen:?}")) }
     })
     .await;
-    let history = eventually(Duration::from_secs(3), async || {
+    let history = eventually(Duration::from_secs(20), async || {
         let history = system.database.history(ann.user);
         if history.iter().all(|one| one.ended_at_ms.is_some()) { Ok(history) } else { Err(format!("{history:?}")) }
     })

@@ -51,7 +51,7 @@ pub async fn a_kill_loses_nothing_that_was_acknowledged(form: Form) {
     bob.heartbeat().await.refused(401, "session_ended");
     system.client.try_refresh(&bob.refresh).await.refused(401, "session_ended");
 
-    let histories = eventually(Duration::from_secs(8), async || {
+    let histories = eventually(Duration::from_secs(20), async || {
         let histories = [&ann, &bob, &cyd, &dan].map(|session| system.database.history(session.user));
         let open = histories.each_ref().map(|history| history.iter().filter(|one| one.ended_at_ms.is_none()).count());
         if open == [1, 0, 0, 1] && histories.iter().all(|history| !history.is_empty()) {
@@ -131,7 +131,7 @@ pub async fn a_kill_amid_log_ins_and_log_outs(form: Form) {
             // At the kill either a log-in was in hand or a log-out; what was acknowledged before is in effect, and
             // what was in hand is or is not.
             let online = presence.online_status == "online";
-            let intervals = eventually(Duration::from_secs(5), async || {
+            let intervals = eventually(Duration::from_secs(20), async || {
                 let history = system.database.history(*user);
                 let open = history.iter().filter(|one| one.ended_at_ms.is_none()).count();
                 let closed = history.len() - open;
@@ -184,7 +184,7 @@ pub async fn a_clean_stop_loses_nothing(form: Form) {
         assert_eq!((presence.online_status.as_str(), presence.reason.as_deref()), ("online", Some("login")));
     }
     // What was still to be written at the stop is written after it.
-    let history = eventually(Duration::from_secs(8), async || {
+    let history = eventually(Duration::from_secs(20), async || {
         let history = system.database.history(ann.user);
         if history.is_empty() { Err("no interval".to_owned()) } else { Ok(history) }
     })

@@ -58,7 +58,7 @@ pub async fn an_api_that_was_killed_is_missed_by_nobody(form: Form) {
         assert_online(&admin, &ann).await;
         tokio::time::sleep(INTERVAL / 3).await;
     }
-    crate::time::eventually(Duration::from_secs(5), async || {
+    crate::time::eventually(Duration::from_secs(20), async || {
         let history = [ann.user, bob.user].map(|user| system.database.history(user));
         let ended = history[1].iter().all(|one| one.end_reason.as_deref() == Some("logout"));
         let right = history[0].len() == 1 && history[0][0].ended_at_ms.is_none() && history[1].len() == 1 && ended;
