@@ -334,6 +334,12 @@ pub async fn who_is_waited_for_is_told_of(form: Form) {
     let system = still(form).start().await;
     let (ann, bob) = (system.user("ann").await, system.user("bob").await);
     befriend(&ann, &bob).await;
+    // He came before she asks to be told: that has been followed by then.
+    eventually(Duration::from_secs(20), async || match system.database.user(bob.user) {
+        Some(row) if row.online_status == "online" => Ok(()),
+        row => Err(format!("{row:?}")),
+    })
+    .await;
     let notify = format!("/api/contacts/{}/notify/", bob.user);
     ann.send(reqwest::Method::POST, &notify, Some(json!({ "when": "always" }))).await.done();
     let mut socket = Socket::of(&ann).await;
