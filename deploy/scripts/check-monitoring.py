@@ -266,9 +266,12 @@ def ask(prometheus, listed, api, password):
         series += len(result)
         if not result and not may_be_empty(expression):
             problems.append(f"{where} has no answer: {expression}")
-    # Until the rules have been evaluated, several times.
-    time.sleep(3)
-    for rule in [rule for group in get(prometheus, "rules")["groups"] for rule in group["rules"]]:
+    rules = []
+    # Until each has been evaluated.
+    while not rules or any(rule["health"] == "unknown" for rule in rules) and time.monotonic() < deadline:
+        time.sleep(0.5)
+        rules = [rule for group in get(prometheus, "rules")["groups"] for rule in group["rules"]]
+    for rule in rules:
         if rule["health"] != "ok":
             problems.append(f"{rule['name']} is {rule['health']}: {rule.get('lastError')}")
     # Nor is one to be pending, once the program has run for a while.

@@ -145,11 +145,11 @@ test_all_of_page() {
 
 # What was noted, as commands for another shell that notes it.
 noted() {
-  local one
-  for one in ${summary[@]+"${summary[@]}"}; do printf 'summary+=(%q)\n' "$one"; done
-  for one in ${failures[@]+"${failures[@]}"}; do printf 'failures+=(%q)\n' "$one"; done
-  for one in ${failed_tests[@]+"${failed_tests[@]}"}; do printf 'failed_tests+=(%q)\n' "$one"; done
-  for one in ${flaky_tests[@]+"${flaky_tests[@]}"}; do printf 'flaky_tests+=(%q)\n' "$one"; done
+  local list one
+  for list in summary failures failed_tests flaky_tests; do
+    local -n all=$list
+    for one in "${all[@]}"; do printf '%s+=(%q)\n' "$list" "$one"; done
+  done
   # shellcheck disable=SC2016
   printf 'passed=$((passed + %d)) failed=$((failed + %d))\n' "$passed" "$failed"
 }

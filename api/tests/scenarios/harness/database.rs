@@ -108,19 +108,19 @@ impl Database {
 
     /// Locks the tables that presence is written to, until the connection is dropped. PostgreSQL only.
     pub fn lock(&self) -> PgConnection {
-        let Self::Postgres { server, name } = self else { panic!("a file has no such locks") };
-        let mut connection = PgConnection::establish(&at(server, name)).unwrap();
-        let lock = "BEGIN; LOCK TABLE presence, presence_open, sessions IN ACCESS EXCLUSIVE MODE";
-        connection.batch_execute(lock).unwrap();
-        connection
+        self.hold("LOCK TABLE presence, presence_open, sessions IN ACCESS EXCLUSIVE MODE")
     }
 
     /// Locks the admins as a change of an account does, until the connection is dropped. PostgreSQL only.
     pub fn lock_admins(&self) -> PgConnection {
+        self.hold("SELECT id FROM accounts WHERE role = 'admin' FOR NO KEY UPDATE")
+    }
+
+    /// A transaction that has taken these locks.
+    fn hold(&self, lock: &str) -> PgConnection {
         let Self::Postgres { server, name } = self else { panic!("a file has no such locks") };
         let mut connection = PgConnection::establish(&at(server, name)).unwrap();
-        let lock = "BEGIN; SELECT id FROM accounts WHERE role = 'admin' FOR NO KEY UPDATE";
-        connection.batch_execute(lock).unwrap();
+        connection.batch_execute(&format!("BEGIN; {lock}")).unwrap();
         connection
     }
 
